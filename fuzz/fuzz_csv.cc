@@ -1,0 +1,18 @@
+// Feeds arbitrary bytes to the CSV reader. The first byte chooses how the source cuts, the second
+// the largest record.
+#include <cstdint>
+
+#include "fuzz/fuzz_reader.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size < 2) return 0;
+  leat::ReaderOptions options;
+  options.format = leat::RecordFormat::kCsv;
+  options.max_record_bytes = data[1] < 128 ? 1 + data[1] : size_t{1} << 16;
+  // A header most of the time, so that the search starts at the rows.
+  std::string bytes = data[0] < 224 ? "i,t,n,k,b,c,p.d,u,y\n" : "";
+  bytes.append(reinterpret_cast<const char*>(data) + 2, size - 2);
+  if (data[0] < 224) options.max_record_bytes += 20;
+  leat::CheckReader(bytes, options, 1 + data[0] % 32);
+  return 0;
+}

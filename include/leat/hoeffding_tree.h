@@ -1,0 +1,73 @@
+/// Two classifiers for dense inputs that mix numbers and nominal values: the Hoeffding tree and the
+/// naive Bayes that sits in its leaves.
+///
+/// Hoeffding tree: Domingos and Hulten, "Mining High-Speed Data Streams" (KDD 2000), with Gaussian
+/// attribute observers (Pfahringer, Holmes and Kirkby, 2008) and adaptive naive Bayes leaves
+/// (Holmes, Kirkby and Pfahringer, 2005); behaviour follows MOA's HoeffdingTree, prediction by
+/// prediction. Naive Bayes: MOA's NaiveBayes; normal densities with the sample variance for
+/// numbers, Laplace-smoothed shares for nominal values. Deviations: numbers beyond 1e140 in size
+/// and nominal codes outside [0, max_nominal_values) count as missing; a nominal attribute without
+/// any value
+/// seen offers no split; an empty branch counts as impurity 0 in the Gini merit; the memory limit
+/// is exact and checked at each row (MOA estimates it now and then); a vote of all zeros is given
+/// as the uniform distribution, whose first maximum is class 0, MOA's answer.
+///
+/// Shapes: dense part only; the sparse part of an input is ignored, and a layout without dense
+/// attributes is refused. Targets: class index 0, 1, ... below 65,536; anything else is counted and
+/// ignored, as is a weight outside (0, 1e12].
+/// Cost: Predict and Learn are O(depth + classes * attributes); a split attempt, every
+/// `grace_period` of weight at a leaf, is O(attributes * candidates * classes). State: see
+/// docs/models/hoeffding-tree.md. Thread safety: const methods may run concurrently. Deterministic:
+/// no random numbers, and no order that depends on addresses.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "leat/model.h"
+#include "leat/params.h"
+#include "leat/status.h"
+
+namespace leat {
+
+enum class LeafPrediction { kMajorityClass, kNaiveBayes, kNaiveBayesAdaptive };
+enum class SplitCriterion { kInfoGain, kGini };
+
+struct HoeffdingTreeOptions {
+  int64_t grace_period = 200;   ///< Weight that a leaf sees between two split attempts; >= 1.
+  double delta = 1e-7;          ///< Chance that a split is not the one of infinite data; (0, 1).
+  double tie_threshold = 0.05;  ///< A bound below this splits between equals; >= 0.
+  LeafPrediction leaf_prediction = LeafPrediction::kNaiveBayesAdaptive;
+  SplitCriterion split_criterion = SplitCriterion::kInfoGain;
+  bool binary_splits = false;           ///< Nominal attributes split "= value" only.
+  bool pre_prune = true;                ///< Not splitting is a candidate too.
+  bool remove_poor_attributes = false;  ///< Majority-class leaves stop observing hopeless ones.
+  int64_t numeric_candidates = 10;      ///< Thresholds tried per numeric attribute; 1..10,000.
+  double min_branch_fraction = 0.01;    ///< Two branches must hold more (info gain only); [0, 0.5).
+  double naive_bayes_threshold = 0;     ///< Leaf weight from which naive_bayes votes; >= 0.
+  int64_t max_nominal_values = 4096;    ///< Codes from here on count as missing; 1..1,000,000.
+  int64_t max_bytes = 64 << 20;         ///< What MemoryBytes never exceeds; >= 16 KiB.
+};
+
+void Describe(Params& params, HoeffdingTreeOptions& options);
+
+/// Refuses options out of range, layouts without dense attributes, and a max_bytes that cannot hold
+/// one learning leaf of the layout.
+Result<std::unique_ptr<Model>> MakeHoeffdingTree(const HoeffdingTreeOptions& options,
+                                                 const InputSpec& inputs);
+
+/// The tree as indented text, one line a node; empty for a model of another type.
+std::string DumpHoeffdingTree(const Model& model);
+
+struct NaiveBayesOptions {
+  int64_t max_nominal_values = 4096;  ///< Codes from here on count as missing; 1..1,000,000.
+  int64_t max_bytes = 64 << 20;  ///< Rows that would pass it are counted and ignored; >= 4 KiB.
+};
+
+void Describe(Params& params, NaiveBayesOptions& options);
+
+Result<std::unique_ptr<Model>> MakeNaiveBayes(const NaiveBayesOptions& options,
+                                              const InputSpec& inputs);
+
+}  // namespace leat

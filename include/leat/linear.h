@@ -1,0 +1,104 @@
+/// Linear models learnt one record at a time: logistic regression (binary, then multiclass when a
+/// third class appears) and linear regression with a choice of losses.
+///
+/// Sources: stochastic gradient descent with the cumulative L1 penalty of Tsuruoka, Tsujii,
+/// Ananiadou, "Stochastic Gradient Descent Training for L1-regularized Log-linear Models with
+/// Cumulative Penalty" (ACL 2009, section 3.1); AdaGrad, diagonal form: Duchi, Hazan, Singer,
+/// "Adaptive Subgradient Methods" (JMLR 2011, figure 1), with 1e-8 under the root; FTRL-Proximal:
+/// McMahan et al., "Ad Click Prediction: a View from the Trenches" (KDD 2013, algorithm 1), the
+/// intercept being a feature of value 1 and so under its L1 and L2 too.
+/// Deviations: with AdaGrad the cumulative L1 penalty grows with the global rate, not with that of
+/// each coordinate. Under SGD and AdaGrad the intercept takes plain gradient steps of its own rate.
+///
+/// Shapes: margin r = w . x + b over the dense part (d numbers) and the sparse part (index, value).
+/// A weight of k scales the gradient of the loss by k. For sparse features L1 and L2 act when the
+/// feature is present (lazily); for dense ones at every record.
+/// Missing values: a NaN or infinite input counts as 0 (after standard scaling, the mean). A record
+/// with a finite value or a weight beyond 1e50 in size is predicted, but not learnt (and counted).
+/// With inputs, gradients and options bounded, weights stay finite: no NaN can reach a weight or an
+/// output. Probabilities: log loss gives 1 / (1 + exp(-r)); with hinge loss the same function of
+/// the margin is returned, which orders records well but is not calibrated. Classes: while only
+/// classes 0 and 1 were seen one row of weights is kept, its margin in favour of class 1. When a
+/// third class appears, rows are opened such that predictions for the old classes keep their ratio.
+/// A gradient is taken against the prediction as it was before the class was known. Labels that are
+/// not whole numbers in [0, max_classes) are ignored and counted. Cost: one pass over the inputs to
+/// predict, two to learn (times the classes if more than two). Bytes per dense or sparse position:
+/// 8 (sgd), 16 (adagrad), 32 (ftrl: w, z, n, root of n side by side), 8 more with L1 under sgd and
+/// adagrad; times the classes if more than two. Thread safety and determinism: as said in model.h;
+/// sums run in one fixed order on any processor.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "leat/model.h"
+#include "leat/params.h"
+#include "leat/status.h"
+
+namespace leat {
+
+enum class LinearOptimizer { kSgd, kAdaGrad, kFtrl };
+enum class LinearLoss { kLog, kHinge, kSquared, kAbsolute, kHuber, kQuantile };
+enum class LinearSchedule { kConstant, kInverseScaling, kInverseTime, kExponential };
+enum class LinearMulticlass {
+  kSoftmax,      ///< One row until a third class appears, then softmax over a row a class.
+  kOneVsRest,    ///< One row until a third class appears, then a binary learner a class.
+  kSoftmaxFull,  ///< Softmax over a row a class from the first class on.
+};
+enum class LinearClassWeight { kNone, kBalanced };
+
+struct LinearOptions {
+  LinearOptimizer optimizer = LinearOptimizer::kAdaGrad;
+  /// log or hinge to classify; squared, absolute, huber or quantile for numbers.
+  LinearLoss loss = LinearLoss::kLog;
+  double learning_rate = 0.1;  ///< [1e-12, 1e6]; alpha of FTRL.
+  LinearSchedule schedule = LinearSchedule::kConstant;
+  double power = 0.5;          ///< Of inverse_scaling; [0, 1].
+  double half_life = 100'000;  ///< Of inverse_time and exponential, in records; > 0.
+  double beta = 1;             ///< Of FTRL; (0, 1e6].
+  double l1 = 0;               ///< [0, 1e6].
+  double l2 = 0;               ///< [0, 1e6]; learning_rate * l2 <= 1 under sgd.
+  bool intercept = true;
+  double intercept_learning_rate = 0.01;  ///< sgd and adagrad; [0, 1e6].
+  double clip_gradient = 1e12;            ///< Largest size of the loss's derivative; > 0.
+  double huber_delta = 1;                 ///< Where huber turns linear, in units of the target.
+  double quantile = 0.5;                  ///< (0, 1).
+  LinearMulticlass multiclass = LinearMulticlass::kSoftmax;
+  LinearClassWeight class_weight = LinearClassWeight::kNone;
+  std::map<std::string, double> class_weights;  ///< By class index as text: {"1": 20}.
+  int64_t max_classes = 256;                    ///< [2, 65536].
+};
+
+void Describe(Params& params, LinearOptions& options);
+
+/// What can be asked of a linear model beyond Model. Rows: one while binary or a regression, else
+/// one a class.
+class LinearModel : public Model {
+ public:
+  virtual size_t rows() const = 0;
+  virtual double Intercept(size_t row) const = 0;
+  /// The weight of a dense position. REQUIRES row < rows() and i < the dense length.
+  virtual double DenseWeight(size_t row, size_t i) const = 0;
+  virtual double SparseWeight(size_t row, uint32_t index) const = 0;
+  /// The optimizer's state at a dense position, or of the intercept for i = the dense length:
+  /// adagrad: 0 = sum of squares; ftrl: 0 = z, 1 = n.
+  virtual double OptimizerState(size_t row, size_t i, size_t which) const = 0;
+  /// Predict followed by Learn with the margins computed once; same results, bit for bit.
+  virtual void PredictAndLearn(const Input& input, double target, double weight,
+                               std::vector<double>& out) = 0;
+  /// Records that were not learnt: bad target or weight, or a value out of range.
+  virtual uint64_t skipped() const = 0;
+};
+
+/// The dense part must hold numbers: nominal attributes belong in the sparse part, one index a
+/// value. Both return a LinearModel. Errors: kInvalid for losses of the other task, bad class
+/// weights, schedules under FTRL, nominal attributes.
+Result<std::unique_ptr<Model>> MakeLogisticRegression(const LinearOptions& options,
+                                                      const InputSpec& inputs);
+Result<std::unique_ptr<Model>> MakeLinearRegression(const LinearOptions& options,
+                                                    const InputSpec& inputs);
+
+}  // namespace leat

@@ -1,0 +1,127 @@
+#include "connectors/generate/generate.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "cli/cli.h"
+#include "cli/packed_output.h"
+#include "cli/progress.h"
+#include "pipeline/params_doc.h"
+#include "pipeline/params_yaml.h"
+
+namespace leat {
+namespace {
+
+struct Arguments {
+  std::string name;
+  std::string output = "-";
+  bool quiet = false;
+  std::map<std::string, std::string> settings;  ///< By the name of the option.
+};
+
+std::string Flag(std::string name) {
+  for (char& c : name) {
+    if (c == '_') c = '-';
+  }
+  return "--" + name;
+}
+
+/// Descriptions are written for Markdown; a terminal shows no back quotes.
+std::string Plain(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c != '`') out += c;
+  }
+  return out;
+}
+
+bool NamesJsonLines(std::string name) {
+  for (const std::string_view packed : {".zst", ".gz"}) {
+    if (name.ends_with(packed)) name.resize(name.size() - packed.size());
+  }
+  return name.ends_with(".jsonl") || name.ends_with(".ndjson");
+}
+
+/// Reads the settings as a configuration would be read: the same types, ranges and messages.
+Result<GenerateOptions> ReadOptions(const Arguments& arguments) {
+  config::YamlNode node;
+  node.kind = config::YamlNode::Kind::kMap;
+  for (const auto& [name, value] : arguments.settings) {
+    if (value.empty()) continue;
+    config::YamlNode item;
+    item.kind = config::YamlNode::Kind::kScalar;
+    item.key = name;
+    item.scalar = value;
+    node.items.push_back(std::move(item));
+  }
+  config::Problems problems;
+  config::Environment environment;
+  GenerateOptions options;
+  options.name = arguments.name;
+  if (NamesJsonLines(arguments.output)) options.format = GenerateFormat::kJsonLines;
+  config::YamlParams params(node, "", problems, environment);
+  Describe(params, options);
+  std::string message;
+  for (const ConfigProblem& problem : problems.Sorted()) {
+    message += (message.empty() ? "" : "\n") + Flag(problem.where) + ": " + problem.message;
+  }
+  if (!message.empty()) return Status::Invalid(message);
+  return options;
+}
+
+Status Generate(const Arguments& arguments) {
+  LEAT_ASSIGN_OR_RETURN(const GenerateOptions options, ReadOptions(arguments));
+  LEAT_ASSIGN_OR_RETURN(const auto generator, MakeGenerator(options));
+  LEAT_ASSIGN_OR_RETURN(const auto output, PackedOutput::Create(arguments.output));
+  Progress progress("generate " + arguments.name, !arguments.quiet && arguments.output != "-");
+  const auto total = static_cast<uint64_t>(options.rows);
+  std::string line = generator->Header();
+  std::string block;
+  if (!line.empty()) block = line + '\n';
+  uint64_t rows = 0;
+  while (generator->Next(line)) {
+    block += line;
+    block += '\n';
+    ++rows;
+    if (block.size() < size_t{1} << 16) continue;
+    LEAT_RETURN_IF_ERROR(output->Append(block));
+    block.clear();
+    progress.Update(rows, rows, total);
+  }
+  LEAT_RETURN_IF_ERROR(output->Append(block));
+  return output->Close();
+}
+
+}  // namespace
+
+void AddGenerate(CLI::App& app, int& exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* verb = app.add_subcommand("generate", "Write a synthetic stream, with drift if wanted");
+  std::string names = "The stream:";
+  for (const std::string_view name : GeneratorNames()) {
+    names += "\n" + std::string(name) + ": " + std::string(GeneratorSummary(name));
+  }
+  verb->add_option("name", arguments->name, names)->required()->type_name("NAME");
+  verb->add_option("--output,-o", arguments->output,
+                   "File to write; .zst and .gz compress, .jsonl gives JSON lines, - is stdout")
+      ->type_name("FILE")
+      ->capture_default_str();
+  GenerateOptions defaults;
+  config::DocParams described;
+  Describe(described, defaults);
+  for (const auto& row : described.rows()) {
+    verb->add_option(Flag(row.name), arguments->settings[row.name],
+                     Plain(row.help + " (" + row.type + "; default " + row.fallback + ")"))
+        ->type_name("");
+  }
+  verb->add_flag("--quiet,-q", arguments->quiet, "No progress line");
+  verb->footer(
+      "Example:\n"
+      "  leat generate card-fraud --rows 1e6 --seed 7 --drift gradual -o transactions.csv.zst");
+  verb->callback([arguments, &exit_code] { exit_code = ReportStatus(Generate(*arguments)); });
+}
+
+}  // namespace leat

@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <string>
+
+#include "cli/cli.h"
+#include "cli/session.h"
+#include "connectors/file/file_sink.h"
+#include "record/time_format.h"
+
+namespace leat {
+namespace {
+
+struct Arguments {
+  std::string config, input, labels, output, from, to, html, state;
+  uint64_t max_records = 0;
+  bool json = false, quiet = false, fresh = false;
+};
+
+Result<std::optional<EventTime>> ParseTime(const std::string& flag, const std::string& text) {
+  if (text.empty()) return std::optional<EventTime>();
+  EventTime time;
+  if (!TimeParser().Parse(text, time)) {
+    return Status::Invalid(fmt::format(
+        "{}: '{}' is not a time; expected 2018-05-01 or 2018-05-01T12:00:00Z", flag, text));
+  }
+  return std::optional<EventTime>(time);
+}
+
+Status WriteFile(const std::string& path, std::string_view bytes) {
+  std::error_code error;
+  const auto folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);
+  LEAT_ASSIGN_OR_RETURN(const auto file, FileSink::Open(path));
+  LEAT_RETURN_IF_ERROR(file->Append(bytes));
+  return file->Close();
+}
+
+Status RunAndReport(const Arguments& arguments, bool keep_state) {
+  LEAT_ASSIGN_OR_RETURN(const Config config, LoadConfig(arguments.config));
+  SessionOptions options;
+  options.input = arguments.input;
+  options.labels = arguments.labels;
+  options.output = arguments.output;
+  options.progress = !arguments.quiet;
+  options.fresh = arguments.fresh;
+  if (arguments.max_records > 0) options.max_records = arguments.max_records;
+  LEAT_ASSIGN_OR_RETURN(options.from, ParseTime("--from", arguments.from));
+  LEAT_ASSIGN_OR_RETURN(options.to, ParseTime("--to", arguments.to));
+  if (keep_state) {
+    const std::string folder =
+        !arguments.state.empty()      ? arguments.state
+        : !config.state_path.empty() ? config.state_path
+                                      : (std::filesystem::path("state") / config.name).string();
+    options.state_file = (std::filesystem::path(folder) / "snapshot").string();
+  } else if (options.output.empty()) {
+    options.output = (std::filesystem::path("out") / config.name).string();
+  }
+  LEAT_ASSIGN_OR_RETURN(const SessionResult result, RunSession(config, options));
+  if (!arguments.html.empty()) {
+    LEAT_RETURN_IF_ERROR(WriteFile(arguments.html, RenderHtml(result.report)));
+  }
+  std::cout << (arguments.json ? RenderJson(result.report) : RenderTable(result.report));
+  std::cout.flush();
+  if (!arguments.quiet) {
+    std::cerr << fmt::format(
+        "{} records in {:.2f} s ({:.0f} a second){}{}\n", result.records, result.report.seconds,
+        static_cast<double>(result.records) / std::max(1e-9, result.report.seconds),
+        keep_state ? "; state: " + options.state_file : "; outputs: " + options.output,
+        arguments.html.empty() ? "" : "; report: " + arguments.html);
+  }
+  if (!std::cout) return Status::Io("standard output: cannot write");
+  return Status::Ok();
+}
+
+void AddShared(CLI::App* verb, Arguments* a) {
+  verb->add_option("config", a->config, "The pipeline's YAML file")->required();
+  verb->add_option("--input", a->input, "Read this log instead of source.file (- is stdin)");
+  verb->add_option("--labels", a->labels, "Read labels from this file instead of label.file");
+  verb->add_option("--output", a->output, "Folder for the sinks' files");
+  verb->add_option("--max-records", a->max_records, "Stop after so many records");
+  verb->add_option("--report", a->html, "Write the report as one HTML page");
+  verb->add_flag("--json", a->json, "Print the report as JSON instead of a table");
+  verb->add_flag("--quiet,-q", a->quiet, "No progress and no closing line on stderr");
+}
+
+}  // namespace
+
+void AddReplay(CLI::App& app, int& exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* verb = app.add_subcommand(
+      "replay", "Backtest: a bounded log through a pipeline, throw-away state, a report at the end");
+  AddShared(verb, arguments.get());
+  verb->add_option("--from", arguments->from, "Pass over records before this time");
+  verb->add_option("--to", arguments->to, "Pass over records at or after this time");
+  verb->footer(
+      "Example:\n  leat replay examples/fraud/fraud.yaml --input transactions.csv.zst "
+      "--output out/fraud --report out/fraud/report.html");
+  verb->callback([arguments, &exit_code] {
+    exit_code = ReportStatus(RunAndReport(*arguments, false));
+  });
+}
+
+void AddRun(CLI::App& app, int& exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* verb = app.add_subcommand(
+      "run", "Run a pipeline to the end of its file, and go on from its saved state next time");
+  AddShared(verb, arguments.get());
+  verb->add_option("--state", arguments->state, "Folder of the state instead of state.path");
+  verb->add_flag("--fresh", arguments->fresh, "Start from nothing and replace the saved state");
+  verb->footer("Example:\n  leat run examples/fraud/fraud.yaml --input transactions.csv.zst");
+  verb->callback([arguments, &exit_code] {
+    exit_code = ReportStatus(RunAndReport(*arguments, true));
+  });
+}
+
+}  // namespace leat

@@ -1,0 +1,219 @@
+#include "cli/session.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+
+#include "cli/progress.h"
+#include "connectors/file/file_sink.h"
+#include "connectors/file/file_source.h"
+#include "runtime/snapshot.h"
+
+namespace leat {
+namespace {
+
+std::atomic<bool> stop_requested = false;
+
+void RequestStop(int signal) {
+  stop_requested = true;
+  std::signal(signal, SIG_DFL);  // A second signal ends the process at once.
+}
+
+/// The four sinks as files.
+class FileSinks final : public SinkSet {
+ public:
+  using Lengths = std::array<uint64_t, 4>;
+
+  static Result<std::unique_ptr<FileSinks>> Open(const std::array<std::string, 4>& paths,
+                                                 const std::optional<Lengths>& keep) {
+    auto sinks = std::make_unique<FileSinks>();
+    for (size_t i = 0; i < paths.size(); ++i) {
+      if (paths[i].empty()) continue;
+      const std::filesystem::path folder = std::filesystem::path(paths[i]).parent_path();
+      std::error_code error;
+      if (!folder.empty()) std::filesystem::create_directories(folder, error);
+      if (error) {
+        return Status::Io(fmt::format("{}: {}", folder.string(), error.message()));
+      }
+      LEAT_ASSIGN_OR_RETURN(
+          sinks->files_[i],
+          FileSink::Open(paths[i], keep ? std::optional<uint64_t>((*keep)[i]) : std::nullopt));
+    }
+    return sinks;
+  }
+
+  Status Write(const Outputs& outputs) override {
+    const std::array<const std::string*, 4> bytes = {&outputs.predictions, &outputs.events,
+                                                     &outputs.metrics, &outputs.rejects};
+    for (size_t i = 0; i < files_.size(); ++i) {
+      if (files_[i] && !bytes[i]->empty()) LEAT_RETURN_IF_ERROR(files_[i]->Append(*bytes[i]));
+    }
+    return Status::Ok();
+  }
+  Status WritePredictions(std::string_view bytes) {
+    return files_[0] ? files_[0]->Append(bytes) : Status::Ok();
+  }
+  Status Sync() {
+    for (const auto& file : files_) {
+      if (file) LEAT_RETURN_IF_ERROR(file->Sync());
+    }
+    return Status::Ok();
+  }
+  Status Close() {
+    for (const auto& file : files_) {
+      if (file) LEAT_RETURN_IF_ERROR(file->Close());
+    }
+    return Status::Ok();
+  }
+  Lengths lengths() const {
+    Lengths lengths{};
+    for (size_t i = 0; i < files_.size(); ++i) lengths[i] = files_[i] ? files_[i]->length() : 0;
+    return lengths;
+  }
+
+ private:
+  std::array<std::unique_ptr<FileSink>, 4> files_;
+};
+
+std::array<std::string, 4> SinkPaths(const SinkConfig& sinks, const std::string& folder) {
+  std::array<std::string, 4> paths = {sinks.predictions, sinks.events, sinks.metrics,
+                                      sinks.rejects};
+  if (folder.empty()) return paths;
+  for (std::string& path : paths) {
+    if (path.empty() || path == "-") continue;
+    path = (std::filesystem::path(folder) / std::filesystem::path(path).filename()).string();
+  }
+  return paths;
+}
+
+/// Labels in a separate file are records of their own: an id, a time and the label.
+Schema LabelSchema(const Config& config) {
+  Schema schema;
+  schema.id_column = config.label.id.empty() ? config.schema.id_column : config.label.id;
+  schema.time_column = config.label.time;
+  schema.time = config.label.time_format;
+  schema.label_column = config.label.field;
+  schema.label_type = config.label.type;
+  return schema;
+}
+
+RecordFormat FormatOf(const std::string& path, RecordFormat configured) {
+  const auto has = [&](std::string_view part) { return path.find(part) != std::string::npos; };
+  if (has(".jsonl") || has(".ndjson") || has(".json")) return RecordFormat::kJsonLines;
+  if (has(".csv") || has(".tsv")) return RecordFormat::kCsv;
+  return configured;
+}
+
+/// A file with its reader.
+struct OpenedInput {
+  std::unique_ptr<ByteSource> bytes;
+  std::unique_ptr<RecordReader> reader;
+};
+
+Result<OpenedInput> OpenInput(const std::string& path, const Schema& schema,
+                              const SourceConfig& source) {
+  OpenedInput input;
+  LEAT_ASSIGN_OR_RETURN(input.bytes, OpenFile(path));
+  ReaderOptions options;
+  options.format = FormatOf(path, source.format);
+  options.delimiter = source.delimiter;
+  options.max_record_bytes = static_cast<size_t>(source.max_record_bytes);
+  LEAT_ASSIGN_OR_RETURN(input.reader, OpenReader(*input.bytes, schema, options));
+  return input;
+}
+
+struct Resume {
+  Position position;
+  FileSinks::Lengths lengths{};
+};
+
+Result<Resume> LoadState(const std::string& path, Pipeline& pipeline) {
+  LEAT_ASSIGN_OR_RETURN(const std::string payload, ReadSnapshot(path));
+  StateReader in(payload);
+  in.Section("run", 1);
+  Resume resume;
+  resume.position.records = in.U64();
+  resume.position.labels = in.U64();
+  for (uint64_t& length : resume.lengths) length = in.U64();
+  const Status loaded = in.ok() ? pipeline.Load(in) : in.status();
+  if (!loaded.ok()) return Status(loaded.code(), fmt::format("{}: {}", path, loaded.message()));
+  if (!in.AtEnd()) return Status::Corrupt(fmt::format("{}: bytes follow the state", path));
+  return resume;
+}
+
+Status SaveState(const std::string& path, const Pipeline& pipeline, const Resume& resume) {
+  StateWriter out;
+  out.Section("run", 1);
+  out.U64(resume.position.records);
+  out.U64(resume.position.labels);
+  for (const uint64_t length : resume.lengths) out.U64(length);
+  pipeline.Save(out);
+  return WriteSnapshot(path, out.bytes());
+}
+
+}  // namespace
+
+Result<SessionResult> RunSession(const Config& config, const SessionOptions& options) {
+  const auto started = std::chrono::steady_clock::now();
+  LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Pipeline> pipeline, Pipeline::Create(config));
+
+  std::optional<Resume> resume;
+  if (!options.state_file.empty() && !options.fresh && SnapshotExists(options.state_file)) {
+    LEAT_ASSIGN_OR_RETURN(resume, LoadState(options.state_file, *pipeline));
+  }
+
+  const std::string path = options.input.empty() ? config.source.file : options.input;
+  if (path.empty()) return Status::Invalid("source.file: no input is named; add it or --input");
+  LEAT_ASSIGN_OR_RETURN(OpenedInput input, OpenInput(path, config.schema, config.source));
+  OpenedInput labels;
+  const std::string label_path = options.labels.empty() ? config.label.file : options.labels;
+  if (config.has_label && !config.label.file.empty()) {
+    LEAT_ASSIGN_OR_RETURN(labels, OpenInput(label_path, LabelSchema(config), config.source));
+  }
+  const Position start = resume ? resume->position : Position{};
+  LEAT_RETURN_IF_ERROR(input.reader->Skip(start.records));
+  if (labels.reader) LEAT_RETURN_IF_ERROR(labels.reader->Skip(start.labels));
+
+  LEAT_ASSIGN_OR_RETURN(
+      const std::unique_ptr<FileSinks> sinks,
+      FileSinks::Open(SinkPaths(config.sinks, options.output),
+                      resume ? std::optional(resume->lengths) : std::nullopt));
+  if (!resume) LEAT_RETURN_IF_ERROR(sinks->WritePredictions(pipeline->PredictionsHeader()));
+
+  stop_requested = false;
+  const auto old_interrupt = std::signal(SIGINT, RequestStop);
+  const auto old_terminate = std::signal(SIGTERM, RequestStop);
+  Progress progress(config.name, options.progress);
+  DriveOptions drive;
+  drive.max_records = options.max_records;
+  drive.from = options.from;
+  drive.to = options.to;
+  drive.on_batch = [&](uint64_t records) {
+    progress.Update(records - start.records, input.bytes->consumed(), input.bytes->total());
+    return !stop_requested.load();
+  };
+  const auto driven = Drive(*pipeline, *input.reader, labels.reader.get(), *sinks, start, drive);
+  std::signal(SIGINT, old_interrupt);
+  std::signal(SIGTERM, old_terminate);
+  progress.Finish();
+  if (!driven.ok()) return driven.status();
+
+  SessionResult result;
+  if (!options.state_file.empty()) {
+    LEAT_RETURN_IF_ERROR(sinks->Sync());
+    LEAT_RETURN_IF_ERROR(
+        SaveState(options.state_file, *pipeline, {driven->position, sinks->lengths()}));
+  }
+  LEAT_RETURN_IF_ERROR(sinks->Close());
+  result.report = pipeline->MakeReport();
+  result.report.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  result.records = driven->position.records - start.records;
+  result.at_end = driven->at_end;
+  return result;
+}
+
+}  // namespace leat

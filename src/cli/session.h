@@ -1,0 +1,37 @@
+/// One run over a log: configuration, readers, pipeline and sinks, opened and closed together.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "leat/status.h"
+#include "pipeline/config.h"
+#include "pipeline/pipeline.h"
+#include "runtime/drive.h"
+
+namespace leat {
+
+struct SessionOptions {
+  std::string input;         ///< Instead of source.file; empty: as configured.
+  std::string labels;        ///< Instead of label.file.
+  std::string output;        ///< A folder for the sinks; empty: sinks as configured.
+  std::string state_file;    ///< Continue from it and save to it; empty: throw-away state.
+  bool fresh = false;        ///< Ignore (and replace) what the state file holds.
+  uint64_t max_records = UINT64_MAX;
+  std::optional<EventTime> from, to;
+  bool progress = true;      ///< A progress line on a terminal.
+};
+
+struct SessionResult {
+  Report report;
+  uint64_t records = 0;  ///< Of this session.
+  bool at_end = false;
+};
+
+/// Runs to the end of the input, to `max_records`, or until SIGINT or SIGTERM; then saves the state,
+/// if there is a state file.
+Result<SessionResult> RunSession(const Config& config, const SessionOptions& options);
+
+}  // namespace leat

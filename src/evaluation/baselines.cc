@@ -1,0 +1,77 @@
+#include <algorithm>
+#include <cmath>
+
+#include "evaluation/evaluation.h"
+#include "evaluation/metrics.h"
+
+namespace leat {
+
+std::span<const std::string_view> Baselines::Names(EvaluationTask task) {
+  static constexpr std::string_view kClasses[] = {"no-change", "majority", "prior"};
+  static constexpr std::string_view kNumbers[] = {"no-change", "mean"};
+  if (task == EvaluationTask::kRegression) return kNumbers;
+  return kClasses;
+}
+
+void Baselines::Predict(int which, std::vector<double>& out) const {
+  if (task_ == EvaluationTask::kRegression) {
+    out.assign(1, which == 0 ? last_ : mean_);
+    return;
+  }
+  const size_t classes = std::max<size_t>(counts_.size(), 2);
+  out.assign(classes, 0);
+  if (which == 0) {
+    out[static_cast<size_t>(last_)] = 1;
+  } else if (which == 1) {
+    const auto most = std::max_element(counts_.begin(), counts_.end());
+    out[static_cast<size_t>(most - counts_.begin())] = 1;
+  } else {
+    // One more of each class, so that the first label of a class is a surprise, not an
+    // impossibility.
+    for (size_t c = 0; c < classes; ++c) {
+      const double seen = c < counts_.size() ? counts_[c] : 0;
+      out[c] = (seen + 1) / (count_ + static_cast<double>(classes));
+    }
+  }
+}
+
+void Baselines::Learn(double target) {
+  if (!std::isfinite(target)) return;
+  if (task_ != EvaluationTask::kRegression) {
+    if (target < 0 || target >= ConfusionMatrix::kMaxClasses) return;
+    const auto c = static_cast<size_t>(target);
+    if (c >= counts_.size()) counts_.resize(c + 1);
+    counts_[c] += 1;
+    target = static_cast<double>(c);
+  }
+  last_ = target;
+  count_ += 1;
+  mean_ += (target - mean_) / count_;
+}
+
+void Baselines::Save(StateWriter& out) const {
+  out.Section("evaluation.baselines", 1);
+  out.F64(last_);
+  out.F64(mean_);
+  out.F64(count_);
+  out.Array(counts_);
+}
+
+Status Baselines::Load(StateReader& in) {
+  in.Section("evaluation.baselines", 1);
+  last_ = in.F64();
+  mean_ = in.F64();
+  count_ = in.F64();
+  in.Array(counts_);
+  const bool classes = task_ != EvaluationTask::kRegression;
+  const size_t most = std::max<size_t>(counts_.size(), 2);
+  if (classes && (most > ConfusionMatrix::kMaxClasses || !(last_ >= 0) ||
+                  last_ >= static_cast<double>(most))) {
+    in.Fail("the baselines hold an unknown class");
+    last_ = 0;
+    counts_.clear();
+  }
+  return in.status();
+}
+
+}  // namespace leat

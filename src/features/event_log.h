@@ -1,0 +1,158 @@
+/// The recent events of one key, and running aggregates over several horizons of them.
+///
+/// Rows (event time and one value per column, NaN where the event does not enter the column) lie in
+/// a ring ordered by time. For each horizon the log knows how many of the newest rows it covers;
+/// moving forward in time takes the rows that leave a horizon out of its accumulators. Several
+/// columns and horizons share the rows.
+///
+/// Bound: at most `max_rows` rows; then the two oldest are folded into a pane (count, sum, squared
+/// deviations, minimum, maximum per column). At most kMaxPanes panes; then neighbours are merged,
+/// such that a pane holds at most a share e of the events after it (or two events). A pane leaves a
+/// horizon when its newest event does, so a window that reaches past the exact rows holds at most
+/// one pane too much: its count is too high by at most the share e. e is the smallest of
+/// 1/256, 1.5/256, 2.25/256, ... with which three quarters of kMaxPanes suffice: about
+/// ln(events / max_rows) / 400, so 1 % for 50 times as many events as rows. (A geometric rather than
+/// an even division keeps the error of short windows in proportion to them; Datar, Gionis, Indyk and
+/// Motwani 2002, SIAM J. Comput. 31(6), use powers of two for the same reason.)
+///
+/// Rounding: sums are updated by adding and subtracting. All accumulators of a log are recomputed
+/// from rows and panes after 256 + 16 * rows evictions, and are exactly zero when nothing is left;
+/// so a sum errs by at most about 16 (rows + 16) eps times the largest |partial sum| since then.
+/// Squared deviations are taken from a shift near the mean (the mean itself after a recomputation),
+/// and everything is recomputed when one is taken out and the rest about the mean is less than a
+/// millionth of what it was computed from, so that a standard deviation keeps about eight digits.
+///
+/// Cost: amortised O(horizons + columns) per event, O(rows) for a minimum or maximum whose event
+/// has just left, and O(rows behind) for an event out of time order. Thread safety: none.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/time.h"
+#include "leat/state.h"
+
+namespace leat::features {
+
+inline constexpr uint32_t kMaxPanes = 1024;
+
+/// What an accumulator keeps, beside the count; bits.
+enum : uint8_t { kKeepSum = 1, kKeepSquares = 2, kKeepMin = 4, kKeepMax = 8 };
+
+/// Where an accumulator's numbers are in the cells of a key: count, [sum], [shift, deviations,
+/// squared deviations], [min], [max].
+struct Accumulator {
+  int32_t column = -1;  ///< Index among the row's columns; -1 counts every row.
+  uint32_t cell = 0;
+  uint8_t keeps = 0;
+
+  uint32_t size() const {
+    return 1 + (keeps & kKeepSum ? 1 : 0) + (keeps & kKeepSquares ? 3 : 0) +
+           (keeps & kKeepMin ? 1 : 0) + (keeps & kKeepMax ? 1 : 0);
+  }
+  uint32_t sum() const { return cell + 1; }
+  uint32_t squares() const { return sum() + (keeps & kKeepSum ? 1 : 0); }
+  uint32_t min() const { return squares() + (keeps & kKeepSquares ? 3 : 0); }
+  uint32_t max() const { return min() + (keeps & kKeepMin ? 1 : 0); }
+};
+
+struct Horizon {
+  Micros over = 0;
+  std::vector<Accumulator> accumulators;
+};
+
+/// The common shape of the logs of all keys of a group.
+struct LogLayout {
+  uint32_t columns = 0;
+  std::vector<Horizon> horizons;  ///< By `over`, ascending; none means no log.
+  uint32_t max_rows = 4096;
+
+  uint32_t stride() const { return columns + 1; }
+};
+
+/// `time - over`, saturating.
+inline int64_t Cutoff(int64_t time, Micros over) {
+  int64_t out = 0;
+  return __builtin_sub_overflow(time, over, &out) ? std::numeric_limits<int64_t>::min() : out;
+}
+
+void AddToAccumulator(const Accumulator& accumulator, double* cells, double value);
+
+class EventLog {
+ public:
+  EventLog() = default;
+  EventLog(const EventLog&) = delete;
+  EventLog& operator=(const EventLog&) = delete;
+
+  /// Takes what is at or before now - over out of each horizon. `live` has two entries per horizon
+  /// (rows, panes), kept by the caller beside the cells; all zero at first.
+  void Advance(const LogLayout& layout, uint32_t* live, double* cells, int64_t now);
+
+  /// Makes a row for an event and adds it to the accumulators without column. Returns its values,
+  /// all NaN, to be filled by the caller (who also adds them to accumulators of the horizons from
+  /// `first_live` on), or nullptr if the event is older than every horizon. REQUIRES Advance(now).
+  double* Insert(const LogLayout& layout, uint32_t* live, double* cells, int64_t time, int64_t now,
+                 uint32_t& first_live);
+
+  /// The smallest (largest) value of a column in a horizon; NaN if there is none.
+  double Scan(const LogLayout& layout, const uint32_t* live, uint32_t horizon, int32_t column,
+              bool smallest) const;
+
+  /// Fetches the places that Advance and Insert will look at.
+  void Prefetch(const LogLayout& layout, const uint32_t* live) const {
+    if (size_ == 0) return;
+    __builtin_prefetch(Row(layout, size_ - 1));
+    __builtin_prefetch(Row(layout, size_), 1);
+    for (size_t h = 0; h < layout.horizons.size(); ++h) {
+      if (live[2 * h] > 0) __builtin_prefetch(Row(layout, size_ - live[2 * h]));
+    }
+  }
+
+  uint32_t rows() const { return size_; }
+  uint32_t panes() const { return panes_ ? static_cast<uint32_t>(panes_->size) : 0; }
+  size_t HeapBytes(const LogLayout& layout) const;
+
+  void Save(const LogLayout& layout, StateWriter& out) const;
+  void Load(const LogLayout& layout, const uint32_t* live, StateReader& in);
+
+ private:
+  /// Panes as an array of doubles: newest time (bits), events, then per column count, sum, squared
+  /// deviations from its mean, minimum, maximum. The oldest is first.
+  struct Panes {
+    std::vector<double> data;
+    size_t size = 0;
+  };
+  static constexpr uint32_t kPaneHead = 2;
+  static constexpr uint32_t kPaneColumn = 5;
+  static uint32_t PaneStride(const LogLayout& layout) {
+    return kPaneHead + kPaneColumn * layout.columns;
+  }
+
+  double* Row(const LogLayout& layout, uint32_t index) const {
+    return data_.get() + size_t{(head_ + index) & (capacity_ - 1)} * layout.stride();
+  }
+  int64_t Time(const LogLayout& layout, uint32_t index) const {
+    return std::bit_cast<int64_t>(*Row(layout, index));
+  }
+  double* Pane(const LogLayout& layout, size_t index) const {
+    return panes_->data.data() + index * PaneStride(layout);
+  }
+
+  void Grow(const LogLayout& layout);
+  void Fold(const LogLayout& layout, uint32_t* live);
+  void CompactPanes(const LogLayout& layout, uint32_t* live);
+  static void MergePane(const LogLayout& layout, double* into, const double* newer);
+  bool AdvancePanes(const LogLayout& layout, uint32_t* live, double* cells, int64_t now);
+  void Recompute(const LogLayout& layout, const uint32_t* live, double* cells) const;
+
+  std::unique_ptr<double[]> data_;
+  uint32_t head_ = 0;
+  uint32_t size_ = 0;
+  uint32_t capacity_ = 0;  // A power of two, or 0.
+  uint32_t evictions_ = 0;
+  std::unique_ptr<Panes> panes_;
+};
+
+}  // namespace leat::features

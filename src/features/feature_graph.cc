@@ -1,0 +1,155 @@
+#include <cmath>
+
+#include "features/features.h"
+#include "features/functions.h"
+#include "features/graph_program.h"
+
+namespace leat {
+
+using features::Program;
+
+struct FeatureGraph::Impl {
+  Program program;
+  std::vector<double> column_values;  // Of one labelled event in one group.
+};
+
+FeatureGraph::FeatureGraph(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+FeatureGraph::~FeatureGraph() = default;
+
+Result<std::unique_ptr<FeatureGraph>> FeatureGraph::Create(const Schema& schema,
+                                                           const std::vector<FeatureSpec>& features,
+                                                           const FeatureOptions& options,
+                                                           std::vector<FeatureError>* errors) {
+  std::vector<FeatureError> found;
+  auto impl = std::make_unique<Impl>();
+  impl->program = features::CompileProgram(schema, features, options, found);
+  if (errors != nullptr) *errors = found;
+  if (!found.empty()) {
+    const FeatureError& first = found.front();
+    return Status::Invalid(first.feature.empty() ? first.message
+                                                 : "feature '" + first.feature + "': " + first.message);
+  }
+  size_t columns = 0;
+  for (const auto& group : impl->program.groups) {
+    columns = std::max<size_t>(columns, group.windows->columns());
+  }
+  impl->column_values.resize(columns);
+  return std::unique_ptr<FeatureGraph>(new FeatureGraph(std::move(impl)));
+}
+
+size_t FeatureGraph::slot_count() const { return impl_->program.slot_names.size(); }
+const std::vector<std::string>& FeatureGraph::slot_names() const {
+  return impl_->program.slot_names;
+}
+std::optional<size_t> FeatureGraph::SlotOf(std::string_view name) const {
+  const auto found = impl_->program.slot_of.find(std::string(name));
+  if (found == impl_->program.slot_of.end()) return std::nullopt;
+  return found->second;
+}
+bool FeatureGraph::IsCategory(size_t slot) const {
+  return slot < slot_count() && impl_->program.dictionary_of[slot] >= 0;
+}
+size_t FeatureGraph::field_count() const { return impl_->program.fields.size(); }
+bool FeatureGraph::IsId(size_t slot) const {
+  return slot < field_count() && impl_->program.fields[slot] == FieldType::kId;
+}
+std::string FeatureGraph::CategoryName(size_t slot, uint32_t code) const {
+  if (!IsCategory(slot)) return {};
+  const auto dictionary = static_cast<size_t>(impl_->program.dictionary_of[slot]);
+  return std::string(impl_->program.dictionaries[dictionary].Text(code));
+}
+
+void FeatureGraph::Step(const Record& record, std::span<double> slots) {
+  Program& program = impl_->program;
+  // Every key is looked up first, so that the memory of one group arrives while another is found.
+  for (auto& group : program.groups) group.windows->Find(features::GroupKey(group.by, record));
+  const size_t fields = program.fields.size();
+  for (size_t f = 0; f < fields; ++f) {
+    switch (program.fields[f]) {
+      case FieldType::kId: slots[f] = features::kMissing; break;
+      case FieldType::kCategory:
+        slots[f] = record.keys[f] == 0
+                       ? features::kMissing
+                       : program.dictionaries[static_cast<size_t>(program.field_dictionary[f])]
+                             .CodeOf(record.keys[f], record.texts[f]);
+        break;
+      default: slots[f] = features::Finite(record.values[f]);
+    }
+  }
+  slots[fields] = record.time.Seconds();
+  for (auto& group : program.groups) group.windows->Prefetch();
+  for (auto& group : program.groups) group.windows->Touch(record.time, slots.data());
+  for (const features::Operation& operation : program.operations) {
+    if (operation.kind == features::Operation::Kind::kExpression) {
+      slots[operation.slot] = operation.expression->Evaluate(slots.data(), features::kMissing);
+      continue;
+    }
+    const features::ColumnSource& source = *operation.source;
+    const double id = source.id_field ? features::IdValue(record.keys[*source.id_field]) : 0;
+    const double value = source.Evaluate(slots.data(), features::kMissing, &id);
+    program.groups[operation.group].windows->Enter(source.column, value, slots.data());
+  }
+}
+
+size_t FeatureGraph::label_payload_size() const { return impl_->program.payload_size; }
+
+void FeatureGraph::Keep(const Record& record, std::span<const double> slots,
+                        std::span<double> payload) const {
+  const Program& program = impl_->program;
+  if (program.payload_size == 0) return;
+  size_t at = 0;
+  for (uint32_t slot : program.payload_slots) payload[at++] = slots[slot];
+  for (uint32_t field : program.payload_ids) payload[at++] = features::IdValue(record.keys[field]);
+  for (const auto& group : program.groups) {
+    if (!group.windows->has_labelled()) continue;
+    payload[group.key_in_payload] =
+        std::bit_cast<double>(features::GroupKey(group.by, record));
+  }
+}
+
+void FeatureGraph::OnLabel(EventTime event_time, double label, std::span<const double> payload) {
+  Program& program = impl_->program;
+  if (program.payload_size == 0) return;
+  for (auto& group : program.groups) {
+    if (!group.windows->has_labelled()) continue;
+    for (const features::ColumnSource& source : group.labelled) {
+      const double* id = source.id_field ? &payload[*source.id_field] : nullptr;
+      impl_->column_values[source.column] = source.Evaluate(payload.data(), label, id);
+    }
+    group.windows->EnterLabelled(std::bit_cast<uint64_t>(payload[group.key_in_payload]), event_time,
+                                 impl_->column_values);
+  }
+}
+
+void FeatureGraph::Expire(EventTime watermark) {
+  for (auto& group : impl_->program.groups) group.windows->Expire(watermark);
+}
+
+void FeatureGraph::Save(StateWriter& out) const {
+  const Program& program = impl_->program;
+  out.Section("features", 1);
+  out.U64(program.layout_hash);
+  for (const features::Dictionary& dictionary : program.dictionaries) dictionary.Save(out);
+  for (const auto& group : program.groups) group.windows->Save(out);
+}
+
+Status FeatureGraph::Load(StateReader& in) {
+  Program& program = impl_->program;
+  in.Section("features", 1);
+  if (in.U64() != program.layout_hash && in.ok()) in.Fail("the stored features are others");
+  for (features::Dictionary& dictionary : program.dictionaries) dictionary.Load(in);
+  for (auto& group : program.groups) group.windows->Load(in);
+  return in.status();
+}
+
+size_t FeatureGraph::MemoryBytes() const {
+  const Program& program = impl_->program;
+  size_t bytes = sizeof(Impl) + 512 * (program.operations.size() + program.slot_names.size());
+  for (const features::Dictionary& dictionary : program.dictionaries) {
+    bytes += dictionary.MemoryBytes();
+  }
+  for (const auto& group : program.groups) bytes += group.windows->MemoryBytes();
+  return bytes;
+}
+
+}  // namespace leat

@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "features/features.h"
+#include "features/input_feature.h"
+
+namespace leat {
+
+using features::InputFeature;
+
+struct InputBuilder::Impl {
+  InputSpec spec;
+  std::vector<std::unique_ptr<InputFeature>> inputs;
+  std::vector<uint32_t> offsets;    // Of each input's sparse indices.
+  std::vector<uint32_t> labelled;   // Inputs with target encoding.
+  size_t sparse_entries = 0;
+  uint64_t layout_hash = 0;
+};
+
+InputBuilder::InputBuilder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+InputBuilder::~InputBuilder() = default;
+
+Result<std::unique_ptr<InputBuilder>> InputBuilder::Create(
+    const FeatureGraph& graph, const std::vector<InputFeatureSpec>& inputs) {
+  auto impl = std::make_unique<Impl>();
+  std::string layout;
+  uint64_t sparse = 0;
+  for (const InputFeatureSpec& spec : inputs) {
+    LEAT_ASSIGN_OR_RETURN(auto feature, InputFeature::Create(graph, spec));
+    if (feature->has_dense_value()) {
+      DenseAttribute attribute;
+      attribute.name = spec.name;
+      attribute.nominal = feature->nominal();
+      impl->spec.dense.push_back(std::move(attribute));
+    }
+    if (spec.missing_indicator) {
+      impl->spec.dense.push_back({spec.name + " is missing", false, 0});
+    }
+    impl->offsets.push_back(static_cast<uint32_t>(sparse));
+    sparse += feature->sparse_count();
+    impl->sparse_entries += feature->sparse_count() > 0 ? 1 : 0;
+    if (sparse > std::numeric_limits<uint32_t>::max()) {
+      return Status::Invalid(fmt::format("input '{}': more than 2^32 sparse indices", spec.name));
+    }
+    if (feature->labelled()) impl->labelled.push_back(static_cast<uint32_t>(impl->inputs.size()));
+    layout += fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{};", spec.name,
+                          static_cast<int>(spec.encode), static_cast<int>(spec.scale),
+                          static_cast<int>(spec.impute), spec.impute_constant, spec.impute_key,
+                          spec.missing_indicator, spec.max_values, spec.bins, spec.tail_bins,
+                          spec.warmup, spec.hash_bits, spec.smoothing);
+    impl->inputs.push_back(std::move(feature));
+  }
+  impl->spec.sparse_size = static_cast<uint32_t>(sparse);
+  impl->layout_hash = Hash64(layout);
+  return std::unique_ptr<InputBuilder>(new InputBuilder(std::move(impl)));
+}
+
+const InputSpec& InputBuilder::spec() const { return impl_->spec; }
+size_t InputBuilder::dense_size() const { return impl_->spec.dense.size(); }
+size_t InputBuilder::max_sparse() const { return impl_->sparse_entries; }
+
+std::string InputBuilder::SparseName(uint32_t index) const {
+  const auto& offsets = impl_->offsets;
+  if (index >= impl_->spec.sparse_size) return "index " + std::to_string(index);
+  // Inputs without sparse indices share their offset with the next: the last one not above it.
+  const auto after = std::upper_bound(offsets.begin(), offsets.end(), index);
+  size_t i = static_cast<size_t>(after - offsets.begin()) - 1;
+  while (impl_->inputs[i]->sparse_count() == 0) --i;
+  return impl_->inputs[i]->SparseName(index - offsets[i]);
+}
+
+size_t InputBuilder::BuildAndUpdate(const Record& record, std::span<const double> slots,
+                                    std::span<double> dense, std::span<SparseEntry> sparse) {
+  double* next_dense = dense.data();
+  SparseEntry* next_sparse = sparse.data();
+  const size_t count = impl_->inputs.size();
+  for (size_t i = 0; i < count; ++i) {
+    impl_->inputs[i]->Apply(record, slots.data(), impl_->offsets[i], next_dense, next_sparse);
+  }
+  return static_cast<size_t>(next_sparse - sparse.data());
+}
+
+size_t InputBuilder::label_payload_size() const { return impl_->labelled.size(); }
+
+void InputBuilder::Keep(const Record& record, std::span<const double> slots,
+                        std::span<double> payload) const {
+  for (size_t i = 0; i < impl_->labelled.size(); ++i) {
+    payload[i] =
+        std::bit_cast<double>(impl_->inputs[impl_->labelled[i]]->KeyOf(record, slots.data()));
+  }
+}
+
+void InputBuilder::OnLabel(double label, std::span<const double> payload) {
+  if (!std::isfinite(label)) return;
+  for (size_t i = 0; i < impl_->labelled.size(); ++i) {
+    impl_->inputs[impl_->labelled[i]]->OnLabel(std::bit_cast<uint64_t>(payload[i]), label);
+  }
+}
+
+void InputBuilder::Save(StateWriter& out) const {
+  out.Section("inputs", 1);
+  out.U64(impl_->layout_hash);
+  for (const auto& input : impl_->inputs) input->Save(out);
+}
+
+Status InputBuilder::Load(StateReader& in) {
+  in.Section("inputs", 1);
+  if (in.U64() != impl_->layout_hash && in.ok()) in.Fail("the stored inputs are others");
+  for (const auto& input : impl_->inputs) input->Load(in);
+  return in.status();
+}
+
+size_t InputBuilder::MemoryBytes() const {
+  size_t bytes = sizeof(Impl);
+  for (const auto& input : impl_->inputs) bytes += input->MemoryBytes();
+  return bytes;
+}
+
+}  // namespace leat

@@ -1,0 +1,600 @@
+#include "features/key_group.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <new>
+
+#include "features/functions.h"
+
+namespace leat::features {
+namespace {
+
+constexpr int64_t kBeforeAll = std::numeric_limits<int64_t>::min();
+constexpr double kMicro = 1e-6;
+
+int64_t TimeIn(double cell) { return std::bit_cast<int64_t>(cell); }
+double TimeCell(int64_t time) { return std::bit_cast<double>(time); }
+
+bool NeedsAccumulator(Aggregate a) {
+  switch (a) {
+    case Aggregate::kCount:
+    case Aggregate::kSum:
+    case Aggregate::kMean:
+    case Aggregate::kStd:
+    case Aggregate::kMin:
+    case Aggregate::kMax: return true;
+    default: return false;
+  }
+}
+
+uint8_t Keeps(Aggregate a) {
+  switch (a) {
+    case Aggregate::kSum:
+    case Aggregate::kMean: return kKeepSum;
+    case Aggregate::kStd: return kKeepSquares;
+    case Aggregate::kMin: return kKeepMin;
+    case Aggregate::kMax: return kKeepMax;
+    default: return 0;
+  }
+}
+
+/// Unbounded squares have no shift but a running mean (Welford), as nothing is ever taken out.
+void AddUnbounded(const Accumulator& a, double* cells, double value) {
+  if (a.keeps & kKeepSquares) {
+    Accumulator rest = a;
+    double* s = cells + a.squares();
+    const double n = cells[a.cell] + 1;
+    const double d = value - s[0];
+    s[0] += d / n;
+    s[2] += d * (value - s[0]);
+    const double mean = s[0], squares = s[2];
+    AddToAccumulator(rest, cells, value);
+    s[0] = mean;
+    s[1] = 0;
+    s[2] = squares;
+    return;
+  }
+  AddToAccumulator(a, cells, value);
+}
+
+}  // namespace
+
+KeyGroup::KeyGroup(int64_t max_keys, int64_t max_events)
+    : max_keys_(std::max<int64_t>(1, max_keys)), max_events_(std::max<int64_t>(2, max_events)) {}
+
+KeyGroup::~KeyGroup() {
+  for (const auto& [key, index] : index_) FreeBlock(index);
+}
+
+uint32_t KeyGroup::AddColumn(bool labelled, bool constant) {
+  Column column;
+  column.labelled = labelled;
+  column.constant = constant;
+  has_labelled_ |= labelled;
+  columns_.push_back(std::move(column));
+  return static_cast<uint32_t>(columns_.size() - 1);
+}
+
+void KeyGroup::AddWindow(uint32_t column, const WindowSpec& window) {
+  columns_[column].windows.push_back(window);
+}
+
+void KeyGroup::Finish() {
+  for (int labelled = 0; labelled < 2; ++labelled) {
+    // The horizons of a log are all lengths that an accumulator of it needs, ascending.
+    LogLayout& layout = layouts_[labelled];
+    layout.max_rows = static_cast<uint32_t>(std::min<int64_t>(max_events_, 1 << 24));
+    std::map<Micros, bool> lengths;
+    for (const Column& column : columns_) {
+      if (column.labelled != (labelled == 1)) continue;
+      for (const WindowSpec& w : column.windows) {
+        const bool run = w.aggregate == Aggregate::kRun;
+        if (w.over > 0 && (NeedsAccumulator(w.aggregate) || run)) lengths[w.over] = true;
+      }
+    }
+    for (const auto& [over, unused] : lengths) layout.horizons.push_back({over, {}});
+  }
+  uint32_t cells = 0;
+  for (Column& column : columns_) LayOutColumn(column, cells);
+  for (Column& column : columns_) BuildAnswers(column);
+  for (LogLayout& layout : layouts_) {
+    for (Horizon& horizon : layout.horizons) {
+      std::stable_sort(
+          horizon.accumulators.begin(), horizon.accumulators.end(),
+          [](const Accumulator& a, const Accumulator& b) { return a.column < b.column; });
+    }
+  }
+  cells_ = cells;
+
+  size_t at = sizeof(Header);
+  log_at_ = at;
+  if (!layouts_[0].horizons.empty()) at += sizeof(EventLog);
+  labelled_log_at_ = at;
+  if (!layouts_[1].horizons.empty()) at += sizeof(EventLog);
+  live_at_ = at;
+  at += layouts_[0].horizons.size() * 2 * sizeof(uint32_t);
+  labelled_live_at_ = at;
+  at += layouts_[1].horizons.size() * 2 * sizeof(uint32_t);
+  cells_at_ = at;
+  at += cells_ * sizeof(double);
+  sets_at_ = at;
+  at += sets_ * sizeof(DistinctSet);
+  stride_ = (at + 63) / 64 * 64;
+}
+
+void KeyGroup::LayOutColumn(Column& column, uint32_t& cells) {
+  LogLayout& layout = layouts_[column.labelled ? 1 : 0];
+  std::map<Micros, uint8_t> keeps;  // By length; 0 is unbounded.
+  bool last = false, since = false, run = false;
+  for (const WindowSpec& w : column.windows) {
+    if (w.over == 0) expirable_ = false;
+    longest_ = std::max(longest_, w.over);
+    if (NeedsAccumulator(w.aggregate)) keeps[w.over] |= Keeps(w.aggregate);
+    if (w.aggregate == Aggregate::kRun && w.over > 0) keeps[w.over] |= 0;
+    last |= w.aggregate == Aggregate::kLast;
+    since |= w.aggregate == Aggregate::kSince;
+    run |= w.aggregate == Aggregate::kRun;
+    if (w.aggregate == Aggregate::kDistinct) {
+      if (column.distinct < 0) column.distinct = static_cast<int32_t>(sets_++);
+      column.distinct_over = std::max(column.distinct_over, w.over);
+    }
+  }
+  for (const auto& [over, kept] : keeps) {
+    Accumulator a;
+    a.keeps = kept;
+    a.cell = cells;
+    cells += a.size();
+    if (over == 0) {
+      column.unbounded = a;
+      continue;
+    }
+    if (!column.constant || kept != 0) {
+      if (column.row < 0) column.row = static_cast<int32_t>(layout.columns++);
+      a.column = column.row;
+    }
+    for (uint32_t h = 0; h < layout.horizons.size(); ++h) {
+      if (layout.horizons[h].over != over) continue;
+      layout.horizons[h].accumulators.push_back(a);
+      column.accumulators.push_back({h, a});
+    }
+  }
+  const auto take = [&](uint32_t count) {
+    const uint32_t at = cells;
+    cells += count;
+    return static_cast<int32_t>(at);
+  };
+  if (last) {
+    column.last_cell = take(2);
+    time_cells_.push_back(static_cast<uint32_t>(column.last_cell) + 1);
+  }
+  if (since) {
+    column.since_cell = take(1);
+    time_cells_.push_back(static_cast<uint32_t>(column.since_cell));
+  }
+  if (run) {
+    column.run_cell = take(4);
+    for (uint32_t i = 1; i < 4; ++i) {
+      time_cells_.push_back(static_cast<uint32_t>(column.run_cell) + i);
+    }
+  }
+}
+
+void KeyGroup::BuildAnswers(Column& column) {
+  for (const WindowSpec& w : column.windows) {
+    Answer answer{w.aggregate, w.over, w.slot, 0, {}, -1};
+    if (w.over == 0 && column.unbounded) answer.accumulator = *column.unbounded;
+    for (const ColumnAccumulator& c : column.accumulators) {
+      if (layouts_[column.labelled ? 1 : 0].horizons[c.horizon].over != w.over) continue;
+      answer.horizon = static_cast<int32_t>(c.horizon);
+      answer.accumulator = c.accumulator;
+    }
+    const bool early = column.labelled || w.before || w.aggregate == Aggregate::kSince;
+    (early ? column.early : column.late).push_back(answer);
+  }
+  // What enters without column is counted by the log itself.
+  std::erase_if(column.accumulators,
+                [](const ColumnAccumulator& c) { return c.accumulator.column < 0; });
+}
+
+uint32_t KeyGroup::NewBlock(uint64_t key) {
+  uint32_t index;
+  if (!free_.empty()) {
+    index = free_.back();
+    free_.pop_back();
+  } else {
+    if (used_ % kChunk == 0) {
+      chunks_.push_back(std::make_unique_for_overwrite<std::byte[]>(size_t{kChunk} * stride_));
+    }
+    index = used_++;
+  }
+  std::byte* block = BlockAt(index);
+  new (block) Header{key, kBeforeAll, 0};
+  if (!layouts_[0].horizons.empty()) new (block + log_at_) EventLog();
+  if (!layouts_[1].horizons.empty()) new (block + labelled_log_at_) EventLog();
+  std::fill_n(LiveOf(block, false), 2 * layouts_[0].horizons.size(), 0u);
+  std::fill_n(LiveOf(block, true), 2 * layouts_[1].horizons.size(), 0u);
+  std::fill_n(CellsOf(block), cells_, 0.0);
+  for (uint32_t cell : time_cells_) CellsOf(block)[cell] = TimeCell(kBeforeAll);
+  for (uint32_t i = 0; i < sets_; ++i) new (&SetOf(block, static_cast<int32_t>(i))) DistinctSet();
+  return index;
+}
+
+void KeyGroup::FreeBlock(uint32_t index) {
+  std::byte* block = BlockAt(index);
+  if (!layouts_[0].horizons.empty()) LogOf(block, false).~EventLog();
+  if (!layouts_[1].horizons.empty()) LogOf(block, true).~EventLog();
+  for (uint32_t i = 0; i < sets_; ++i) SetOf(block, static_cast<int32_t>(i)).~DistinctSet();
+  free_.push_back(index);
+}
+
+uint32_t KeyGroup::FindOrCreate(uint64_t key) {
+  if (const auto found = index_.find(key); found != index_.end()) return found->second;
+  if (index_.size() >= static_cast<size_t>(max_keys_)) DropOldest();
+  const uint32_t index = NewBlock(key);
+  index_.emplace(key, index);
+  return index;
+}
+
+void KeyGroup::DropOldest() {
+  std::vector<std::pair<uint64_t, uint64_t>> ages;  // Tick, key; ticks are distinct.
+  ages.reserve(index_.size());
+  for (const auto& [key, index] : index_) ages.emplace_back(HeaderOf(BlockAt(index)).tick, key);
+  const size_t drop = std::max<size_t>(1, ages.size() / 16);
+  std::nth_element(ages.begin(), ages.begin() + static_cast<ptrdiff_t>(drop - 1), ages.end());
+  ages.resize(drop);
+  std::sort(ages.begin(), ages.end());  // The order of freeing decides which block is used next.
+  for (const auto& [tick, key] : ages) {
+    const auto found = index_.find(key);
+    FreeBlock(found->second);
+    index_.erase(found);
+  }
+}
+
+void KeyGroup::Find(uint64_t key) {
+  block_ = key == 0 ? nullptr : BlockAt(FindOrCreate(key));
+  if (block_ != nullptr) {
+    HeaderOf(block_).tick = ++tick_;
+    for (size_t at = 0; at < stride_ && at < 1024; at += 64) __builtin_prefetch(block_ + at);
+  }
+}
+
+void KeyGroup::Prefetch() const {
+  if (block_ == nullptr) return;
+  if (!layouts_[0].horizons.empty()) LogOf(block_, false).Prefetch(layouts_[0], LiveOf(block_, false));
+  if (!layouts_[1].horizons.empty()) LogOf(block_, true).Prefetch(layouts_[1], LiveOf(block_, true));
+}
+
+void KeyGroup::Touch(EventTime time, double* slots) {
+  if (block_ == nullptr) {
+    for (const Column& column : columns_) {
+      for (const Answer& a : column.early) slots[a.slot] = kMissing;
+    }
+    return;
+  }
+  Header& header = HeaderOf(block_);
+  time_ = time.micros;
+  now_ = std::max(header.latest, time_);
+  header.latest = now_;
+  double* cells = CellsOf(block_);
+  for (int labelled = 0; labelled < 2; ++labelled) {
+    if (layouts_[labelled].horizons.empty()) continue;
+    LogOf(block_, labelled == 1)
+        .Advance(layouts_[labelled], LiveOf(block_, labelled == 1), cells, now_);
+  }
+  for (const Column& column : columns_) {
+    for (const Answer& a : column.early) slots[a.slot] = Value(column, a, block_, now_);
+  }
+  row_ = nullptr;
+  if (!layouts_[0].horizons.empty()) {
+    row_ = LogOf(block_, false)
+               .Insert(layouts_[0], LiveOf(block_, false), cells, time_, now_, first_live_);
+  }
+}
+
+void KeyGroup::Enter(uint32_t index, double value, double* slots) {
+  const Column& column = columns_[index];
+  if (block_ == nullptr) {
+    for (const Answer& a : column.late) slots[a.slot] = kMissing;
+    return;
+  }
+  if (value == value) {
+    double* cells = CellsOf(block_);
+    if (column.row >= 0 && row_ != nullptr) {
+      row_[column.row] = value;
+      for (const ColumnAccumulator& c : column.accumulators) {
+        if (c.horizon >= first_live_) AddToAccumulator(c.accumulator, cells, value);
+      }
+    }
+    if (column.unbounded) AddUnbounded(*column.unbounded, cells, value);
+    UpdateOwnState(column, block_, value, time_);
+    if (column.distinct >= 0) {
+      AddDistinct(column, SetOf(block_, column.distinct), value, time_, now_);
+    }
+  }
+  for (const Answer& a : column.late) slots[a.slot] = Value(column, a, block_, now_);
+}
+
+void KeyGroup::EnterLabelled(uint64_t key, EventTime time, std::span<const double> values) {
+  if (key == 0) return;
+  std::byte* block = BlockAt(FindOrCreate(key));
+  Header& header = HeaderOf(block);
+  header.tick = ++tick_;
+  header.latest = std::max(header.latest, time.micros);
+  const int64_t now = header.latest;
+  double* cells = CellsOf(block);
+  double* row = nullptr;
+  uint32_t first_live = 0;
+  const LogLayout& layout = layouts_[1];
+  if (!layout.horizons.empty()) {
+    EventLog& log = LogOf(block, true);
+    uint32_t* live = LiveOf(block, true);
+    log.Advance(layout, live, cells, now);
+    row = log.Insert(layout, live, cells, time.micros, now, first_live);
+  }
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    const Column& column = columns_[i];
+    const double value = values[i];
+    if (!column.labelled || value != value) continue;
+    if (column.row >= 0 && row != nullptr) {
+      row[column.row] = value;
+      for (const ColumnAccumulator& c : column.accumulators) {
+        if (c.horizon >= first_live) AddToAccumulator(c.accumulator, cells, value);
+      }
+    }
+    if (column.unbounded) AddUnbounded(*column.unbounded, cells, value);
+    UpdateOwnState(column, block, value, time.micros);
+    if (column.distinct >= 0) {
+      AddDistinct(column, SetOf(block, column.distinct), value, time.micros, now);
+    }
+  }
+}
+
+void KeyGroup::UpdateOwnState(const Column& column, std::byte* block, double value, int64_t time) {
+  double* cells = CellsOf(block);
+  if (column.last_cell >= 0) {
+    double* c = cells + column.last_cell;
+    if (time >= TimeIn(c[1])) {
+      c[0] = value;
+      c[1] = TimeCell(time);
+    }
+  }
+  if (column.since_cell >= 0 && value != 0) {
+    double& c = cells[column.since_cell];
+    c = TimeCell(std::max(TimeIn(c), time));
+  }
+  if (column.run_cell < 0) return;
+  double* c = cells + column.run_cell;
+  double& run = c[0];
+  double &start = c[1], &newest = c[2], &broken = c[3];
+  const bool in_order = time >= TimeIn(newest);
+  if (value != 0) {
+    if (!in_order && (run == 0 || time <= TimeIn(broken))) return;
+    start = run == 0 ? TimeCell(time) : TimeCell(std::min(TimeIn(start), time));
+    run += 1;
+    if (in_order) newest = TimeCell(time);
+  } else if (in_order) {
+    run = 0;
+    newest = broken = TimeCell(time);
+  } else if (run > 0 && time > TimeIn(broken)) {
+    broken = TimeCell(time);
+    if (time >= TimeIn(start)) {
+      run = 1;
+      start = newest;
+    }
+  }
+}
+
+void KeyGroup::AddDistinct(const Column& column, DistinctSet& set, double value, int64_t time,
+                           int64_t now) {
+  value += 0.0;  // -0 and 0 are one value.
+  const int64_t cutoff = Cutoff(now, column.distinct_over);
+  if (time <= cutoff) return;
+  auto& times = set.times;
+  auto& values = set.values;
+  size_t at = values.size();
+  while (at > 0 && values[at - 1] != value) --at;
+  if (at > 0) {
+    --at;
+    if (times[at] >= time) return;
+  } else {
+    const size_t dead = static_cast<size_t>(
+        std::upper_bound(times.begin(), times.end(), cutoff) - times.begin());
+    size_t drop = dead > times.size() / 4 ? dead : 0;
+    if (times.size() - drop >= static_cast<size_t>(max_events_)) drop = std::max<size_t>(dead, 1);
+    times.erase(times.begin(), times.begin() + static_cast<ptrdiff_t>(drop));
+    values.erase(values.begin(), values.begin() + static_cast<ptrdiff_t>(drop));
+    at = values.size();
+    times.push_back(time);
+    values.push_back(value);
+    while (at > 0 && times[at - 1] > time) {
+      times[at] = times[at - 1];
+      values[at] = values[at - 1];
+      --at;
+    }
+    times[at] = time;
+    values[at] = value;
+    return;
+  }
+  // A known value moves towards the end, to its new time.
+  while (at + 1 < times.size() && times[at + 1] <= time) {
+    times[at] = times[at + 1];
+    values[at] = values[at + 1];
+    ++at;
+  }
+  times[at] = time;
+  values[at] = value;
+}
+
+double KeyGroup::Value(const Column& column, const Answer& answer, std::byte* block,
+                       int64_t now) const {
+  const double* cells = CellsOf(block);
+  const Accumulator& a = answer.accumulator;
+  switch (answer.aggregate) {
+    case Aggregate::kCount: return cells[a.cell];
+    case Aggregate::kSum: return Finite(cells[a.sum()]);
+    case Aggregate::kMean: {
+      const double n = cells[a.cell];
+      return n > 0 ? Finite(cells[a.sum()] / n) : kMissing;
+    }
+    case Aggregate::kStd: {
+      const double n = cells[a.cell];
+      if (n < 2) return kMissing;
+      const double* s = cells + a.squares();
+      return Finite(std::sqrt(std::max(0.0, (s[2] - s[1] * s[1] / n) / (n - 1))));
+    }
+    case Aggregate::kMin:
+    case Aggregate::kMax: {
+      if (!(cells[a.cell] > 0)) return kMissing;
+      const bool smallest = answer.aggregate == Aggregate::kMin;
+      double& extreme = CellsOf(block)[smallest ? a.min() : a.max()];
+      if (extreme != extreme) {
+        extreme = LogOf(block, column.labelled)
+                      .Scan(layouts_[column.labelled ? 1 : 0], LiveOf(block, column.labelled),
+                            static_cast<uint32_t>(answer.horizon), a.column, smallest);
+      }
+      return extreme;
+    }
+    case Aggregate::kLast: {
+      const double* c = cells + column.last_cell;
+      const int64_t time = TimeIn(c[1]);
+      if (time == kBeforeAll) return kMissing;
+      return answer.over == 0 || time > Cutoff(now, answer.over) ? c[0] : kMissing;
+    }
+    case Aggregate::kSince: {
+      const int64_t time = TimeIn(cells[column.since_cell]);
+      if (time == kBeforeAll) return kMissing;
+      if (answer.over > 0 && time <= Cutoff(now, answer.over)) return kMissing;
+      return (static_cast<double>(now) - static_cast<double>(time)) * kMicro;
+    }
+    case Aggregate::kRun: {
+      const double run = cells[column.run_cell];
+      return answer.over == 0 ? run : std::min(run, cells[a.cell]);
+    }
+    case Aggregate::kDistinct: {
+      const auto& times = SetOf(block, column.distinct).times;
+      const auto first = std::upper_bound(times.begin(), times.end(), Cutoff(now, answer.over));
+      return static_cast<double>(times.end() - first);
+    }
+  }
+  return kMissing;
+}
+
+void KeyGroup::Expire(EventTime watermark) {
+  if (!expirable_ || watermark.micros == kBeforeAll) return;
+  // A pass looks at every key: not before a sixteenth of the longest window has gone by.
+  const int64_t step = longest_ / 16;
+  if (expired_at_ != kBeforeAll && watermark.micros < expired_at_ + step) return;
+  expired_at_ = watermark.micros;
+  const int64_t cutoff = Cutoff(watermark.micros, longest_);
+  std::vector<uint64_t> dead;
+  for (const auto& [key, index] : index_) {
+    if (HeaderOf(BlockAt(index)).latest <= cutoff) dead.push_back(key);
+  }
+  std::sort(dead.begin(), dead.end());
+  for (uint64_t key : dead) {
+    const auto found = index_.find(key);
+    FreeBlock(found->second);
+    index_.erase(found);
+  }
+}
+
+size_t KeyGroup::MemoryBytes() const {
+  size_t bytes = sizeof(*this) + index_.bucket_count() * (sizeof(std::pair<uint64_t, uint32_t>) + 1) +
+                 chunks_.size() * (kChunk * stride_ + 16) + free_.capacity() * sizeof(uint32_t);
+  // Rings and sets: every key when there are few, else an even sample of blocks.
+  const size_t step = std::max<size_t>(1, used_ / 4096);
+  size_t heap = 0, looked = 0;
+  for (size_t i = 0; i < used_; i += step) {
+    std::byte* block = BlockAt(static_cast<uint32_t>(i));
+    const auto found = index_.find(HeaderOf(block).key);
+    if (found == index_.end() || found->second != i) continue;  // A free block.
+    ++looked;
+    for (int labelled = 0; labelled < 2; ++labelled) {
+      if (layouts_[labelled].horizons.empty()) continue;
+      heap += LogOf(block, labelled == 1).HeapBytes(layouts_[labelled]);
+    }
+    for (uint32_t s = 0; s < sets_; ++s) {
+      const size_t capacity = SetOf(block, static_cast<int32_t>(s)).times.capacity();
+      if (capacity > 0) heap += capacity * 16 + 32;
+    }
+  }
+  if (looked > 0) {
+    bytes += static_cast<size_t>(static_cast<double>(heap) * static_cast<double>(index_.size()) /
+                                 static_cast<double>(looked));
+  }
+  return bytes;
+}
+
+void KeyGroup::Save(StateWriter& out) const {
+  out.U64(tick_);
+  out.I64(expired_at_);
+  std::vector<std::pair<uint64_t, uint32_t>> keys(index_.begin(), index_.end());
+  std::sort(keys.begin(), keys.end());
+  out.U64(keys.size());
+  for (const auto& [key, index] : keys) {
+    std::byte* block = BlockAt(index);
+    const Header& header = HeaderOf(block);
+    out.U64(header.key);
+    out.I64(header.latest);
+    out.U64(header.tick);
+    for (int labelled = 0; labelled < 2; ++labelled) {
+      const LogLayout& layout = layouts_[labelled];
+      if (layout.horizons.empty()) continue;
+      const uint32_t* live = LiveOf(block, labelled == 1);
+      for (size_t i = 0; i < 2 * layout.horizons.size(); ++i) out.U32(live[i]);
+      LogOf(block, labelled == 1).Save(layout, out);
+    }
+    for (uint32_t i = 0; i < cells_; ++i) out.F64(CellsOf(block)[i]);
+    for (uint32_t s = 0; s < sets_; ++s) {
+      const DistinctSet& set = SetOf(block, static_cast<int32_t>(s));
+      out.Array(set.times);
+      out.Array(set.values);
+    }
+  }
+}
+
+void KeyGroup::Load(StateReader& in) {
+  for (const auto& [key, index] : index_) FreeBlock(index);
+  index_.clear();
+  chunks_.clear();
+  free_.clear();
+  used_ = 0;
+  block_ = nullptr;
+  tick_ = in.U64();
+  expired_at_ = in.I64();
+  const uint64_t count = in.Count(24);
+  if (count > static_cast<uint64_t>(max_keys_)) return in.Fail("more keys than max_keys allows");
+  index_.reserve(count);
+  for (uint64_t k = 0; k < count && in.ok(); ++k) {
+    const uint64_t key = in.U64();
+    if (key == 0 || index_.contains(key)) return in.Fail("a key is stored twice");
+    const uint32_t index = NewBlock(key);
+    index_.emplace(key, index);
+    std::byte* block = BlockAt(index);
+    Header& header = HeaderOf(block);
+    header.latest = in.I64();
+    header.tick = in.U64();
+    for (int labelled = 0; labelled < 2; ++labelled) {
+      const LogLayout& layout = layouts_[labelled];
+      if (layout.horizons.empty()) continue;
+      uint32_t* live = LiveOf(block, labelled == 1);
+      for (size_t i = 0; i < 2 * layout.horizons.size(); ++i) live[i] = in.U32();
+      LogOf(block, labelled == 1).Load(layout, live, in);
+      if (!in.ok()) std::fill_n(live, 2 * layout.horizons.size(), 0u);
+    }
+    for (uint32_t i = 0; i < cells_; ++i) CellsOf(block)[i] = in.F64();
+    for (uint32_t s = 0; s < sets_; ++s) {
+      DistinctSet& set = SetOf(block, static_cast<int32_t>(s));
+      in.Array(set.times);
+      in.Array(set.values);
+      if (set.times.size() != set.values.size()) {
+        set = {};
+        in.Fail("a set of distinct values is cut");
+      }
+    }
+  }
+}
+
+}  // namespace leat::features

@@ -1,0 +1,100 @@
+#include "models/registry.h"
+
+#include <algorithm>
+#include <array>
+
+#include "leat/bayes.h"
+#include "leat/hoeffding_tree.h"
+#include "leat/kmeans.h"
+#include "leat/linear.h"
+
+namespace leat {
+namespace {
+
+template <typename Options>
+using MakeFunction = Result<std::unique_ptr<Model>> (*)(const Options&, const InputSpec&);
+
+template <typename Options>
+class Factory final : public ModelFactory {
+ public:
+  Factory(Task task, MakeFunction<Options> make, Options options = {})
+      : task_(task), make_(make), options_(std::move(options)) {}
+
+  Task task() const override { return task_; }
+  void Describe(Params& params) override { leat::Describe(params, options_); }
+  Result<std::unique_ptr<Model>> Make(const InputSpec& inputs) const override {
+    return make_(options_, inputs);
+  }
+
+ private:
+  Task task_;
+  MakeFunction<Options> make_;
+  Options options_;
+};
+
+template <typename Options, MakeFunction<Options> kMake, Task kTask = Task::kClassification>
+std::unique_ptr<ModelFactory> New() {
+  return std::make_unique<Factory<Options>>(kTask, kMake);
+}
+
+std::unique_ptr<ModelFactory> NewLinearRegression() {
+  LinearOptions options;
+  options.loss = LinearLoss::kSquared;
+  return std::make_unique<Factory<LinearOptions>>(Task::kRegression, MakeLinearRegression, options);
+}
+
+struct Type {
+  std::string_view name;
+  std::string_view summary;
+  std::unique_ptr<ModelFactory> (*make)();
+};
+
+// Sorted by name.
+constexpr std::array kTypes{
+    Type{"bernoulli_nb", "Naive Bayes over the presence and absence of features.",
+         New<BernoulliNbOptions, MakeBernoulliNb>},
+    Type{"gaussian_nb", "Naive Bayes with a normal distribution for each number and class.",
+         New<GaussianNbOptions, MakeGaussianNb>},
+    Type{"hoeffding_tree", "A decision tree that splits once the Hoeffding bound says so.",
+         New<HoeffdingTreeOptions, MakeHoeffdingTree>},
+    Type{"kmeans", "Clusters whose centres follow the stream.",
+         New<KMeansOptions, MakeKMeans, Task::kClustering>},
+    Type{"linear_regression", "A weighted sum of the features that predicts a number.",
+         NewLinearRegression},
+    Type{"logistic_regression",
+         "A weighted sum of the features turned into a probability, for two classes or more.",
+         New<LinearOptions, MakeLogisticRegression>},
+    Type{"multinomial_nb", "Naive Bayes over counts, such as those of words.",
+         New<MultinomialNbOptions, MakeMultinomialNb>},
+    Type{"naive_bayes", "Naive Bayes over numbers and nominal values together.",
+         New<NaiveBayesOptions, MakeNaiveBayes>},
+};
+
+const Type* Find(std::string_view name) {
+  const auto at = std::find_if(kTypes.begin(), kTypes.end(),
+                               [name](const Type& type) { return type.name == name; });
+  return at == kTypes.end() ? nullptr : &*at;
+}
+
+}  // namespace
+
+std::span<const std::string_view> ModelTypes() {
+  static constexpr auto kNames = [] {
+    std::array<std::string_view, kTypes.size()> names;
+    for (size_t i = 0; i < names.size(); ++i) names[i] = kTypes[i].name;
+    return names;
+  }();
+  return kNames;
+}
+
+std::string_view ModelSummary(std::string_view type) {
+  const Type* found = Find(type);
+  return found == nullptr ? std::string_view() : found->summary;
+}
+
+std::unique_ptr<ModelFactory> NewModelFactory(std::string_view type) {
+  const Type* found = Find(type);
+  return found == nullptr ? nullptr : found->make();
+}
+
+}  // namespace leat

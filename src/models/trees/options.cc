@@ -1,0 +1,148 @@
+/// The public functions of leat/hoeffding_tree.h.
+
+#include <array>
+#include <limits>
+#include <string>
+#include <string_view>
+
+#include "leat/hoeffding_tree.h"
+#include "models/trees/hoeffding_tree.h"
+#include "models/trees/naive_bayes_mixed.h"
+
+namespace leat {
+namespace {
+
+constexpr std::array<std::string_view, 3> kLeafPredictions = {"majority_class", "naive_bayes",
+                                                              "naive_bayes_adaptive"};
+constexpr std::array<std::string_view, 2> kCriteria = {"info_gain", "gini"};
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr Range kAtLeastOne{1, 1e15};
+constexpr Range kCandidates{1, 10'000};
+constexpr Range kNominalValues{1, 1'000'000};
+constexpr Range kBranchFraction{0, 0.5, false, true};
+constexpr Range kFiniteNotNegative{0, kInfinity, false, true};
+constexpr Range kTreeBytes{16 << 10, 1e15};
+constexpr Range kBayesBytes{4 << 10, 1e15};
+
+/// Checks the ranges that Describe states, for programs that fill the struct themselves.
+class RangeCheck : public Params {
+ public:
+  Status status() const { return status_; }
+
+  void Number(std::string_view name, double& value, Range range, std::string_view) override {
+    Check(name, value, range);
+  }
+  void Integer(std::string_view name, int64_t& value, Range range, std::string_view) override {
+    Check(name, static_cast<double>(value), range);
+  }
+  void Bytes(std::string_view name, int64_t& value, Range range, std::string_view) override {
+    Check(name, static_cast<double>(value), range);
+  }
+  void Boolean(std::string_view, bool&, std::string_view) override {}
+  void Text(std::string_view, std::string&, std::string_view) override {}
+  void Choice(std::string_view name, int& value, std::span<const std::string_view> choices,
+              std::string_view) override {
+    Check(name, value, Range{0, static_cast<double>(choices.size()), false, true});
+  }
+  void Duration(std::string_view, int64_t&, Range, std::string_view) override {}
+  void TextList(std::string_view, std::vector<std::string>&, std::string_view) override {}
+  void NumberMap(std::string_view, std::map<std::string, double>&, Range,
+                 std::string_view) override {}
+
+ private:
+  void Check(std::string_view name, double value, const Range& range) {
+    const bool above = range.open_min ? value > range.min : value >= range.min;
+    const bool below = range.open_max ? value < range.max : value <= range.max;
+    if (status_.ok() && !(above && below)) {
+      status_ = Status::Invalid(std::string(name) + " is out of range: " + std::to_string(value));
+    }
+  }
+
+  Status status_;
+};
+
+template <typename Options>
+Status CheckMake(std::string_view type, const Options& options, const InputSpec& inputs) {
+  Options copy = options;
+  RangeCheck check;
+  Describe(check, copy);
+  if (!check.status().ok()) {
+    return Status::Invalid(std::string(type) + ": " + std::string(check.status().message()));
+  }
+  if (inputs.dense.empty()) {
+    return Status::Invalid(std::string(type) +
+                           " reads dense inputs only, and this layout has none; encode at least "
+                           "one input as a number");
+  }
+  return Status::Ok();
+}
+
+Status CheckBytes(std::string_view type, int64_t max_bytes, size_t needed) {
+  if (static_cast<size_t>(max_bytes) >= needed) return Status::Ok();
+  return Status::Invalid(std::string(type) + ": max_bytes is " + std::to_string(max_bytes) +
+                         ", these inputs need at least " + std::to_string(needed));
+}
+
+}  // namespace
+
+void Describe(Params& params, HoeffdingTreeOptions& options) {
+  params.Integer("grace_period", options.grace_period, kAtLeastOne,
+                 "weight that a leaf sees between two split attempts");
+  params.Number("delta", options.delta, kOpenFraction,
+                "chance that a split differs from the one that infinite data would choose");
+  params.Number("tie_threshold", options.tie_threshold, kFiniteNotNegative,
+                "when the Hoeffding bound falls below this, equally good splits are decided");
+  params.Enumeration("leaf_prediction", options.leaf_prediction, kLeafPredictions,
+                     "how a leaf votes; adaptive takes what was right more often at that leaf");
+  params.Enumeration("split_criterion", options.split_criterion, kCriteria,
+                     "the merit that splits are ranked by");
+  params.Boolean("binary_splits", options.binary_splits,
+                 "nominal attributes split on one value against the rest only");
+  params.Boolean("pre_prune", options.pre_prune, "not splitting competes with the splits");
+  params.Boolean("remove_poor_attributes", options.remove_poor_attributes,
+                 "majority_class leaves stop observing attributes that are worse than the best by "
+                 "more than the bound");
+  params.Integer("numeric_candidates", options.numeric_candidates, kCandidates,
+                 "thresholds tried per numeric attribute, evenly between its extremes");
+  params.Number("min_branch_fraction", options.min_branch_fraction, kBranchFraction,
+                "info_gain: at least two branches must hold more than this share of the weight");
+  params.Number("naive_bayes_threshold", options.naive_bayes_threshold, kFiniteNotNegative,
+                "naive_bayes: leaf weight from which it votes");
+  params.Integer("max_nominal_values", options.max_nominal_values, kNominalValues,
+                 "nominal codes from here on count as missing");
+  params.Bytes(
+      "max_bytes", options.max_bytes, kTreeBytes,
+      "memory limit; at the limit the least promising leaves stop observing, and when nodes and "
+      "class counts take half of it the tree stops growing");
+}
+
+void Describe(Params& params, NaiveBayesOptions& options) {
+  params.Integer("max_nominal_values", options.max_nominal_values, kNominalValues,
+                 "nominal codes from here on count as missing");
+  params.Bytes("max_bytes", options.max_bytes, kBayesBytes,
+               "memory limit; rows whose new classes or values would pass it are ignored");
+}
+
+Result<std::unique_ptr<Model>> MakeHoeffdingTree(const HoeffdingTreeOptions& options,
+                                                 const InputSpec& inputs) {
+  LEAT_RETURN_IF_ERROR(CheckMake("hoeffding_tree", options, inputs));
+  LEAT_RETURN_IF_ERROR(CheckBytes("hoeffding_tree", options.max_bytes,
+                                  trees::HoeffdingTree::MinimumBytes(options, inputs)));
+  return std::unique_ptr<Model>(std::make_unique<trees::HoeffdingTree>(options, inputs));
+}
+
+std::string DumpHoeffdingTree(const Model& model) {
+  const auto* tree = dynamic_cast<const trees::HoeffdingTree*>(&model);
+  return tree == nullptr ? std::string() : tree->Dump();
+}
+
+Result<std::unique_ptr<Model>> MakeNaiveBayes(const NaiveBayesOptions& options,
+                                              const InputSpec& inputs) {
+  LEAT_RETURN_IF_ERROR(CheckMake("naive_bayes", options, inputs));
+  LEAT_RETURN_IF_ERROR(CheckBytes("naive_bayes", options.max_bytes,
+                                  trees::NaiveBayesMixed::MinimumBytes(options, inputs)));
+  return std::unique_ptr<Model>(std::make_unique<trees::NaiveBayesMixed>(options, inputs));
+}
+
+}  // namespace leat

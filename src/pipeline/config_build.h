@@ -1,0 +1,62 @@
+/// What the parts of ParseConfig share while they fill a Config in. Private to config_*.cc.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/config.h"
+#include "pipeline/config_sections.h"
+#include "pipeline/params_yaml.h"
+
+namespace leat::config {
+
+enum class SlotKind { kNumber, kCategory, kId };
+
+struct Build {
+  Config& config;
+  Problems& problems;
+  Environment& environment;
+  /// Every name that models, detectors and sinks may use, by name, with what it holds.
+  std::map<std::string, SlotKind> slots;
+  /// Set when the features compile.
+  std::unique_ptr<FeatureGraph> graph;
+
+  void Problem(const YamlNode& at, std::string where, std::string message) {
+    problems.Add(at, std::move(where), std::move(message));
+  }
+  YamlParams Map(const YamlNode& node, std::string where) {
+    return YamlParams(node, std::move(where), problems, environment);
+  }
+  std::vector<std::string> SlotNames() const;
+};
+
+/// What the label makes the task; nothing without a label.
+std::optional<EvaluationTask> TaskOf(const Config& config);
+
+/// Reads one of `names`; nothing (with a problem) for other values, nothing without one when absent.
+std::optional<int> ReadChoice(YamlParams& p, std::string_view name,
+                              std::span<const std::string_view> names);
+/// The nodes of a list of names, or of the one name that stands for it; for places in messages.
+std::vector<const YamlNode*> NameNodes(const YamlNode* node);
+
+void ReadSource(Build& b, const YamlNode& node);
+void ReadRecord(Build& b, const YamlNode& node);
+void ReadLabel(Build& b, const YamlNode& node);
+void ReadFeatures(Build& b, const YamlNode* features, const YamlNode* limits);
+void ReadModels(Build& b, const YamlNode& node);
+/// Resolves how the inputs of one model enter it, from the defaults of its type, of the model, and
+/// of each input.
+void ReadInputs(Build& b, YamlParams& p, ModelConfig& model);
+void ReadDrift(Build& b, const YamlNode& node);
+void ReadEvaluation(Build& b, const YamlNode& node);
+void ReadSinks(Build& b, const YamlNode& node);
+void ReadState(Build& b, const YamlNode& node);
+
+/// The text whose digest is the fingerprint.
+std::string CanonicalText(const Config& config);
+
+}  // namespace leat::config

@@ -1,0 +1,198 @@
+// The sections models and drift.
+#include <algorithm>
+
+#include "pipeline/config_build.h"
+
+namespace leat::config {
+namespace {
+
+bool IsClustering(const ModelConfig& model) {
+  return model.factory != nullptr && model.factory->task() == Task::kClustering;
+}
+
+/// Learners that a configuration may name and that this build does not have.
+constexpr std::string_view kElsewhere[] = {"adaptive_random_forest"};
+
+std::string UnknownType(const std::string& what, const std::string& type,
+                        std::span<const std::string_view> types) {
+  const std::vector<std::string> names = Strings(types);
+  if (std::find(std::begin(kElsewhere), std::end(kElsewhere), type) != std::end(kElsewhere)) {
+    return type + " is not in this build; expected one of " + Join(names, ", ");
+  }
+  return "unknown " + what + " " + Quote(type) + Suggestion(type, names);
+}
+
+void CheckTask(Build& b, YamlParams& p, const ModelConfig& model) {
+  const auto task = TaskOf(b.config);
+  if (IsClustering(model)) return;
+  if (!task) {
+    return p.Refuse("type", "a " + model.type + " learns from labels, but there is no `label` " +
+                                "section");
+  }
+  const bool regression = *task == EvaluationTask::kRegression;
+  if ((model.factory->task() == Task::kRegression) != regression) {
+    p.Refuse("type", "a " + model.type + " cannot learn this label (" +
+                         (regression ? "a number" : "classes") + ")");
+  }
+}
+
+/// Builds the inputs and the model once, for what only they can tell.
+void TryModel(Build& b, const YamlNode& node, const ModelConfig& model) {
+  if (b.graph == nullptr) return;
+  const std::string where = "models." + model.name;
+  auto inputs = InputBuilder::Create(*b.graph, model.inputs);
+  if (!inputs.ok()) {
+    return b.problems.AddKey(node, where, std::string(inputs.status().message()));
+  }
+  if (!model.distances_of.empty()) return;  // Its layout is known when its clusters are.
+  const auto made = model.factory->Make((*inputs)->spec());
+  if (!made.ok()) b.problems.AddKey(node, where, std::string(made.status().message()));
+}
+
+void ReadModel(Build& b, const YamlNode& node) {
+  ModelConfig model;
+  model.name = node.key;
+  const std::string where = "models." + node.key;
+  const size_t before = b.problems.size();
+  if (!IsIdentifier(node.key)) {
+    b.problems.AddKey(node, where,
+                      "found " + Quote(node.key) + ", expected a name of letters, digits and _");
+  }
+  YamlParams p = b.Map(node, where);
+  DescribeModel(p, model);
+  if (model.type.empty() || (model.factory = NewModelFactory(model.type)) == nullptr) {
+    if (!node.IsMap()) return;
+    if (!p.Has("type")) {
+      b.problems.AddKey(node, where,
+                        "expected `type`, one of " + Join(Strings(ModelTypes()), ", "));
+    } else {
+      p.Problem(*p.Get("type"), "type", UnknownType("model type", model.type, ModelTypes()));
+    }
+    b.config.models.push_back(std::move(model));  // So that its name stays known.
+    return;
+  }
+  ReadInputs(b, p, model);
+  model.factory->Describe(p);
+  p.Finish();
+  CheckTask(b, p, model);
+  if (b.problems.size() == before) TryModel(b, node, model);
+  b.config.models.push_back(std::move(model));
+}
+
+void CheckDistances(Build& b, const YamlNode& node) {
+  std::vector<std::string> clusters;
+  for (const ModelConfig& model : b.config.models) {
+    if (IsClustering(model)) clusters.push_back(model.name);
+  }
+  for (const ModelConfig& model : b.config.models) {
+    if (model.distances_of.empty()) continue;
+    const YamlNode* at = node.Find(model.name)->Find("distances_of");
+    const std::string where = "models." + model.name + ".distances_of";
+    if (IsClustering(model)) {
+      b.problems.AddKey(*at, where, "applies to models that are no clustering themselves");
+    } else if (std::find(clusters.begin(), clusters.end(), model.distances_of) == clusters.end()) {
+      b.Problem(*at, where,
+                "no clustering model is called " + Quote(model.distances_of) +
+                    Suggestion(model.distances_of, clusters));
+    }
+  }
+}
+
+void CheckDriftModel(Build& b, YamlParams& p, DriftConfig& drift) {
+  std::vector<std::string> names;
+  for (const ModelConfig& model : b.config.models) {
+    if (!IsClustering(model)) names.push_back(model.name);
+  }
+  if (drift.model.empty()) {
+    if (!names.empty()) drift.model = names.front();
+  } else if (std::find(names.begin(), names.end(), drift.model) == names.end()) {
+    p.Problem(*p.Get("model"), "model",
+              "no model that learns from labels is called " + Quote(drift.model) +
+                  Suggestion(drift.model, names));
+  }
+}
+
+void CheckDriftOn(Build& b, YamlParams& p, const DriftConfig& drift) {
+  const YamlNode* on = p.Get("on");
+  const YamlNode& at = on != nullptr ? *on : p.node();
+  const bool of_model = drift.on == "error" || drift.on == "loss";
+  if (of_model && !b.config.has_label) {
+    return p.Problem(at, "on", drift.on + " needs labels, but there is no `label` section");
+  }
+  if (!of_model) {
+    const auto slot = b.slots.find(drift.on);
+    if (slot == b.slots.end()) {
+      std::vector<std::string> names = b.SlotNames();
+      names.insert(names.begin(), {"error", "loss"});
+      return p.Problem(at, "on", "unknown feature " + Quote(drift.on) +
+                                     Suggestion(drift.on, names));
+    }
+    if (slot->second != SlotKind::kNumber) {
+      return p.Problem(at, "on", Quote(drift.on) + " is " +
+                                     (slot->second == SlotKind::kId ? "an id" : "a category") +
+                                     ", expected error, loss or a number");
+    }
+  }
+  const bool bits = drift.on == "error" && TaskOf(b.config) != EvaluationTask::kRegression;
+  if (drift.detector == "ddm" && !bits) {
+    p.Problem(at, "on",
+              "ddm takes errors of 0 or 1, which only `on: error` of a class label gives; for " +
+                  Quote(drift.on) + " use adwin");
+  }
+}
+
+}  // namespace
+
+void ReadModels(Build& b, const YamlNode& node) {
+  if (!node.IsMap() || node.items.empty()) {
+    return b.Problem(node, "models",
+                     "found " + (node.IsMap() ? "an empty map" : Found(node)) +
+                         ", expected a map of names to models");
+  }
+  for (const YamlNode& item : node.items) ReadModel(b, item);
+  CheckDistances(b, node);
+  const bool all_clusters =
+      std::all_of(b.config.models.begin(), b.config.models.end(), IsClustering);
+  if (b.config.has_label && all_clusters && !b.config.models.empty()) {
+    b.problems.AddKey(node, "models",
+                      "there is a label, but no model learns from it; expected one beside clustering");
+  }
+}
+
+void ReadDrift(Build& b, const YamlNode& node) {
+  if (!node.IsList()) {
+    return b.Problem(node, "drift",
+                     "found " + Found(node) + ", expected a list of maps {detector, on, then}");
+  }
+  for (size_t i = 0; i < node.items.size(); ++i) {
+    const YamlNode& item = node.items[i];
+    DriftConfig drift;
+    const size_t before = b.problems.size();
+    YamlParams p = b.Map(item, "drift[" + std::to_string(i) + "]");
+    DescribeDrift(p, drift);
+    if (!item.IsMap()) continue;
+    drift.factory = drift.detector.empty() ? nullptr : NewDetectorFactory(drift.detector);
+    if (!p.Has("detector")) {
+      p.Refuse("", "expected `detector`, one of " + Join(Strings(DetectorTypes()), ", "));
+    } else if (drift.factory == nullptr) {
+      p.Problem(*p.Get("detector"), "detector",
+                UnknownType("detector", drift.detector, DetectorTypes()));
+    } else {
+      drift.factory->Describe(p);
+      p.Finish();
+    }
+    CheckDriftModel(b, p, drift);
+    CheckDriftOn(b, p, drift);
+    if (drift.then != DriftAction::kAlert && drift.model.empty()) {
+      p.Refuse("then", "found no model that could be " +
+                           std::string(drift.then == DriftAction::kReset ? "reset" : "swapped"));
+    }
+    if (b.problems.size() == before && drift.factory != nullptr) {
+      const auto made = drift.factory->Make();
+      if (!made.ok()) b.Problem(item, p.where(), std::string(made.status().message()));
+    }
+    b.config.drift.push_back(std::move(drift));
+  }
+}
+
+}  // namespace leat::config

@@ -1,0 +1,149 @@
+// The sections evaluation, sinks and state.
+#include <algorithm>
+#include <map>
+
+#include "pipeline/config_build.h"
+
+namespace leat::config {
+namespace {
+
+std::string_view TaskName(EvaluationTask task) {
+  switch (task) {
+    case EvaluationTask::kBinary: return "a label that is true or false";
+    case EvaluationTask::kMulticlass: return "a label of several classes";
+    case EvaluationTask::kRegression: return "a number label";
+  }
+  return "";
+}
+
+/// The metrics that an evaluator of this task gives.
+std::vector<std::string> MetricsOf(EvaluationTask task) {
+  EvaluationOptions options;
+  options.window = 16;
+  std::vector<std::string> names;
+  for (const auto& [name, value] : MakeEvaluator(task, options)->Values(View::kCumulative)) {
+    names.push_back(name);
+  }
+  return names;
+}
+
+bool EndsWith(std::string_view text, std::string_view tail) {
+  return text.size() >= tail.size() && text.substr(text.size() - tail.size()) == tail;
+}
+
+void ReadSink(Build& b, const YamlNode& node, std::string_view name, std::string& file) {
+  const std::string where = "sinks." + std::string(name);
+  if (node.IsScalar()) {
+    file = node.scalar == "none"
+               ? std::string()
+               : ExpandEnvironment(node.scalar, node, where, b.problems, b.environment);
+    return;
+  }
+  if (!node.IsMap()) {
+    return b.Problem(node, where,
+                     "found " + Found(node) + ", expected a map {file}, a path, or none");
+  }
+  YamlParams p = b.Map(node, where);
+  if (name == "predictions") {
+    DescribePredictions(p, b.config.sinks);
+    for (const YamlNode* feature : NameNodes(p.Get("features"))) {
+      if (b.slots.count(feature->scalar) == 0) {
+        p.Problem(*feature, "features",
+                  "unknown feature " + Quote(feature->scalar) +
+                      Suggestion(feature->scalar, b.SlotNames()));
+      }
+    }
+  } else {
+    DescribeSink(p, file);
+  }
+  p.Finish();
+  if (file.empty()) p.Refuse("file", "found nothing, expected a path (or `none` for no sink)");
+}
+
+}  // namespace
+
+void ReadEvaluation(Build& b, const YamlNode& node) {
+  EvaluationOptions& options = b.config.evaluation;
+  YamlParams p = b.Map(node, "evaluation");
+  Describe(p, options);
+  p.Finish();
+  const auto task = TaskOf(b.config);
+  if (!task) {
+    return b.problems.AddKey(node, "evaluation", "needs labels, but there is no `label` section");
+  }
+  const std::vector<std::string> known = Strings(MetricNames());
+  const std::vector<std::string> of_task = MetricsOf(*task);
+  std::vector<std::string> seen;
+  for (const YamlNode* metric : NameNodes(p.Get("metrics"))) {
+    const std::string& name = metric->scalar;
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      p.Problem(*metric, "metrics", "unknown metric " + Quote(name) + Suggestion(name, of_task));
+    } else if (std::find(of_task.begin(), of_task.end(), name) == of_task.end()) {
+      p.Problem(*metric, "metrics",
+                Quote(name) + " is not defined for " + std::string(TaskName(*task)) +
+                    "; expected one of " + Join(of_task, ", "));
+    } else if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
+      p.Problem(*metric, "metrics", Quote(name) + " is given twice");
+    }
+    seen.push_back(name);
+  }
+  for (const std::string_view name : {"threshold", "beta", "top", "period"}) {
+    if (*task == EvaluationTask::kRegression && p.Has(name)) {
+      p.Refuse(name, "applies to class labels only, and this label is a number");
+    }
+  }
+}
+
+void ReadSinks(Build& b, const YamlNode& node) {
+  SinkConfig& sinks = b.config.sinks;
+  YamlParams p = b.Map(node, "sinks");
+  DescribeSinks(p, sinks);
+  p.Finish();
+  struct Sink {
+    std::string_view name;
+    std::string* file;
+  };
+  const Sink all[] = {{"predictions", &sinks.predictions},
+                      {"events", &sinks.events},
+                      {"metrics", &sinks.metrics},
+                      {"rejects", &sinks.rejects}};
+  std::map<std::string, std::string_view> taken;
+  for (const Sink& sink : all) {
+    const YamlNode* at = p.Get(sink.name);
+    if (at != nullptr) ReadSink(b, *at, sink.name, *sink.file);
+    if (sink.file->empty()) continue;
+    const YamlNode& place = at != nullptr ? *at : node;
+    const std::string where = p.Path(sink.name);
+    const auto [first, is_new] = taken.emplace(*sink.file, sink.name);
+    if (!is_new) {
+      b.Problem(place, where, "writes to the same file as " + std::string(first->second));
+    }
+    if (*sink.file != "-" &&
+        (*sink.file == b.config.source.file || *sink.file == b.config.label.file)) {
+      b.Problem(place, where, "would overwrite an input");
+    }
+    const bool lines = EndsWith(*sink.file, ".jsonl") || *sink.file == "-";
+    const bool cells = sink.name == "predictions" && EndsWith(*sink.file, ".csv");
+    if (!lines && !cells) {
+      // As it is written: what ${NAME} stands for may be a secret.
+      const YamlNode* file = place.IsMap() ? place.Find("file") : &place;
+      b.Problem(place, where,
+                "found " + (file != nullptr ? Found(*file) : std::string("another name")) +
+                    ", expected a name that ends in " +
+                    (sink.name == "predictions" ? ".csv or .jsonl" : ".jsonl"));
+    }
+  }
+}
+
+void ReadState(Build& b, const YamlNode& node) {
+  if (node.IsScalar()) {
+    b.config.state_path =
+        ExpandEnvironment(node.scalar, node, "state", b.problems, b.environment);
+    return;
+  }
+  YamlParams p = b.Map(node, "state");
+  DescribeState(p, b.config.state_path);
+  p.Finish();
+}
+
+}  // namespace leat::config

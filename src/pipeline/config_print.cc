@@ -1,0 +1,200 @@
+// DescribeConfig, and the canonical text behind the fingerprint.
+#include <algorithm>
+
+#include "pipeline/config_build.h"
+#include "pipeline/params_doc.h"
+
+namespace leat {
+namespace config {
+namespace {
+
+template <typename Function>
+std::string Values(std::string indent, Function&& describe) {
+  ValueParams p(std::move(indent));
+  describe(p);
+  return p.text();
+}
+
+std::string TimeText(const std::string& column, const TimeFormat& time) {
+  if (column.empty()) return "record number";
+  return "{field: " + YamlText(column) +
+         (time.format.empty() ? "" : ", format: " + YamlText(time.format)) +
+         ", zone: " + YamlText(time.zone) + "}";
+}
+
+std::string RecordText(const Config& config) {
+  Config c = config;
+  std::string out = "record:\n";
+  out += Values("  ", [&](SectionParams& p) { DescribeRecord(p, c.schema, c.time); });
+  out += "  time: " + TimeText(c.schema.time_column, c.schema.time) + "\n  fields:\n";
+  for (FieldSpec& field : c.schema.fields) {
+    out += "    " + field.name + ":\n";
+    out += Values("      ", [&](SectionParams& p) { DescribeField(p, field); });
+  }
+  return out;
+}
+
+/// `paths`: whether the label's file is part of the text.
+std::string LabelText(const Config& config, bool paths) {
+  if (!config.has_label) return "";
+  LabelConfig label = config.label;
+  std::string expired = label.expired_as == ExpiredAs::kDrop ? "drop" : label.expired_class;
+  if (!paths) label.file = label.file.empty() ? "" : "log";
+  std::string out = "label:\n";
+  out += Values("  ", [&](SectionParams& p) { DescribeLabel(p, label, expired); });
+  if (!label.time.empty()) out += "  time: " + TimeText(label.time, label.time_format) + "\n";
+  return out;
+}
+
+std::string FeaturesText(const Config& config) {
+  FeatureOptions options = config.feature_options;
+  std::string out = "limits:\n";
+  out += Values("  ", [&](SectionParams& p) { DescribeLimits(p, options); });
+  if (config.features.empty()) return out;
+  out += "features:\n";
+  for (const FeatureSpec& feature : config.features) {
+    out += "  " + feature.name + ": ";
+    if (!feature.aggregate) {
+      out += YamlText(feature.expression) + "\n";
+      continue;
+    }
+    const bool count = *feature.aggregate == Aggregate::kCount;
+    out += "{" + std::string(AggregateNames()[static_cast<size_t>(*feature.aggregate)]) + ": ";
+    if (count) {
+      out += feature.over > 0 ? FormatDuration(feature.over) : "all";
+    } else {
+      out += YamlText(feature.expression);
+      if (feature.over > 0) out += ", over: " + FormatDuration(feature.over);
+    }
+    if (!feature.by.empty()) out += ", by: [" + Join(feature.by, ", ") + "]";
+    if (!feature.where.empty()) out += ", where: " + YamlText(feature.where);
+    if (feature.before) out += ", before: true";
+    out += "}\n";
+  }
+  return out;
+}
+
+/// One line for an input: its settings as far as they matter with its encoding.
+std::string InputText(const InputFeatureSpec& input) {
+  const auto name = [](std::span<const std::string_view> names, auto value) {
+    return std::string(names[static_cast<size_t>(value)]);
+  };
+  std::string out = "{encode: " + name(EncodeNames(), input.encode);
+  if (input.scale != Scale::kNone) out += ", scale: " + name(ScaleNames(), input.scale);
+  if (input.impute != Impute::kNone) out += ", impute: " + name(ImputeNames(), input.impute);
+  if (input.impute == Impute::kConstant) {
+    out += ", impute_constant: " + FormatNumber(input.impute_constant);
+  }
+  if (input.impute == Impute::kLast) out += ", impute_key: " + input.impute_key;
+  if (input.missing_indicator) out += ", missing_indicator: true";
+  switch (input.encode) {
+    case Encode::kBins:
+      out += ", bins: " + std::to_string(input.bins) +
+             ", tail_bins: " + std::to_string(input.tail_bins) +
+             ", warmup: " + std::to_string(input.warmup);
+      break;
+    case Encode::kOneHot: out += ", max_values: " + std::to_string(input.max_values); break;
+    case Encode::kHash: out += ", hash_bits: " + std::to_string(input.hash_bits); break;
+    case Encode::kTarget: out += ", smoothing: " + FormatNumber(input.smoothing); break;
+    case Encode::kNumber:
+    case Encode::kFrequency: break;
+  }
+  return out + "}";
+}
+
+std::string ModelsText(const Config& config) {
+  std::string out = "models:\n";
+  for (ModelConfig model : config.models) {
+    out += "  " + model.name + ":\n";
+    out += Values("    ", [&](SectionParams& p) {
+      DescribeModel(p, model);
+      model.factory->Describe(p);
+    });
+    out += "    inputs:\n";
+    for (const InputFeatureSpec& input : model.inputs) {
+      out += "      " + input.name + ": " + InputText(input) + "\n";
+    }
+  }
+  return out;
+}
+
+std::string DriftText(const Config& config) {
+  std::string out = config.drift.empty() ? "" : "drift:\n";
+  for (DriftConfig drift : config.drift) {
+    std::string values = Values("    ", [&](SectionParams& p) {
+      DescribeDrift(p, drift);
+      drift.factory->Describe(p);
+    });
+    values[2] = '-';
+    out += values;
+  }
+  return out;
+}
+
+std::string EvaluationText(const Config& config) {
+  if (!config.has_label) return "";
+  EvaluationOptions options = config.evaluation;
+  return "evaluation:\n" + Values("  ", [&](SectionParams& p) { Describe(p, options); });
+}
+
+std::string SourceText(const Config& config) {
+  SourceConfig source = config.source;
+  const bool csv = source.format == RecordFormat::kCsv;
+  return "source:\n" + Values("  ", [&](SectionParams& p) { DescribeSource(p, source); }) +
+         "  format: " + (csv ? "csv" : "jsonl") + "\n" +
+         (csv ? "  delimiter: " + YamlText(std::string(1, source.delimiter)) + "\n" : "");
+}
+
+std::string SinksText(const Config& config) {
+  const SinkConfig& sinks = config.sinks;
+  const auto line = [](std::string_view name, const std::string& file, const std::string& more) {
+    return "  " + std::string(name) + ": " +
+           (file.empty() ? "none" : "{file: " + YamlText(file) + more + "}") + "\n";
+  };
+  const std::string features = sinks.prediction_features.empty()
+                                   ? ""
+                                   : ", features: [" + Join(sinks.prediction_features, ", ") + "]";
+  return "sinks:\n" + line("predictions", sinks.predictions, features) +
+         line("events", sinks.events, "") + line("metrics", sinks.metrics, "") +
+         line("rejects", sinks.rejects, "");
+}
+
+/// Puts `${NAME}` where its value stands, so that no secret is shown.
+void HideEnvironment(const Config& config, std::string& text) {
+  auto variables = config.environment;
+  // The longest first: a value may contain another.
+  std::stable_sort(variables.begin(), variables.end(), [](const auto& a, const auto& b) {
+    return a.second.size() > b.second.size();
+  });
+  for (const auto& [name, value] : variables) {
+    if (value.empty()) continue;
+    const std::string reference = "${" + name + "}";
+    for (size_t at = text.find(value); at != std::string::npos;
+         at = text.find(value, at + reference.size())) {
+      text.replace(at, value.size(), reference);
+    }
+  }
+}
+
+}  // namespace
+
+std::string CanonicalText(const Config& config) {
+  return "leat-config-1\n" + RecordText(config) + LabelText(config, false) + FeaturesText(config) +
+         ModelsText(config) + DriftText(config) + EvaluationText(config);
+}
+
+}  // namespace config
+
+std::string DescribeConfig(const Config& config) {
+  std::string out = "name: " + config::YamlText(config.name) + "\n";
+  std::string paths = config::SourceText(config) + config::RecordText(config) +
+                      config::LabelText(config, true);
+  config::HideEnvironment(config, paths);
+  out += paths + config::FeaturesText(config) + config::ModelsText(config) +
+         config::DriftText(config) + config::EvaluationText(config);
+  paths = config::SinksText(config) + "state: {path: " + config::YamlText(config.state_path) + "}\n";
+  config::HideEnvironment(config, paths);
+  return out + paths + "fingerprint: " + config.fingerprint + "\n";
+}
+
+}  // namespace leat

@@ -1,0 +1,157 @@
+#include "pipeline/label_join.h"
+
+#include <algorithm>
+
+namespace leat {
+
+void LabelJoin::Push(std::deque<Queued>& queue, Queued item) {
+  // Input is nearly in time order, so the place is at or near the back.
+  auto it = queue.end();
+  while (it != queue.begin() && std::prev(it)->due > item.due) --it;
+  queue.insert(it, item);
+}
+
+void LabelJoin::Enqueue(Handle handle) {
+  const Pending& p = store_[handle];
+  if (p.held) Push(held_, {p.release, p.sequence, handle});
+  if (options_.expires_after > 0) {
+    Push(expiring_, {p.time + options_.expires_after, p.sequence, handle});
+  }
+  if (options_.by_id) by_id_[p.id] = handle;
+}
+
+LabelJoin::Handle LabelJoin::Predict(Pending header, size_t doubles) {
+  header.sequence = ++sequence_;
+  ++account_.predicted;
+  const Handle handle = store_.Add(header, doubles);
+  Enqueue(handle);
+  return handle;
+}
+
+std::optional<double> LabelJoin::TakeEarly(uint64_t id) {
+  const auto it = early_.find(id);
+  if (it == early_.end()) return std::nullopt;
+  const double label = it->second.label;
+  early_.erase(it);
+  return label;
+}
+
+LabelJoin::Arrival LabelJoin::Label(uint64_t id, double label, EventTime now, Handle* handle) {
+  ++account_.labels;
+  if (const auto it = by_id_.find(id); it != by_id_.end()) {
+    *handle = it->second;
+    return Arrival::kMatched;
+  }
+  if (const auto it = settled_.find(id); it != settled_.end()) {
+    ++(it->second ? account_.duplicate : account_.late);
+    return it->second ? Arrival::kDuplicate : Arrival::kLate;
+  }
+  if (!early_.try_emplace(id, Early{label, now}).second) {
+    ++account_.duplicate;
+    return Arrival::kDuplicate;
+  }
+  ++account_.early;
+  early_order_.push_back({now + EarlyPatience(), id});
+  return Arrival::kWaits;
+}
+
+std::optional<LabelJoin::Due> LabelJoin::NextDue(EventTime now) {
+  while (!held_.empty() && !Alive(held_.front())) held_.pop_front();
+  while (!expiring_.empty() && !Alive(expiring_.front())) expiring_.pop_front();
+  const bool label = !held_.empty() && held_.front().due <= now;
+  const bool expiry = !expiring_.empty() && expiring_.front().due <= now;
+  if (!label && !expiry) return std::nullopt;
+  if (label && (!expiry || held_.front().due <= expiring_.front().due)) {
+    const Due due{held_.front().handle, false};
+    held_.pop_front();
+    ++account_.labels;
+    return due;
+  }
+  const Due due{expiring_.front().handle, true};
+  expiring_.pop_front();
+  return due;
+}
+
+void LabelJoin::Settle(Handle handle, bool matched, EventTime now) {
+  const Pending& p = store_[handle];
+  ++(matched ? account_.matched : account_.expired);
+  if (!matched && p.held) {  // Its label is known to come after the expiry: too late.
+    ++account_.labels;
+    ++account_.late;
+  }
+  if (options_.by_id) {
+    by_id_.erase(p.id);
+    settled_[p.id] = matched;
+    settled_order_.push_back({now + options_.memory, p.id});
+  }
+  store_.Remove(handle);
+}
+
+void LabelJoin::Save(StateWriter& out) const {
+  out.Section("label_join", 1);
+  for (const int64_t count : {account_.predicted, account_.matched, account_.expired,
+                              account_.labels, account_.early, account_.late, account_.duplicate,
+                              account_.orphan}) {
+    out.I64(count);
+  }
+  out.U64(sequence_);
+  store_.Save(out);
+  out.U64(early_order_.size());
+  for (const SettledId& e : early_order_) {
+    const auto it = early_.find(e.id);
+    const bool present = it != early_.end() && it->second.arrived + EarlyPatience() == e.until;
+    out.U64(e.id);
+    out.I64(e.until.micros);
+    out.Bool(present);
+    out.F64(present ? it->second.label : 0);
+  }
+  out.U64(settled_order_.size());
+  for (const SettledId& s : settled_order_) {
+    const auto it = settled_.find(s.id);
+    out.U64(s.id);
+    out.I64(s.until.micros);
+    out.Bool(it != settled_.end() && it->second);
+  }
+}
+
+Status LabelJoin::Load(StateReader& in) {
+  in.Section("label_join", 1);
+  for (int64_t* count : {&account_.predicted, &account_.matched, &account_.expired,
+                         &account_.labels, &account_.early, &account_.late, &account_.duplicate,
+                         &account_.orphan}) {
+    *count = in.I64();
+  }
+  sequence_ = in.U64();
+  LEAT_RETURN_IF_ERROR(store_.Load(in));
+  held_.clear();
+  expiring_.clear();
+  by_id_.clear();
+  early_.clear();
+  early_order_.clear();
+  settled_.clear();
+  settled_order_.clear();
+  for (const Handle handle : store_.InOrder()) Enqueue(handle);
+  for (uint64_t n = in.Count(8); n > 0 && in.ok(); --n) {
+    const uint64_t id = in.U64();
+    const EventTime until{in.I64()};
+    const bool present = in.Bool();
+    const double label = in.F64();
+    early_order_.push_back({until, id});
+    if (present) early_[id] = {label, until - EarlyPatience()};
+  }
+  for (uint64_t n = in.Count(8); n > 0 && in.ok(); --n) {
+    const uint64_t id = in.U64();
+    const EventTime until{in.I64()};
+    settled_[id] = in.Bool();
+    settled_order_.push_back({until, id});
+  }
+  return in.status();
+}
+
+size_t LabelJoin::MemoryBytes() const {
+  return store_.MemoryBytes() + (held_.size() + expiring_.size()) * sizeof(Queued) +
+         by_id_.bucket_count() * 17 + early_.bucket_count() * 25 + settled_.bucket_count() * 17 +
+         (early_order_.size() + settled_order_.size()) * sizeof(SettledId);
+}
+
+}  // namespace leat

@@ -1,0 +1,130 @@
+/// The delayed-label join: which prediction a label belongs to, and the account of both.
+///
+/// Always true: predicted = matched + expired + pending, and
+/// labels = matched + late + duplicate + orphan + waiting. A label that comes before its prediction
+/// waits (`early` counts those that ever did); one that comes for an expired prediction is late; one
+/// for a matched prediction is a duplicate; one that waited for `expires_after` in vain, or whose id
+/// is not known any more, is an orphan. Ids of settled predictions are remembered for `memory` of
+/// event time after they were settled, which bounds the join's memory.
+/// Cost: O(1) per operation for input in time order. Thread safety: none.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "pipeline/pending.h"
+
+namespace leat {
+
+struct LabelAccount {
+  int64_t predicted = 0, matched = 0, expired = 0;  ///< Of predictions; the rest is pending.
+  int64_t labels = 0, early = 0, late = 0, duplicate = 0, orphan = 0;  ///< Of labels.
+};
+
+struct JoinOptions {
+  bool by_id = false;         ///< Labels come from elsewhere and are joined by id.
+  Micros expires_after = 0;   ///< 0: never.
+  Micros memory = 30 * kDay;  ///< How long settled ids are remembered.
+};
+
+class LabelJoin {
+ public:
+  using Handle = PendingStore::Handle;
+  enum class Arrival { kMatched, kWaits, kLate, kDuplicate };
+
+  explicit LabelJoin(const JoinOptions& options) : options_(options) {}
+
+  /// Adds a prediction; `header.sequence` is assigned here. Fill Block(handle) afterwards.
+  Handle Predict(Pending header, size_t doubles);
+  std::span<double> Block(Handle handle) { return store_.Block(handle); }
+  const Pending& operator[](Handle handle) const { return store_[handle]; }
+
+  /// A label that waited for the prediction just made for `id`, if any; it is taken out.
+  std::optional<double> TakeEarly(uint64_t id);
+
+  /// A label from elsewhere. kMatched: `*handle` is the prediction; call Settle with it.
+  Arrival Label(uint64_t id, double label, EventTime now, Handle* handle);
+
+  /// What is due at `now`, oldest first: a held label (`expired` false) or an expiry.
+  struct Due {
+    Handle handle;
+    bool expired;
+  };
+  std::optional<Due> NextDue(EventTime now);
+
+  /// Removes a prediction that has been matched or has expired and remembers its id.
+  void Settle(Handle handle, bool matched, EventTime now);
+
+  /// Drops early labels that waited too long (each is reported to `orphan(id)`) and settled ids that
+  /// need not be remembered.
+  template <typename Orphan>
+  void Forget(EventTime now, Orphan orphan);
+
+  const LabelAccount& account() const { return account_; }
+  int64_t pending() const { return static_cast<int64_t>(store_.size()); }
+  int64_t waiting() const { return static_cast<int64_t>(early_.size()); }
+
+  void Save(StateWriter& out) const;
+  Status Load(StateReader& in);
+  size_t MemoryBytes() const;
+
+ private:
+  struct Queued {
+    EventTime due;
+    uint64_t sequence;  ///< Of the prediction, to notice that it is gone.
+    Handle handle;
+  };
+  struct Early {
+    double label;
+    EventTime arrived;
+  };
+  struct SettledId {
+    EventTime until;
+    uint64_t id;
+  };
+  /// How long an early label waits for its prediction.
+  Micros EarlyPatience() const {
+    return options_.expires_after > 0 ? options_.expires_after : options_.memory;
+  }
+  static void Push(std::deque<Queued>& queue, Queued item);
+  void Enqueue(Handle handle);
+  bool Alive(const Queued& q) const { return store_[q.handle].sequence == q.sequence; }
+
+  JoinOptions options_;
+  LabelAccount account_;
+  uint64_t sequence_ = 0;
+  PendingStore store_;
+  std::deque<Queued> held_, expiring_;
+  boost::unordered_flat_map<uint64_t, Handle> by_id_;
+  boost::unordered_flat_map<uint64_t, Early> early_;
+  std::deque<SettledId> early_order_;  ///< until = when the early label becomes an orphan.
+  boost::unordered_flat_map<uint64_t, bool> settled_;  ///< id -> matched (else expired).
+  std::deque<SettledId> settled_order_;
+};
+
+template <typename Orphan>
+void LabelJoin::Forget(EventTime now, Orphan orphan) {
+  while (!early_order_.empty() && early_order_.front().until <= now) {
+    const SettledId front = early_order_.front();
+    early_order_.pop_front();
+    const auto it = early_.find(front.id);
+    // The id may have been matched and have come again since; then a later entry stands for it.
+    if (it == early_.end() || it->second.arrived + EarlyPatience() != front.until) continue;
+    early_.erase(it);
+    ++account_.orphan;
+    orphan(front.id);
+  }
+  while (!settled_order_.empty() && settled_order_.front().until <= now) {
+    settled_.erase(settled_order_.front().id);
+    settled_order_.pop_front();
+  }
+}
+
+}  // namespace leat

@@ -1,0 +1,498 @@
+#include "pipeline/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cmath>
+#include <cstring>
+#include <deque>
+#include <limits>
+#include <map>
+#include <utility>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "pipeline/label_join.h"
+#include "pipeline/monitor.h"
+#include "pipeline/prediction_writer.h"
+#include "pipeline/roster.h"
+#include "pipeline/scoreboard.h"
+#include "pipeline/targets.h"
+#include "record/time_format.h"
+
+namespace leat {
+namespace {
+
+/// Record ids kept beside a waiting prediction, for events: a length and up to 31 bytes.
+constexpr size_t kIdDoubles = 4;
+constexpr size_t kIdBytes = kIdDoubles * sizeof(double);
+/// Records between two passes that drop what can no longer matter.
+constexpr uint64_t kTidyEvery = 65'536;
+constexpr double kLogLossFloor = 1e-15;
+
+void PutId(std::string_view id, std::span<double> block) {
+  char raw[kIdBytes] = {};
+  const size_t length = std::min(id.size(), kIdBytes - 1);
+  raw[0] = static_cast<char>(length);
+  std::memcpy(raw + 1, id.data(), length);
+  std::memcpy(block.data(), raw, kIdBytes);
+}
+
+std::string GetId(std::span<const double> block) {
+  char raw[kIdBytes];
+  std::memcpy(raw, block.data(), kIdBytes);
+  return {raw + 1, static_cast<size_t>(raw[0])};
+}
+
+/// Ids seen within a window of event time.
+class SeenIds {
+ public:
+  /// True when `id` was seen within `window` before `now`; remembers it otherwise.
+  bool Repeated(uint64_t id, EventTime time, EventTime now, Micros window) {
+    while (!order_.empty() && order_.front().first + window <= now) {
+      seen_.erase(order_.front().second);
+      order_.pop_front();
+    }
+    if (!seen_.try_emplace(id, true).second) return true;
+    auto it = order_.end();
+    while (it != order_.begin() && std::prev(it)->first > time) --it;
+    order_.insert(it, {time, id});
+    return false;
+  }
+  void Save(StateWriter& out) const {
+    out.U64(order_.size());
+    for (const auto& [time, id] : order_) {
+      out.I64(time.micros);
+      out.U64(id);
+    }
+  }
+  void Load(StateReader& in) {
+    order_.clear();
+    seen_.clear();
+    for (uint64_t n = in.Count(16); n > 0 && in.ok(); --n) {
+      const EventTime time{in.I64()};
+      const uint64_t id = in.U64();
+      order_.emplace_back(time, id);
+      seen_[id] = true;
+    }
+  }
+  size_t MemoryBytes() const { return order_.size() * 16 + seen_.bucket_count() * 10; }
+
+ private:
+  std::deque<std::pair<EventTime, uint64_t>> order_;
+  boost::unordered_flat_map<uint64_t, bool> seen_;
+};
+
+}  // namespace
+
+struct Pipeline::Impl {
+  explicit Impl(const Config& c) : config(c), targets(c.label), join(OptionsOf(c)) {}
+
+  static JoinOptions OptionsOf(const Config& c) {
+    JoinOptions options;
+    options.by_id = c.has_label && !c.label.file.empty();
+    options.expires_after = c.label.expires_after;
+    options.memory = std::max(options.memory, c.label.expires_after);
+    return options;
+  }
+
+  Status Init();
+  size_t Width() const;
+  void Advance(EventTime time);
+  void Drain(Outputs& out);
+  void Settle(LabelJoin::Handle handle, double target, Outputs& out);
+  void WriteReject(std::string_view code, std::string_view detail, const Record& record,
+                   std::string_view kind, Outputs& out);
+  void Tidy(Outputs& out);
+  void OrphanLetter(uint64_t id, Outputs& out);
+
+  Config config;
+  std::unique_ptr<FeatureGraph> graph;
+  std::unique_ptr<Roster> roster;
+  std::unique_ptr<Monitor> monitor;
+  std::unique_ptr<Scoreboard> scoreboard;
+  PredictionWriter writer;
+  Targets targets;
+  LabelJoin join;
+  SeenIds seen;
+
+  EventTime first, now;  ///< The first and the highest event time seen.
+  int64_t read = 0, taken = 0, rejected = 0, late = 0, label_rejects = 0;
+  uint64_t steps = 0;
+  std::map<std::string, int64_t, std::less<>> reject_reasons;
+
+  // Layout of a block: id, label payload of the feature graph, inputs, predictions.
+  size_t payload_at = 0, inputs_at = 0, predictions_at = 0;
+  std::vector<double> slots, scratch, anomaly, errors, losses;
+};
+
+Status Pipeline::Impl::Init() {
+  LEAT_ASSIGN_OR_RETURN(graph,
+                        FeatureGraph::Create(config.schema, config.features, config.feature_options));
+  LEAT_ASSIGN_OR_RETURN(roster, Roster::Create(*graph, config.models, targets.task()));
+  LEAT_ASSIGN_OR_RETURN(monitor, Monitor::Create(config.drift, *graph, *roster));
+  if (config.has_label && !config.label.file.empty() && config.label.time.empty()) {
+    return Status::Invalid(
+        "label.time: labels in a separate file need the column that says when each became known");
+  }
+  std::vector<std::string> models, clusters;
+  for (size_t m = 0; m < roster->size(); ++m) models.push_back(roster->name(m));
+  for (size_t i = 0; i < roster->cluster_count(); ++i) clusters.push_back(roster->cluster_name(i));
+  scoreboard = std::make_unique<Scoreboard>(targets.task(), config.evaluation, models);
+  std::vector<std::pair<std::string, size_t>> features;
+  for (const std::string& name : config.sinks.prediction_features) {
+    const auto slot = graph->SlotOf(name);
+    if (!slot) {
+      return Status::Invalid(
+          fmt::format("sinks.predictions.features: no feature is called '{}'", name));
+    }
+    features.emplace_back(name, *slot);
+  }
+  const std::string& sink = config.sinks.predictions;
+  const bool json = sink.find(".jsonl") != std::string::npos ||
+                    sink.find(".json") != std::string::npos || sink.find(".ndjson") != std::string::npos;
+  writer = PredictionWriter(json, targets.task(), config.evaluation.threshold,
+                            config.schema.id_column.empty() ? "record" : config.schema.id_column,
+                            std::move(models), std::move(clusters), std::move(features));
+  payload_at = kIdDoubles;
+  inputs_at = payload_at + graph->label_payload_size();
+  predictions_at = inputs_at + roster->block_size();
+  slots.resize(graph->slot_count());
+  anomaly.resize(roster->cluster_count());
+  errors.resize(roster->size());
+  losses.resize(roster->size());
+  return Status::Ok();
+}
+
+size_t Pipeline::Impl::Width() const {
+  if (scoreboard->prior().empty()) return 0;  // No label yet: there is nothing to say.
+  switch (targets.task()) {
+    case EvaluationTask::kBinary: return 2;
+    case EvaluationTask::kRegression: return 1;
+    case EvaluationTask::kMulticlass: return targets.classes().size();
+  }
+  return 1;
+}
+
+void Pipeline::Impl::Advance(EventTime time) {
+  if (now == EventTime{}) first = time;
+  now = std::max(now, time);
+}
+
+void Pipeline::Impl::Settle(LabelJoin::Handle handle, double target, Outputs& out) {
+  const Pending& header = join[handle];
+  const std::span<const double> block = join.Block(handle);
+  const size_t width = header.classes;
+  const std::span<const double> predictions = block.subspan(predictions_at);
+
+  // Scored first: nothing that follows can reach this prediction any more.
+  scoreboard->Add(header.time, predictions, width, target);
+  if (monitor->watches_models()) {
+    for (size_t m = 0; m < roster->size(); ++m) {
+      const auto p = predictions.subspan(m * width, width);
+      if ((header.warm >> std::min<size_t>(m, 31) & 1) == 0) {
+        // The prior's errors say nothing about the model; not a number is passed over.
+        errors[m] = losses[m] = std::numeric_limits<double>::quiet_NaN();
+        continue;
+      }
+      if (targets.task() == EvaluationTask::kRegression) {
+        errors[m] = std::abs(p[0] - target);
+        losses[m] = (p[0] - target) * (p[0] - target);
+        continue;
+      }
+      const auto true_class = static_cast<size_t>(target);
+      size_t decided = 0;
+      if (targets.task() == EvaluationTask::kBinary) {
+        decided = p[1] >= config.evaluation.threshold ? 1 : 0;
+      } else {
+        decided = static_cast<size_t>(std::max_element(p.begin(), p.end()) - p.begin());
+      }
+      errors[m] = decided == true_class ? 0 : 1;
+      losses[m] = -std::log(std::max(kLogLossFloor, true_class < width ? p[true_class] : 0.0));
+    }
+    monitor->OnLabel(errors, losses, {header.time, GetId(block), scoreboard->labels()}, *roster,
+                     out.events);
+  }
+  roster->Learn(block.subspan(inputs_at, roster->block_size()), target);
+  if (const size_t size = graph->label_payload_size(); size > 0) {
+    graph->OnLabel(header.time, target, block.subspan(payload_at, size));
+  }
+  if (scoreboard->RowDue()) scoreboard->WriteRow(header.time, out.metrics);
+}
+
+void Pipeline::Impl::Drain(Outputs& out) {
+  while (const auto due = join.NextDue(now)) {
+    const Pending& header = join[due->handle];
+    if (!due->expired) {
+      Settle(due->handle, targets.Release(header.label), out);
+      join.Settle(due->handle, true, now);
+      continue;
+    }
+    if (config.label.expired_as == ExpiredAs::kClass) {
+      Settle(due->handle, targets.OfText(config.label.expired_class), out);
+    }
+    join.Settle(due->handle, false, now);
+  }
+}
+
+void Pipeline::Impl::WriteReject(std::string_view code, std::string_view detail,
+                                 const Record& record, std::string_view kind, Outputs& out) {
+  std::string& line = out.rejects;
+  line += "{\"line\":";
+  AppendNumber(line, static_cast<int64_t>(record.line));
+  line += ",\"of\":";
+  AppendJsonString(line, kind);
+  line += ",\"reason\":";
+  AppendJsonString(line, code);
+  line += ",\"detail\":";
+  AppendJsonString(line, detail);
+  line += ",\"raw\":";
+  AppendJsonString(line, record.raw);
+  line += "}\n";
+  const auto it = reject_reasons.find(code);
+  if (it == reject_reasons.end()) {
+    reject_reasons.emplace(code, 1);
+  } else {
+    ++it->second;
+  }
+}
+
+void Pipeline::Impl::OrphanLetter(uint64_t id, Outputs& out) {
+  // The text of an early label is not kept; numeric ids read back from their key.
+  out.rejects += "{\"of\":\"label\",\"reason\":\"orphan_label\",\"detail\":";
+  AppendJsonString(out.rejects, fmt::format("no prediction came for the label with key {}", id));
+  out.rejects += "}\n";
+  const auto [it, fresh] = reject_reasons.try_emplace("orphan_label", 0);
+  ++it->second;
+}
+
+void Pipeline::Impl::Tidy(Outputs& out) {
+  join.Forget(now, [&](uint64_t id) { OrphanLetter(id, out); });
+  graph->Expire(now - config.time.allowed_lateness);
+}
+
+Pipeline::Pipeline(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Pipeline::~Pipeline() = default;
+
+Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config) {
+  auto impl = std::make_unique<Impl>(config);
+  LEAT_RETURN_IF_ERROR(impl->Init());
+  return std::unique_ptr<Pipeline>(new Pipeline(std::move(impl)));
+}
+
+std::string Pipeline::PredictionsHeader() const { return impl_->writer.Header(); }
+
+void Pipeline::Step(const Record& record, Outputs& out) {
+  Impl& s = *impl_;
+  ++s.read;
+  const bool is_late = s.now != EventTime{} && record.time < s.now - s.config.time.allowed_lateness;
+  if (is_late) {
+    ++s.late;
+    if (s.config.time.late == LatePolicy::kReject) {
+      ++s.rejected;
+      s.WriteReject("late", "behind the watermark", record, "record", out);
+      return;
+    }
+  }
+  if (s.config.time.duplicate_window > 0 &&
+      s.seen.Repeated(record.id, record.time, std::max(s.now, record.time),
+                      s.config.time.duplicate_window)) {
+    ++s.rejected;
+    s.WriteReject("duplicate_id", "this id came before within the duplicate window", record,
+                  "record", out);
+    return;
+  }
+  s.Advance(record.time);
+  if (++s.steps % kTidyEvery == 0) s.Tidy(out);
+  s.Drain(out);
+  ++s.taken;
+
+  s.graph->Step(record, s.slots);
+  if (s.monitor->watches_features()) {
+    s.monitor->OnRecord(s.slots, {record.time, record.id_text, s.scoreboard->labels()}, *s.roster,
+                        out.events);
+  }
+
+  const size_t width = s.Width();
+  const size_t doubles = s.predictions_at + width * s.roster->size();
+  LabelJoin::Handle handle = 0;
+  std::span<double> block;
+  if (s.config.has_label) {
+    Pending header;
+    header.id = record.id;
+    header.time = record.time;
+    header.classes = static_cast<uint32_t>(width);
+    for (size_t m = 0; m < s.roster->size() && width > 0; ++m) {
+      if (s.roster->warm(m)) header.warm |= uint32_t{1} << std::min<size_t>(m, 31);
+    }
+    if (s.config.label.file.empty() && record.has_label) {
+      header.held = true;
+      header.label = s.targets.Hold(record);
+      header.release = record.time + s.config.label.available_after;
+    }
+    handle = s.join.Predict(header, doubles);
+    block = s.join.Block(handle);
+  } else {
+    s.scratch.resize(doubles);
+    block = s.scratch;
+  }
+  std::fill(block.begin(), block.end(), 0.0);
+  PutId(record.id_text, block);
+  s.graph->Keep(record, s.slots, block.subspan(s.payload_at, s.graph->label_payload_size()));
+  const auto inputs = block.subspan(s.inputs_at, s.roster->block_size());
+  const auto predictions = block.subspan(s.predictions_at);
+  s.roster->Build(record, s.slots, inputs, s.anomaly);
+  s.roster->Predict(inputs, width, s.scoreboard->prior(), predictions);
+  if (!s.config.sinks.predictions.empty()) {
+    s.writer.Write({record.id_text, predictions, width, s.roster->size() > 0 && s.roster->warm(0),
+                    s.anomaly, s.slots},
+                   s.targets.classes(), out.predictions);
+  }
+
+  if (!s.config.has_label) return;
+  if (!s.config.label.file.empty()) {
+    if (const auto label = s.join.TakeEarly(record.id)) {
+      s.Settle(handle, s.targets.Release(*label), out);
+      s.join.Settle(handle, true, s.now);
+    }
+  } else if (s.config.label.available_after == 0) {
+    s.Drain(out);
+  }
+}
+
+void Pipeline::StepLabel(const Record& label, Outputs& out) {
+  Impl& s = *impl_;
+  s.Advance(label.time);
+  s.Drain(out);
+  if (!label.has_label) {
+    ++s.label_rejects;
+    s.WriteReject("missing_label", "the label is empty", label, "label", out);
+    return;
+  }
+  LabelJoin::Handle handle = 0;
+  switch (s.join.Label(label.id, s.targets.Hold(label), s.now, &handle)) {
+    case LabelJoin::Arrival::kMatched:
+      s.Settle(handle, s.targets.Release(s.targets.Hold(label)), out);
+      s.join.Settle(handle, true, s.now);
+      break;
+    case LabelJoin::Arrival::kWaits: break;
+    case LabelJoin::Arrival::kLate:
+      s.WriteReject("late_label", "its prediction had expired", label, "label", out);
+      break;
+    case LabelJoin::Arrival::kDuplicate:
+      s.WriteReject("duplicate_label", "this prediction has its label already", label, "label",
+                    out);
+      break;
+  }
+}
+
+void Pipeline::StepReject(const Record& record, const Reject& reject, Outputs& out) {
+  ++impl_->read;
+  ++impl_->rejected;
+  impl_->WriteReject(reject.code, reject.detail, record, "record", out);
+}
+
+void Pipeline::StepLabelReject(const Record& label, const Reject& reject, Outputs& out) {
+  ++impl_->label_rejects;
+  impl_->WriteReject(reject.code, reject.detail, label, "label", out);
+}
+
+void Pipeline::Finish(Outputs& out) {
+  Impl& s = *impl_;
+  s.Tidy(out);
+  if (s.scoreboard->labels() > 0) s.scoreboard->WriteRow(s.now, out.metrics);
+}
+
+Report Pipeline::MakeReport() const {
+  const Impl& s = *impl_;
+  Report report;
+  report.pipeline = s.config.name;
+  s.scoreboard->FillReport(report);
+  for (size_t m = 0; m < s.roster->size(); ++m) report.rows[m].summary = s.roster->Summary(m);
+  report.class_names = s.targets.classes();
+  report.drift = s.monitor->marks();
+  report.records = {{"read", s.read},
+                    {"scored", s.taken},
+                    {"rejected", s.rejected},
+                    {"late", s.late}};
+  for (const auto& [reason, count] : s.reject_reasons) report.rejects.emplace_back(reason, count);
+  if (s.config.has_label) {
+    const LabelAccount& a = s.join.account();
+    report.labels = {{"predicted", a.predicted}, {"matched", a.matched},
+                     {"expired", a.expired},     {"pending", s.join.pending()},
+                     {"labels", a.labels},       {"early", a.early},
+                     {"waiting", s.join.waiting()}, {"late", a.late},
+                     {"duplicate", a.duplicate}, {"orphan", a.orphan}};
+  }
+  report.first = s.first;
+  report.last = s.now;
+  report.digest = Digest();
+  report.memory_bytes = static_cast<int64_t>(MemoryBytes());
+  return report;
+}
+
+void Pipeline::Save(StateWriter& out) const {
+  const Impl& s = *impl_;
+  out.Section("pipeline", 1);
+  out.Text(s.config.fingerprint);
+  out.I64(s.first.micros);
+  out.I64(s.now.micros);
+  for (const int64_t v : {s.read, s.taken, s.rejected, s.late, s.label_rejects}) out.I64(v);
+  out.U64(s.steps);
+  out.U64(s.reject_reasons.size());
+  for (const auto& [reason, count] : s.reject_reasons) {
+    out.Text(reason);
+    out.I64(count);
+  }
+  s.graph->Save(out);
+  s.roster->Save(out);
+  s.monitor->Save(out);
+  s.scoreboard->Save(out);
+  s.targets.Save(out);
+  s.join.Save(out);
+  s.seen.Save(out);
+}
+
+Status Pipeline::Load(StateReader& in) {
+  Impl& s = *impl_;
+  in.Section("pipeline", 1);
+  const std::string fingerprint = in.Text();
+  if (in.ok() && fingerprint != s.config.fingerprint) {
+    return Status::Corrupt(
+        "the state was made by another configuration (its fingerprint differs); start afresh with "
+        "--fresh, or use the configuration that made it");
+  }
+  s.first.micros = in.I64();
+  s.now.micros = in.I64();
+  for (int64_t* v : {&s.read, &s.taken, &s.rejected, &s.late, &s.label_rejects}) *v = in.I64();
+  s.steps = in.U64();
+  s.reject_reasons.clear();
+  for (uint64_t n = in.Count(16); n > 0 && in.ok(); --n) {
+    std::string reason = in.Text();
+    s.reject_reasons[std::move(reason)] = in.I64();
+  }
+  LEAT_RETURN_IF_ERROR(in.status());
+  LEAT_RETURN_IF_ERROR(s.graph->Load(in));
+  LEAT_RETURN_IF_ERROR(s.roster->Load(in));
+  LEAT_RETURN_IF_ERROR(s.monitor->Load(in));
+  LEAT_RETURN_IF_ERROR(s.scoreboard->Load(in));
+  s.targets.Load(in);
+  LEAT_RETURN_IF_ERROR(s.join.Load(in));
+  s.seen.Load(in);
+  return in.status();
+}
+
+std::string Pipeline::Digest() const {
+  StateWriter state;
+  Save(state);
+  return DigestHex(state.bytes());
+}
+
+size_t Pipeline::MemoryBytes() const {
+  const Impl& s = *impl_;
+  return s.graph->MemoryBytes() + s.roster->MemoryBytes() + s.monitor->MemoryBytes() +
+         s.scoreboard->MemoryBytes() + s.join.MemoryBytes() + s.seen.MemoryBytes();
+}
+
+}  // namespace leat

@@ -1,0 +1,70 @@
+/// The pipeline: a deterministic state machine from records and labels to outputs.
+///
+/// Step takes one record: labels that have become available by its event time are scored, then
+/// learnt; then features are computed, every model predicts, the prediction is written and waits for
+/// its label. It reads no clock, no random device and no environment, so the same calls give the
+/// same bytes and the same digest. Save and Load carry everything that later outputs depend on.
+/// Cost: no allocation per record in steady state. Thread safety: none. Errors: a record never
+/// fails a step; only Create and Load can fail.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "evaluation/evaluation.h"
+#include "leat/state.h"
+#include "leat/status.h"
+#include "pipeline/config.h"
+#include "record/record.h"
+
+namespace leat {
+
+/// Bytes for the sinks, appended in order; the driver writes them out and clears them.
+struct Outputs {
+  std::string predictions, events, metrics, rejects;
+  size_t size() const {
+    return predictions.size() + events.size() + metrics.size() + rejects.size();
+  }
+  void clear() {
+    predictions.clear();
+    events.clear();
+    metrics.clear();
+    rejects.clear();
+  }
+};
+
+class Pipeline {
+ public:
+  static Result<std::unique_ptr<Pipeline>> Create(const Config& config);
+  ~Pipeline();
+
+  /// What a new predictions file starts with (a CSV header, or nothing).
+  std::string PredictionsHeader() const;
+
+  void Step(const Record& record, Outputs& out);
+  /// A label from a separate source: `label.id_text` names the prediction, `label.time` is when it
+  /// became known.
+  void StepLabel(const Record& label, Outputs& out);
+  /// A record or label that could not be decoded: written to the rejects sink and counted.
+  void StepReject(const Record& record, const Reject& reject, Outputs& out);
+  void StepLabelReject(const Record& label, const Reject& reject, Outputs& out);
+  /// Ends a bounded input: the last metrics row is written; what waits stays pending.
+  void Finish(Outputs& out);
+
+  Report MakeReport() const;
+
+  void Save(StateWriter& out) const;
+  Status Load(StateReader& in);
+  /// 32 hexadecimal digits over everything that Save writes.
+  std::string Digest() const;
+  size_t MemoryBytes() const;
+
+ private:
+  struct Impl;
+  explicit Pipeline(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace leat

@@ -1,0 +1,109 @@
+#include "pipeline/prediction_writer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+
+namespace leat {
+
+std::pair<double, size_t> PredictionWriter::Decide(std::span<const double> p) const {
+  if (p.empty()) return {0, 0};
+  if (task_ == EvaluationTask::kRegression) return {p[0], 0};
+  if (task_ == EvaluationTask::kBinary) return {p[1], p[1] >= threshold_ ? 1 : 0};
+  const auto best = std::max_element(p.begin(), p.end());
+  return {*best, static_cast<size_t>(best - p.begin())};
+}
+
+std::string PredictionWriter::Header() const {
+  if (json_) return {};
+  std::string out;
+  AppendCsvCell(out, id_name_);
+  if (!models_.empty()) {
+    out += task_ == EvaluationTask::kRegression ? ",score,warm" : ",score,class,warm";
+  }
+  for (size_t m = 1; m < models_.size(); ++m) {
+    out += ',';
+    AppendCsvCell(out, models_[m] + ".score");
+  }
+  for (const std::string& name : clusters_) {
+    out += ',';
+    AppendCsvCell(out, name + ".anomaly");
+  }
+  for (const auto& [name, slot] : features_) {
+    out += ',';
+    AppendCsvCell(out, name);
+  }
+  out += '\n';
+  return out;
+}
+
+void PredictionWriter::Write(const Line& line, const std::vector<std::string>& classes,
+                             std::string& out) const {
+  const auto model = [&](size_t m) { return line.predictions.subspan(m * line.width, line.width); };
+  // CSV puts values in the header's order; JSON names each one.
+  const auto member = [&](std::string_view name) {
+    out += ',';
+    if (!json_) return;
+    AppendJsonString(out, name);
+    out += ':';
+  };
+  const auto number = [&](double value) {
+    if (json_) {
+      AppendJsonNumber(out, value);
+    } else if (std::isfinite(value)) {
+      AppendNumber(out, value);
+    }
+  };
+  if (json_) {
+    out += '{';
+    AppendJsonString(out, id_name_);
+    out += ':';
+    AppendJsonString(out, line.id);
+  } else {
+    AppendCsvCell(out, line.id);
+  }
+  if (!models_.empty()) {
+    const auto [score, decided] = Decide(model(0));
+    member("score");
+    number(score);
+    if (task_ != EvaluationTask::kRegression) {
+      member("class");
+      const std::string_view name =
+          decided < classes.size() ? std::string_view(classes[decided]) : std::string_view();
+      json_ ? AppendJsonString(out, name) : AppendCsvCell(out, name);
+    }
+    member("warm");
+    if (json_) {
+      out += line.warm ? "true" : "false";
+    } else {
+      out += line.warm ? '1' : '0';
+    }
+    if (json_ && task_ == EvaluationTask::kMulticlass) {
+      out += ",\"probabilities\":{";
+      const auto p = model(0);
+      for (size_t c = 0; c < p.size() && c < classes.size(); ++c) {
+        if (c > 0) out += ',';
+        AppendJsonString(out, classes[c]);
+        out += ':';
+        AppendJsonNumber(out, p[c]);
+      }
+      out += '}';
+    }
+    for (size_t m = 1; m < models_.size(); ++m) {
+      member(json_ ? models_[m] + ".score" : std::string());
+      number(Decide(model(m)).first);
+    }
+  }
+  for (size_t i = 0; i < clusters_.size(); ++i) {
+    member(json_ ? clusters_[i] + ".anomaly" : std::string());
+    number(line.anomaly[i]);
+  }
+  for (const auto& [name, slot] : features_) {
+    member(name);
+    number(line.slots[slot]);
+  }
+  out += json_ ? "}\n" : "\n";
+}
+
+}  // namespace leat

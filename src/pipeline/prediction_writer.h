@@ -1,0 +1,56 @@
+/// One line per prediction, as CSV or JSON lines by the name of the sink.
+///
+/// CSV columns: id, score, class (or `prediction` for regression), warm, then a score per further
+/// model, an anomaly distance per clustering model, and the chosen features. The score of a binary
+/// task is the probability of the positive class, of a multiclass task the largest probability, of a
+/// regression the prediction. `warm` is 0 while the serving model gives the prior.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "evaluation/evaluation.h"
+
+namespace leat {
+
+class PredictionWriter {
+ public:
+  struct Line {
+    std::string_view id;
+    std::span<const double> predictions;  ///< `width` per model.
+    size_t width;
+    bool warm;
+    std::span<const double> anomaly;
+    std::span<const double> slots;
+  };
+
+  PredictionWriter() = default;
+  PredictionWriter(bool json, EvaluationTask task, double threshold, std::string id_name,
+                   std::vector<std::string> models, std::vector<std::string> clusters,
+                   std::vector<std::pair<std::string, size_t>> features)
+      : json_(json),
+        task_(task),
+        threshold_(threshold),
+        id_name_(std::move(id_name)),
+        models_(std::move(models)),
+        clusters_(std::move(clusters)),
+        features_(std::move(features)) {}
+
+  std::string Header() const;
+  void Write(const Line& line, const std::vector<std::string>& classes, std::string& out) const;
+
+ private:
+  /// The score and the index of the class decided for.
+  std::pair<double, size_t> Decide(std::span<const double> p) const;
+
+  bool json_ = false;
+  EvaluationTask task_ = EvaluationTask::kBinary;
+  double threshold_ = 0.5;
+  std::string id_name_;
+  std::vector<std::string> models_, clusters_;
+  std::vector<std::pair<std::string, size_t>> features_;
+};
+
+}  // namespace leat

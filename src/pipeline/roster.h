@@ -1,0 +1,93 @@
+/// The models of a pipeline, beside each other on one stream, with the inputs that each of them sees.
+///
+/// Models that want the same inputs share one input set. A record's inputs are written into its
+/// block of doubles once, when it is predicted, and learnt from there when its label comes.
+/// Clustering models need no label: they learn from each record right after it was predicted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "evaluation/evaluation.h"
+#include "features/features.h"
+#include "leat/model.h"
+#include "pipeline/config.h"
+
+namespace leat {
+
+class Roster {
+ public:
+  static Result<std::unique_ptr<Roster>> Create(const FeatureGraph& graph,
+                                                const std::vector<ModelConfig>& models,
+                                                EvaluationTask task);
+
+  /// Supervised models, in the order of the configuration; the first serves.
+  size_t size() const { return scored_.size(); }
+  const std::string& name(size_t model) const { return scored_[model].config.name; }
+  /// Clustering models.
+  size_t cluster_count() const { return clusters_.size(); }
+  const std::string& cluster_name(size_t i) const { return clusters_[i].config.name; }
+
+  /// Doubles that a record's inputs take.
+  size_t block_size() const { return block_size_; }
+  /// Writes the inputs of every set into `block` and updates the fitted statistics; then clustering
+  /// models predict and learn. `anomaly` gets, per clustering model, the distance to the nearest
+  /// centre (NaN while there is none).
+  void Build(const Record& record, std::span<const double> slots, std::span<double> block,
+             std::span<double> anomaly);
+
+  /// Writes `width` numbers per model: class probabilities padded with zeros, or the one number.
+  /// A model that is not warm gives `prior` instead.
+  void Predict(std::span<const double> block, size_t width, std::span<const double> prior,
+               std::span<double> predictions);
+  /// True when the model has seen the labels that it needs before its predictions count.
+  bool warm(size_t model) const {
+    return scored_[model].learnt >= scored_[model].config.warm_up;
+  }
+
+  void Learn(std::span<const double> block, double target);
+
+  /// Answers to drift.
+  void Reset(size_t model);
+  void StartBackground(size_t model);
+  void DropBackground(size_t model) { scored_[model].background.reset(); }
+  /// The background learner takes over; without one this is Reset.
+  void Swap(size_t model);
+
+  std::vector<std::pair<std::string, std::string>> Summary(size_t model) const;
+
+  void Save(StateWriter& out) const;
+  Status Load(StateReader& in);
+  size_t MemoryBytes() const;
+
+ private:
+  struct InputSet {
+    std::vector<InputFeatureSpec> spec;
+    std::unique_ptr<InputBuilder> builder;
+    size_t dense = 0, sparse = 0, payload = 0;  ///< Offsets in the block, in doubles.
+    size_t sparse_count = 0;                    ///< Offset of the number of sparse entries.
+  };
+  struct Entry {
+    ModelConfig config;
+    size_t set = 0;
+    std::unique_ptr<Model> model;
+    std::unique_ptr<Model> background;
+    int64_t learnt = 0;             ///< Labels since the start or the last reset.
+    int64_t background_learnt = 0;
+    int cluster = -1;               ///< Index of the clustering model whose distances it takes.
+    size_t distances = 0;           ///< Offset of its dense inputs with those distances.
+    size_t dense_total = 0;         ///< 0: the set's dense inputs as they are.
+  };
+  Input View(const Entry& entry, std::span<const double> block) const;
+
+  std::vector<InputSet> sets_;
+  std::vector<Entry> scored_, clusters_;
+  size_t block_size_ = 0;
+  std::vector<double> scratch_;
+  std::vector<std::vector<double>> cluster_out_;
+};
+
+}  // namespace leat

@@ -1,0 +1,186 @@
+#include "pipeline/scoreboard.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "record/time_format.h"
+
+namespace leat {
+namespace {
+
+constexpr size_t kMaxSamples = 2000;
+constexpr std::pair<View, std::string_view> kViews[] = {
+    {View::kCumulative, "cumulative"}, {View::kWindow, "window"}, {View::kFading, "fading"}};
+
+int PriorIndex(EvaluationTask task) {
+  // Regression has no class frequencies: its prior is the mean.
+  const auto names = Baselines::Names(task);
+  const auto wanted = task == EvaluationTask::kRegression ? "mean" : "prior";
+  const auto it = std::find(names.begin(), names.end(), wanted);
+  return it == names.end() ? static_cast<int>(names.size()) - 1
+                           : static_cast<int>(it - names.begin());
+}
+
+void SaveValues(StateWriter& out, const MetricValues& values) {
+  out.U64(values.size());
+  for (const auto& [name, value] : values) {
+    out.Text(name);
+    out.F64(value);
+  }
+}
+
+MetricValues LoadValues(StateReader& in) {
+  MetricValues values(in.Count(16));
+  for (auto& [name, value] : values) {
+    name = in.Text();
+    value = in.F64();
+  }
+  return values;
+}
+
+}  // namespace
+
+Scoreboard::Scoreboard(EvaluationTask task, const EvaluationOptions& options,
+                       std::vector<std::string> model_names)
+    : task_(task), options_(options), baselines_(task) {
+  for (std::string& name : model_names) {
+    rows_.push_back({std::move(name), false, MakeEvaluator(task, options)});
+  }
+  for (const std::string_view name : Baselines::Names(task)) {
+    rows_.push_back({std::string(name), true, MakeEvaluator(task, options)});
+  }
+}
+
+void Scoreboard::Add(EventTime time, std::span<const double> predictions, size_t width,
+                     double target) {
+  Scored scored;
+  scored.time = time;
+  scored.target = target;
+  size_t model = 0;
+  int baseline = 0;
+  for (Row& row : rows_) {
+    if (row.baseline) {
+      baselines_.Predict(baseline++, scratch_);
+      scored.probabilities = scratch_;
+    } else {
+      scored.probabilities = predictions.subspan(model++ * width, width);
+    }
+    row.evaluator->Add(scored);
+  }
+  baselines_.Learn(target);
+  baselines_.Predict(PriorIndex(task_), prior_);
+  ++labels_;
+}
+
+MetricValues Scoreboard::Chosen(const MetricValues& all) const {
+  if (options_.metrics.empty()) return all;
+  MetricValues chosen;
+  for (const std::string& name : options_.metrics) {
+    const auto it =
+        std::find_if(all.begin(), all.end(), [&](const auto& v) { return v.first == name; });
+    if (it != all.end()) chosen.push_back(*it);
+  }
+  return chosen;
+}
+
+void Scoreboard::WriteRow(EventTime time, std::string& out) {
+  if (labels_ == last_row_) return;
+  last_row_ = labels_;
+  Report::CurveSample sample{labels_, time, {}};
+  out += "{\"labels\":";
+  AppendNumber(out, labels_);
+  out += ",\"time\":";
+  AppendJsonString(out, FormatIso(time));
+  out += ",\"models\":{";
+  bool first_row = true;
+  for (const Row& row : rows_) {
+    if (!first_row) out += ',';
+    first_row = false;
+    AppendJsonString(out, row.name);
+    out += row.baseline ? ":{\"baseline\":true" : ":{\"baseline\":false";
+    for (const auto& [view, view_name] : kViews) {
+      const MetricValues values = Chosen(row.evaluator->Values(view));
+      if (view == View::kWindow) sample.rows.push_back(values);
+      out += ',';
+      AppendJsonString(out, view_name);
+      out += ":{";
+      bool first = true;
+      for (const auto& [name, value] : values) {
+        if (!first) out += ',';
+        first = false;
+        AppendJsonString(out, name);
+        out += ':';
+        AppendJsonNumber(out, value);
+      }
+      out += '}';
+    }
+    out += '}';
+  }
+  out += "}}\n";
+  if (samples_seen_++ % sample_stride_ == 0) curve_.push_back(std::move(sample));
+  if (curve_.size() > kMaxSamples) {
+    size_t kept = 0;
+    for (size_t i = 0; i < curve_.size(); i += 2) curve_[kept++] = std::move(curve_[i]);
+    curve_.resize(kept);
+    sample_stride_ *= 2;
+  }
+}
+
+void Scoreboard::FillReport(Report& report) const {
+  report.task = task_;
+  report.curve = curve_;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    const Row& row = rows_[i];
+    Report::Row out;
+    out.name = row.name;
+    out.baseline = row.baseline;
+    out.serves = i == 0 && !row.baseline;
+    out.cumulative = row.evaluator->Values(View::kCumulative);
+    out.window = row.evaluator->Values(View::kWindow);
+    if (task_ == EvaluationTask::kBinary) {
+      out.precision_recall = row.evaluator->PrecisionRecall();
+      out.calibration = row.evaluator->Calibration();
+    }
+    report.rows.push_back(std::move(out));
+  }
+}
+
+void Scoreboard::Save(StateWriter& out) const {
+  out.Section("scoreboard", 1);
+  for (const Row& row : rows_) row.evaluator->Save(out);
+  baselines_.Save(out);
+  out.Array(prior_);
+  for (const int64_t v : {labels_, last_row_, samples_seen_, sample_stride_}) out.I64(v);
+  out.U64(curve_.size());
+  for (const Report::CurveSample& sample : curve_) {
+    out.I64(sample.labels);
+    out.I64(sample.time.micros);
+    out.U64(sample.rows.size());
+    for (const MetricValues& values : sample.rows) SaveValues(out, values);
+  }
+}
+
+Status Scoreboard::Load(StateReader& in) {
+  in.Section("scoreboard", 1);
+  for (Row& row : rows_) LEAT_RETURN_IF_ERROR(row.evaluator->Load(in));
+  LEAT_RETURN_IF_ERROR(baselines_.Load(in));
+  in.Array(prior_);
+  for (int64_t* v : {&labels_, &last_row_, &samples_seen_, &sample_stride_}) *v = in.I64();
+  if (sample_stride_ < 1) in.Fail("the report's sample stride is not positive");
+  curve_.resize(in.Count(24));
+  for (Report::CurveSample& sample : curve_) {
+    sample.labels = in.I64();
+    sample.time.micros = in.I64();
+    sample.rows.resize(in.Count(8));
+    for (MetricValues& values : sample.rows) values = LoadValues(in);
+  }
+  return in.status();
+}
+
+size_t Scoreboard::MemoryBytes() const {
+  size_t bytes = curve_.size() * rows_.size() * 512;
+  for (const Row& row : rows_) bytes += row.evaluator->MemoryBytes();
+  return bytes;
+}
+
+}  // namespace leat

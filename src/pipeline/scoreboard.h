@@ -1,0 +1,59 @@
+/// Scores of every model and baseline on the same records, and their history for the report.
+///
+/// Cost per label: one evaluator update per model and baseline. The history keeps at most 2,000
+/// samples; beyond, every other one is dropped, so memory does not grow with the stream.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "evaluation/evaluation.h"
+#include "leat/state.h"
+
+namespace leat {
+
+class Scoreboard {
+ public:
+  Scoreboard(EvaluationTask task, const EvaluationOptions& options,
+             std::vector<std::string> model_names);
+
+  /// Scores one labelled record: `predictions` holds `width` numbers per model. Then the baselines
+  /// learn the label.
+  void Add(EventTime time, std::span<const double> predictions, size_t width, double target);
+
+  /// The prior so far: class probabilities, or the mean; empty before the first label.
+  const std::vector<double>& prior() const { return prior_; }
+  int64_t labels() const { return labels_; }
+  /// True when a metrics row is due after the last Add.
+  bool RowDue() const { return options_.every > 0 && labels_ % options_.every == 0; }
+  /// Appends one line of JSON with all views of all rows, and keeps a sample for the report.
+  void WriteRow(EventTime time, std::string& out);
+
+  void FillReport(Report& report) const;
+
+  void Save(StateWriter& out) const;
+  Status Load(StateReader& in);
+  size_t MemoryBytes() const;
+
+ private:
+  struct Row {
+    std::string name;
+    bool baseline;
+    std::unique_ptr<PrequentialEvaluator> evaluator;
+  };
+  MetricValues Chosen(const MetricValues& all) const;
+
+  EvaluationTask task_;
+  EvaluationOptions options_;
+  std::vector<Row> rows_;
+  Baselines baselines_;
+  std::vector<double> scratch_, prior_;
+  int64_t labels_ = 0;
+  int64_t last_row_ = 0;
+  int64_t samples_seen_ = 0, sample_stride_ = 1;
+  std::vector<Report::CurveSample> curve_;
+};
+
+}  // namespace leat

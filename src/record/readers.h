@@ -1,0 +1,43 @@
+/// The readers behind OpenReader, one per format, and what they share. See reader.h for the
+/// contract.
+#pragma once
+
+#include <charconv>
+#include <memory>
+
+#include "leat/status.h"
+#include "record/reader.h"
+#include "record/record.h"
+
+namespace leat {
+
+Result<std::unique_ptr<RecordReader>> OpenCsv(ByteSource& source, const Schema& schema,
+                                              const ReaderOptions& options);
+Result<std::unique_ptr<RecordReader>> OpenJsonLines(ByteSource& source, const Schema& schema,
+                                                    const ReaderOptions& options);
+
+/// The error of a Skip past the end of the input: what was to be resumed is not there.
+Status SkippedBeyondEnd(uint64_t skipped, uint64_t count);
+
+/// Counts records and, where the schema names no id, lends the number as the id.
+class RecordNumbering {
+ public:
+  explicit RecordNumbering(bool number_is_id) : number_is_id_(number_is_id) {}
+
+  void Pass() { ++number_; }
+  void Begin(Record& record) {
+    record.number = ++number_;
+    if (number_is_id_) {
+      const char* const end = std::to_chars(text_, text_ + sizeof(text_), number_).ptr;
+      record.id_text = {text_, static_cast<size_t>(end - text_)};
+      record.id = number_ + 1;  // What KeyOf gives for a canonical integer.
+    }
+  }
+
+ private:
+  bool number_is_id_;
+  uint64_t number_ = 0;
+  char text_[24];
+};
+
+}  // namespace leat

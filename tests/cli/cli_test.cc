@@ -1,0 +1,178 @@
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <boost/json.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace leat {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Ran {
+  int code;
+  std::string out, err;
+};
+
+std::string Slurp(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return std::move(text).str();
+}
+
+/// A scratch folder and the real binary.
+class Cli : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() /
+              ("leat-cli-" + std::to_string(getpid()) + "-" +
+               ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  Ran Leat(const std::string& arguments) {
+    const fs::path out = folder_ / "stdout", err = folder_ / "stderr";
+    const int status = std::system(
+        (std::string(LEAT_BINARY) + " " + arguments + " >" + out.string() + " 2>" + err.string())
+            .c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, Slurp(out), Slurp(err)};
+  }
+  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
+  void Write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / name, std::ios::binary) << text;
+  }
+  /// A generated card log.
+  std::string Log(int rows = 20'000) {
+    const std::string path = Path("cards.csv");
+    const Ran ran =
+        Leat("generate card-fraud --rows " + std::to_string(rows) + " --seed 3 --output " + path);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return path;
+  }
+
+  fs::path folder_;
+};
+
+constexpr const char* kFraud = "examples/fraud/fraud.yaml";
+
+TEST_F(Cli, HelpOfEveryVerbHasAnExample) {
+  for (const std::string verb : {"", "run", "replay", "check", "generate"}) {
+    const Ran ran = Leat(verb + " --help");
+    EXPECT_EQ(ran.code, 0);
+    EXPECT_NE(ran.out.find("Example"), std::string::npos) << verb;
+  }
+}
+
+TEST_F(Cli, UsageErrorsExitWithTwo) {
+  EXPECT_EQ(Leat("").code, 2);
+  EXPECT_EQ(Leat("fly").code, 2);
+  EXPECT_EQ(Leat("replay").code, 2);
+  EXPECT_EQ(Leat("replay nowhere.yaml").code, 2 + 0) << "a configuration that is not there";
+  Write("bad.yaml", "name: x\nsource: {file: a.csv}\nmodles: {}\n");
+  const Ran ran = Leat("check " + Path("bad.yaml"));
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_NE(ran.err.find("models"), std::string::npos) << "the nearest name is offered: " << ran.err;
+}
+
+TEST_F(Cli, InputThatCannotBeReadExitsWithThree) {
+  EXPECT_EQ(Leat(std::string("replay ") + kFraud + " --input " + Path("none.csv") + " --output " +
+                 Path("o"))
+                .code,
+            3);
+}
+
+TEST_F(Cli, EveryExampleConfigurationIsValid) {
+  int checked = 0;
+  for (const auto& entry : fs::recursive_directory_iterator("examples")) {
+    if (entry.path().extension() != ".yaml") continue;
+    const Ran ran = Leat("check " + entry.path().string());
+    EXPECT_EQ(ran.code, 0) << entry.path() << ": " << ran.err;
+    ++checked;
+  }
+  EXPECT_GE(checked, 4);
+}
+
+TEST_F(Cli, TwoReplaysGiveIdenticalFilesAndDigest) {
+  const std::string log = Log();
+  std::array<Ran, 2> ran;
+  for (const int i : {0, 1}) {
+    ran[i] = Leat(std::string("replay ") + kFraud + " --json --input " + log + " --output " +
+                  Path("o" + std::to_string(i)));
+    ASSERT_EQ(ran[i].code, 0) << ran[i].err;
+  }
+  for (const char* sink : {"predictions.csv", "events.jsonl", "metrics.jsonl", "rejects.jsonl"}) {
+    EXPECT_EQ(Slurp(Path("o0") + "/" + sink), Slurp(Path("o1") + "/" + sink)) << sink;
+  }
+  EXPECT_GT(fs::file_size(Path("o0") + "/predictions.csv"), 100'000u);
+  const auto a = boost::json::parse(ran[0].out).as_object();
+  const auto b = boost::json::parse(ran[1].out).as_object();
+  EXPECT_EQ(a.at("digest"), b.at("digest"));
+}
+
+TEST_F(Cli, ARunStoppedInTheMiddleGoesOnInANewProcessBitForBit) {
+  const std::string log = Log();
+  const std::string base = std::string("run ") + kFraud + " --json --input " + log;
+  const Ran whole = Leat(base + " --output " + Path("whole") + " --state " + Path("s1"));
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  const std::string parts = base + " --output " + Path("parts") + " --state " + Path("s2");
+  ASSERT_EQ(Leat(parts + " --max-records 7001").code, 0);
+  ASSERT_EQ(Leat(parts + " --max-records 6000").code, 0);
+  const Ran last = Leat(parts);
+  ASSERT_EQ(last.code, 0) << last.err;
+  for (const char* sink : {"predictions.csv", "events.jsonl", "metrics.jsonl", "rejects.jsonl"}) {
+    EXPECT_EQ(Slurp(Path("whole") + "/" + sink), Slurp(Path("parts") + "/" + sink)) << sink;
+  }
+  EXPECT_EQ(boost::json::parse(whole.out).as_object().at("digest"),
+            boost::json::parse(last.out).as_object().at("digest"));
+}
+
+TEST_F(Cli, DamagedAndForeignStateIsRefusedWithFour) {
+  const std::string log = Log(2000);
+  const std::string run = std::string("run ") + kFraud + " --input " + log + " --output " +
+                          Path("o") + " --state " + Path("s");
+  ASSERT_EQ(Leat(run).code, 0);
+  std::string bytes = Slurp(Path("s/snapshot"));
+  std::string damaged = bytes;
+  damaged[damaged.size() / 2] ^= 1;
+  Write("s/snapshot", damaged);
+  EXPECT_EQ(Leat(run).code, 4);
+  Write("s/snapshot", bytes.substr(0, bytes.size() / 2));
+  EXPECT_EQ(Leat(run).code, 4);
+  Write("s/snapshot", "something else");
+  const Ran refused = Leat(run);
+  EXPECT_EQ(refused.code, 4);
+  EXPECT_NE(refused.err.find("--fresh"), std::string::npos) << "the way out: " << refused.err;
+  EXPECT_EQ(Leat(run + " --fresh").code, 0);
+}
+
+TEST_F(Cli, TheHtmlReportStandsAlone) {
+  const Ran ran = Leat(std::string("replay ") + kFraud + " --input " + Log() + " --output " +
+                       Path("o") + " --report " + Path("report.html"));
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const std::string page = Slurp(Path("report.html"));
+  EXPECT_NE(page.find("<svg"), std::string::npos);
+  EXPECT_EQ(page.find("src=\"http"), std::string::npos);
+  EXPECT_EQ(page.find("href=\"http"), std::string::npos);
+}
+
+TEST_F(Cli, RecordsThatDoNotFitAreRejectedAndTheRunGoesOn) {
+  std::string text = Slurp(Log(3000));
+  const size_t line = text.find('\n', text.size() / 2) + 1;
+  text.insert(line, "not,a,card,record,at,all\n1,2\n");
+  Write("cards.csv", text);
+  const Ran ran = Leat(std::string("replay ") + kFraud + " --json --input " + Path("cards.csv") +
+                       " --output " + Path("o"));
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(Slurp(Path("o/rejects.jsonl")).find("field_count"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace leat

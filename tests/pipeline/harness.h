@@ -1,0 +1,98 @@
+/// Runs a pipeline over text in memory, for tests.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "pipeline/config.h"
+#include "pipeline/pipeline.h"
+#include "record/reader.h"
+#include "runtime/drive.h"
+
+namespace leat {
+
+class TextSource final : public ByteSource {
+ public:
+  explicit TextSource(std::string text) : text_(std::move(text)) {}
+  Result<size_t> Read(char* buffer, size_t size) override {
+    const size_t n = std::min(size, text_.size() - at_);
+    std::memcpy(buffer, text_.data() + at_, n);
+    at_ += n;
+    return n;
+  }
+
+ private:
+  std::string text_;
+  size_t at_ = 0;
+};
+
+class Collect final : public SinkSet {
+ public:
+  Status Write(const Outputs& outputs) override {
+    all.predictions += outputs.predictions;
+    all.events += outputs.events;
+    all.metrics += outputs.metrics;
+    all.rejects += outputs.rejects;
+    return Status::Ok();
+  }
+  Outputs all;
+};
+
+inline Config Parse(std::string_view yaml) {
+  auto config = ParseConfig(yaml, "test.yaml");
+  EXPECT_TRUE(config.ok()) << config.status().message();
+  return config.ok() ? *config : Config{};
+}
+
+inline std::unique_ptr<Pipeline> MakePipeline(const Config& config) {
+  auto pipeline = Pipeline::Create(config);
+  EXPECT_TRUE(pipeline.ok()) << pipeline.status().message();
+  return pipeline.ok() ? std::move(*pipeline) : nullptr;
+}
+
+/// Drives `csv` (and `labels`, a CSV of id, time, label, when given) through the pipeline from
+/// `start`.
+inline DriveResult DriveText(Pipeline& pipeline, const Config& config, const std::string& csv,
+                             SinkSet& sinks, const std::string& labels = {}, Position start = {},
+                             uint64_t max_records = UINT64_MAX) {
+  TextSource bytes(csv);
+  auto reader = OpenReader(bytes, config.schema, {});
+  EXPECT_TRUE(reader.ok()) << reader.status().message();
+  if (!reader.ok()) return {};
+  EXPECT_TRUE((*reader)->Skip(start.records).ok());
+  TextSource label_bytes(labels);
+  std::unique_ptr<RecordReader> label_reader;
+  if (!labels.empty()) {
+    Schema schema;
+    schema.id_column = config.label.id.empty() ? config.schema.id_column : config.label.id;
+    schema.time_column = config.label.time;
+    schema.time = config.label.time_format;
+    schema.label_column = config.label.field;
+    schema.label_type = config.label.type;
+    auto opened = OpenReader(label_bytes, schema, {});
+    EXPECT_TRUE(opened.ok()) << opened.status().message();
+    if (!opened.ok()) return {};
+    label_reader = std::move(*opened);
+    EXPECT_TRUE(label_reader->Skip(start.labels).ok());
+  }
+  DriveOptions options;
+  options.max_records = max_records;
+  auto result = Drive(pipeline, **reader, label_reader.get(), sinks, start, options);
+  EXPECT_TRUE(result.ok()) << result.status().message();
+  return result.ok() ? *result : DriveResult{};
+}
+
+inline int64_t Of(const std::vector<std::pair<std::string, int64_t>>& counts,
+                  std::string_view name) {
+  for (const auto& [key, value] : counts) {
+    if (key == name) return value;
+  }
+  return -1;
+}
+
+}  // namespace leat

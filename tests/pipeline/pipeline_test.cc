@@ -1,0 +1,306 @@
+#include "pipeline/pipeline.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <sstream>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "record/time_format.h"
+#include "tests/pipeline/harness.h"
+
+namespace leat {
+namespace {
+
+constexpr EventTime kStart{1'522'540'800LL * kSecond};  // 2018-04-01T00:00:00Z
+
+constexpr std::string_view kConfig = R"(
+name: cards
+source: {file: x.csv}
+record:
+  id: id
+  time: at
+  fields: {card: id, amount: {type: number, min: 0}}
+label: {field: fraud, type: boolean, available_after: 2d, expires_after: 10d}
+features:
+  log_amount: log1p(amount)
+  card_mean: {mean: amount, over: 7d, by: card}
+  risk: {mean: label, over: 30d, by: card}
+  clean: {mean: amount, over: 30d, by: card, where: not label}
+models:
+  linear: {type: logistic_regression, scale: standard, impute: mean, optimizer: adagrad, learning_rate: 0.1, min_labels: 50}
+  bayes: {type: gaussian_nb, impute: mean}
+drift:
+  - {detector: adwin, on: error, then: alert}
+  - {detector: ddm, on: error, model: bayes, then: swap}
+evaluation: {every: 100, window: 200}
+)";
+
+/// Cards whose fraud follows the amount; the rule turns round in the middle.
+std::string Stream(int rows, int flip_labels_from = -1) {
+  CounterRandom random(7, 1);
+  std::string csv = "id,at,card,amount,fraud\n";
+  for (int i = 0; i < rows; ++i) {
+    const double amount = random.Uniform(1, 200);
+    const bool high = amount > 120;
+    bool fraud = random.Uniform() < 0.05 ? !high : high;
+    if (i > rows / 2) fraud = !fraud;
+    if (flip_labels_from >= 0 && i >= flip_labels_from) fraud = !fraud;
+    csv += fmt::format("t{},{},c{},{:.2f},{}\n", i, FormatIso(kStart + i * 10 * kMinute),
+                       random.Below(20), amount, fraud ? 1 : 0);
+  }
+  return csv;
+}
+
+std::vector<std::string> Lines(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+TEST(Pipeline, TwoRunsGiveTheSameBytesAndDigest) {
+  const Config config = Parse(kConfig);
+  const std::string csv = Stream(3000);
+  Collect first, second;
+  const auto a = MakePipeline(config), b = MakePipeline(config);
+  ASSERT_TRUE(a && b);
+  DriveText(*a, config, csv, first);
+  DriveText(*b, config, csv, second);
+  EXPECT_EQ(first.all.predictions, second.all.predictions);
+  EXPECT_EQ(first.all.events, second.all.events);
+  EXPECT_EQ(first.all.metrics, second.all.metrics);
+  EXPECT_EQ(a->Digest(), b->Digest());
+  EXPECT_FALSE(first.all.events.empty()) << "the turned rule must show as drift";
+  EXPECT_GT(Lines(first.all.metrics).size(), 10u);
+}
+
+TEST(Pipeline, ARunSavedInTheMiddleContinuesBitForBit) {
+  const Config config = Parse(kConfig);
+  const std::string csv = Stream(3000);
+  Collect whole;
+  const auto uninterrupted = MakePipeline(config);
+  DriveText(*uninterrupted, config, csv, whole);
+  for (const uint64_t cut : {1u, 49u, 700u, 1501u, 2999u}) {
+    Collect parts;
+    std::string saved;
+    Position position;
+    {
+      const auto pipeline = MakePipeline(config);
+      position = DriveText(*pipeline, config, csv, parts, {}, {}, cut).position;
+      StateWriter out;
+      pipeline->Save(out);
+      saved = out.Take();
+    }
+    const auto pipeline = MakePipeline(config);
+    StateReader in(saved);
+    ASSERT_TRUE(pipeline->Load(in).ok()) << in.status().message();
+    EXPECT_TRUE(in.AtEnd());
+    DriveText(*pipeline, config, csv, parts, {}, position);
+    EXPECT_EQ(parts.all.predictions, whole.all.predictions) << "cut at " << cut;
+    EXPECT_EQ(parts.all.events, whole.all.events) << "cut at " << cut;
+    EXPECT_EQ(parts.all.metrics, whole.all.metrics) << "cut at " << cut;
+    EXPECT_EQ(pipeline->Digest(), uninterrupted->Digest()) << "cut at " << cut;
+  }
+}
+
+TEST(Pipeline, LabelsOfTheFutureChangeNoEarlierPrediction) {
+  const Config config = Parse(kConfig);
+  const int rows = 2500, flip = 1200;
+  Collect truth, swapped;
+  const auto a = MakePipeline(config), b = MakePipeline(config);
+  DriveText(*a, config, Stream(rows), truth);
+  DriveText(*b, config, Stream(rows, flip), swapped);
+  const auto p = Lines(truth.all.predictions), q = Lines(swapped.all.predictions);
+  ASSERT_EQ(p.size(), q.size());
+  // A label of row `flip` becomes available two days, 288 rows, later: until then nothing may differ.
+  for (int i = 0; i < flip + 288; ++i) ASSERT_EQ(p[i], q[i]) << "row " << i;
+  int differ = 0;
+  for (size_t i = flip + 289; i < p.size(); ++i) differ += p[i] != q[i];
+  EXPECT_GT(differ, 500) << "the labels must matter once they are known";
+}
+
+TEST(Pipeline, TheAccountOfLabelsIsExact) {
+  const Config config = Parse(kConfig);
+  Collect sinks;
+  const auto pipeline = MakePipeline(config);
+  DriveText(*pipeline, config, Stream(1000), sinks);
+  const Report report = pipeline->MakeReport();
+  EXPECT_EQ(Of(report.labels, "predicted"), 1000);
+  EXPECT_EQ(Of(report.labels, "matched"), 1000 - 288);
+  EXPECT_EQ(Of(report.labels, "pending"), 288);
+  EXPECT_EQ(Of(report.labels, "expired"), 0);
+  EXPECT_EQ(Of(report.labels, "labels"), 1000 - 288);
+}
+
+TEST(Pipeline, UnlabelledPredictionsExpireByEventTime) {
+  const Config config = Parse(kConfig);
+  std::string csv = "id,at,card,amount,fraud\n";
+  for (int i = 0; i < 100; ++i) {
+    csv += fmt::format("t{},{},c1,5,{}\n", i, FormatIso(kStart + i * kDay), i % 2 ? "" : "0");
+  }
+  Collect sinks;
+  const auto pipeline = MakePipeline(config);
+  DriveText(*pipeline, config, csv, sinks);
+  const Report report = pipeline->MakeReport();
+  EXPECT_EQ(Of(report.labels, "predicted"), 100);
+  EXPECT_EQ(Of(report.labels, "matched"), 49);   // Even rows up to 96 are two days old at row 98/99.
+  EXPECT_EQ(Of(report.labels, "expired"), 45);   // Odd rows up to 89.
+  EXPECT_EQ(Of(report.labels, "pending"), 6);    // 98 and the odd ones from 91.
+}
+
+TEST(Pipeline, AnExpiredPredictionMayCountAsAClass) {
+  std::string yaml(kConfig);
+  yaml.replace(yaml.find("expires_after: 10d"), 18, "expires_after: 10d, expired_as: false");
+  const Config config = Parse(yaml);
+  std::string csv = "id,at,card,amount,fraud\n";
+  for (int i = 0; i < 30; ++i) {
+    csv += fmt::format("t{},{},c1,5,\n", i, FormatIso(kStart + i * kDay));
+  }
+  Collect sinks;
+  const auto pipeline = MakePipeline(config);
+  DriveText(*pipeline, config, csv, sinks);
+  const Report report = pipeline->MakeReport();
+  EXPECT_EQ(Of(report.labels, "expired"), 20);
+  EXPECT_EQ(Of(report.labels, "matched"), 0);
+  // The expired ones were learnt as legitimate.
+  EXPECT_NE(sinks.all.metrics.find("\"labels\":20"), std::string::npos) << sinks.all.metrics;
+}
+
+constexpr std::string_view kSeparate = R"(
+name: joined
+source: {file: x.csv}
+record: {id: id, time: at, fields: {amount: number}}
+label: {field: fraud, type: boolean, file: labels.csv, id: id, time: known, expires_after: 5d}
+models:
+  linear: {type: logistic_regression, scale: standard, min_labels: 1}
+)";
+
+TEST(Pipeline, SeparateLabelsAreJoinedByIdWithEveryCaseCounted) {
+  const Config config = Parse(kSeparate);
+  const auto day = [](double d) {
+    return FormatIso(kStart + static_cast<int64_t>(d * static_cast<double>(kDay)));
+  };
+  std::string csv = "id,at,amount\n", labels = "id,known,fraud\n";
+  csv += fmt::format("a,{},1\n", day(0));
+  csv += fmt::format("b,{},2\n", day(1));
+  csv += fmt::format("c,{},3\n", day(2));
+  csv += fmt::format("d,{},4\n", day(4));    // Its label came first.
+  csv += fmt::format("e,{},5\n", day(20));
+  csv += fmt::format("f,{},6\n", day(21));
+  labels += fmt::format("a,{},1\n", day(0.5));   // Matched.
+  labels += fmt::format("a,{},1\n", day(0.6));   // Duplicate.
+  labels += fmt::format("d,{},0\n", day(3));     // Early, matched at day 4.
+  labels += fmt::format("zz,{},0\n", day(3.5));  // Never predicted: orphan.
+  labels += fmt::format("b,{},1\n", day(10));    // b expired at day 6: late.
+  labels += fmt::format("e,{},maybe\n", day(20.5));  // Not a boolean: a dead letter.
+  Collect sinks;
+  const auto pipeline = MakePipeline(config);
+  DriveText(*pipeline, config, csv, sinks, labels);
+  const Report report = pipeline->MakeReport();
+  EXPECT_EQ(Of(report.labels, "predicted"), 6);
+  EXPECT_EQ(Of(report.labels, "matched"), 2);
+  EXPECT_EQ(Of(report.labels, "expired"), 2);  // b and c.
+  EXPECT_EQ(Of(report.labels, "pending"), 2);  // e and f.
+  EXPECT_EQ(Of(report.labels, "labels"), 5);
+  EXPECT_EQ(Of(report.labels, "early"), 2);
+  EXPECT_EQ(Of(report.labels, "late"), 1);
+  EXPECT_EQ(Of(report.labels, "duplicate"), 1);
+  EXPECT_EQ(Of(report.labels, "orphan"), 1);
+  EXPECT_EQ(Of(report.labels, "waiting"), 0);
+  EXPECT_EQ(Of(report.rejects, "bad_label"), 1);
+  EXPECT_EQ(Of(report.rejects, "late_label"), 1);
+  EXPECT_EQ(Of(report.rejects, "duplicate_label"), 1);
+  EXPECT_EQ(Of(report.rejects, "orphan_label"), 1);
+}
+
+TEST(Pipeline, DuplicatesAndLateRecordsAreRejectedAsConfigured) {
+  std::string yaml(kSeparate);
+  yaml.replace(yaml.find("record: {id: id, time: at,"), 26,
+               "record: {id: id, time: at, allowed_lateness: 1h, late: reject, duplicate_window: 1d,");
+  const Config config = Parse(yaml);
+  const std::string csv = fmt::format(
+      "id,at,amount\na,{0},1\na,{0},1\nb,{1},2\nc,{0},3\nd,{2},4\n", FormatIso(kStart),
+      FormatIso(kStart + 2 * kHour), FormatIso(kStart + 90 * kMinute));
+  Collect sinks;
+  const auto pipeline = MakePipeline(config);
+  DriveText(*pipeline, config, csv, sinks);
+  const Report report = pipeline->MakeReport();
+  EXPECT_EQ(Of(report.records, "read"), 5);
+  EXPECT_EQ(Of(report.records, "scored"), 3);
+  EXPECT_EQ(Of(report.rejects, "duplicate_id"), 1);
+  EXPECT_EQ(Of(report.rejects, "late"), 1);  // c, two hours behind; d is within the hour.
+  EXPECT_EQ(Lines(sinks.all.rejects).size(), 2u);
+}
+
+TEST(Pipeline, NewClassesMayAppearAndNoneExistsBeforeItsLabelIsKnown) {
+  const Config config = Parse(R"(
+name: multi
+source: {file: x.csv}
+record: {id: id, time: at, fields: {x: number}}
+label: {field: y, type: category, available_after: 1d}
+models:
+  bayes: {type: gaussian_nb, min_labels: 10}
+  soft: {type: logistic_regression, scale: standard, min_labels: 10}
+sinks: {predictions: {file: p.jsonl}}
+)");
+  std::string csv = "id,at,x,y\n";
+  for (int i = 0; i < 600; ++i) {
+    const int c = i < 200 ? i % 2 : i % 3;
+    csv += fmt::format("{},{},{},class{}\n", i, FormatIso(kStart + i * kHour), c * 10 + i % 4, c);
+  }
+  Collect sinks;
+  const auto pipeline = MakePipeline(config);
+  DriveText(*pipeline, config, csv, sinks);
+  const auto lines = Lines(sinks.all.predictions);
+  ASSERT_EQ(lines.size(), 600u);
+  // The first class2 is row 200; its label is known at row 224.
+  for (int i = 0; i < 224; ++i) EXPECT_EQ(lines[i].find("class2"), std::string::npos) << lines[i];
+  EXPECT_NE(lines[599].find("class2"), std::string::npos);
+  EXPECT_EQ(pipeline->MakeReport().class_names,
+            (std::vector<std::string>{"class0", "class1", "class2"}));
+}
+
+TEST(Pipeline, AModelThatIsNotWarmGivesThePrior) {
+  const Config config = Parse(kConfig);
+  Collect sinks;
+  const auto pipeline = MakePipeline(config);
+  DriveText(*pipeline, config, Stream(400), sinks);
+  const auto lines = Lines(sinks.all.predictions);
+  // 50 labels are known two days after row 49, at row 337, which is the first warm one.
+  EXPECT_NE(lines[0].find(",0,"), std::string::npos) << lines[0];
+  EXPECT_NE(lines[336].find("e,0,"), std::string::npos) << lines[336];
+  EXPECT_EQ(lines[337].find("e,0,"), std::string::npos) << lines[337];
+}
+
+TEST(Pipeline, StateOfAnotherConfigurationIsRefused) {
+  const Config config = Parse(kConfig);
+  const auto pipeline = MakePipeline(config);
+  StateWriter out;
+  pipeline->Save(out);
+  std::string yaml(kConfig);
+  yaml.replace(yaml.find("over: 7d"), 8, "over: 9d");
+  const auto other = MakePipeline(Parse(yaml));
+  StateReader in(out.bytes());
+  EXPECT_EQ(other->Load(in).code(), StatusCode::kCorrupt);
+}
+
+TEST(Pipeline, DamagedStateIsRefusedAtEveryLength) {
+  const Config config = Parse(kConfig);
+  const auto pipeline = MakePipeline(config);
+  Collect sinks;
+  DriveText(*pipeline, config, Stream(400), sinks);
+  StateWriter out;
+  pipeline->Save(out);
+  const std::string& bytes = out.bytes();
+  for (size_t length = 0; length < bytes.size(); length += 1 + bytes.size() / 97) {
+    const auto other = MakePipeline(config);
+    StateReader in(std::string_view(bytes).substr(0, length));
+    EXPECT_FALSE(other->Load(in).ok()) << length << " of " << bytes.size();
+  }
+}
+
+}  // namespace
+}  // namespace leat

@@ -1,0 +1,193 @@
+#include "reference/reference.h"
+
+#include <zstd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string_view>
+
+#include "reference/registry.h"
+
+namespace leat::reference {
+namespace {
+
+std::string FromEnvironment(const char* name, const char* fallback) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0' ? value : fallback;
+}
+
+std::optional<std::string> ReadFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return std::nullopt;
+  std::ostringstream bytes;
+  bytes << in.rdbuf();
+  return bytes.str();
+}
+
+/// Concatenated frames are one file; anything cut short or damaged is an error.
+std::string Unzstd(const std::string& packed, const std::string& path) {
+  const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(),
+                                                                     &ZSTD_freeDCtx);
+  std::string out;
+  std::string chunk(ZSTD_DStreamOutSize(), '\0');
+  ZSTD_inBuffer in{packed.data(), packed.size(), 0};
+  size_t left = 0;
+  bool full = false;
+  while (in.pos < in.size || full) {
+    ZSTD_outBuffer piece{chunk.data(), chunk.size(), 0};
+    left = ZSTD_decompressStream(context.get(), &piece, &in);
+    if (ZSTD_isError(left) != 0) throw std::runtime_error(path + ": " + ZSTD_getErrorName(left));
+    out.append(chunk.data(), piece.pos);
+    full = piece.pos == piece.size;
+  }
+  if (left != 0) throw std::runtime_error(path + ": cut short");
+  return out;
+}
+
+/// Splits one line; a quoted cell may hold commas and doubled quotes (no line breaks).
+std::vector<std::string> SplitCells(std::string_view line) {
+  std::vector<std::string> cells(1);
+  bool quoted = false;
+  for (size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (quoted) {
+      if (c != '"') {
+        cells.back() += c;
+      } else if (i + 1 < line.size() && line[i + 1] == '"') {
+        cells.back() += '"';
+        ++i;
+      } else {
+        quoted = false;
+      }
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == ',') {
+      cells.emplace_back();
+    } else {
+      cells.back() += c;
+    }
+  }
+  return cells;
+}
+
+Table ParseTable(std::string_view text) {
+  Table table;
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    if (line.empty()) continue;
+    if (table.header.empty()) {
+      table.header = SplitCells(line);
+    } else {
+      table.rows.push_back(SplitCells(line));
+    }
+  }
+  return table;
+}
+
+std::vector<double> BitsOfHex(const boost::json::object& sequence) {
+  const std::string_view hex = sequence.at("hex").as_string();
+  const auto n = sequence.at("n").to_number<size_t>();
+  if (hex.size() * 4 < n) throw std::runtime_error("a bit sequence is shorter than it says");
+  std::vector<double> values;
+  values.reserve(n);
+  for (size_t i = 0; i < n; ++i) {
+    const char c = hex[i / 4];
+    const int digit = c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+    values.push_back((digit >> (3 - i % 4)) & 1);
+  }
+  return values;
+}
+
+}  // namespace
+
+std::vector<Runner>& Runners() {
+  static std::vector<Runner> runners;
+  return runners;
+}
+
+bool Register(Runner runner) {
+  Runners().push_back(std::move(runner));
+  return true;
+}
+
+std::string ReferenceFolder() {
+  return FromEnvironment("LEAT_REFERENCE", LEAT_SOURCE_DIR "/tests/reference");
+}
+
+const boost::json::object& Family(const std::string& file) {
+  static std::map<std::string, boost::json::value> families;
+  const auto found = families.find(file);
+  if (found != families.end()) return found->second.as_object();
+  const std::string path = ReferenceFolder() + "/" + file;
+  const std::optional<std::string> text = ReadFile(path);
+  if (!text) throw std::runtime_error(path + ": cannot be read (see scripts/copy-reference)");
+  return families.emplace(file, boost::json::parse(*text)).first->second.as_object();
+}
+
+const std::vector<double>& Sequence(const std::string& id) {
+  static std::map<std::string, std::vector<double>> sequences;
+  if (sequences.empty()) {
+    for (const boost::json::value& item : Family("sequences.json").at("cases").as_array()) {
+      const boost::json::object& sequence = item.as_object();
+      std::vector<double> values;
+      if (sequence.at("kind").as_string() == "bits") {
+        values = BitsOfHex(sequence);
+      } else {
+        for (const boost::json::value& v : sequence.at("values").as_array()) {
+          values.push_back(Number(v));
+        }
+      }
+      sequences.emplace(std::string(sequence.at("id").as_string()), std::move(values));
+    }
+  }
+  const auto found = sequences.find(id);
+  if (found == sequences.end()) throw std::runtime_error("no sequence is called " + id);
+  return found->second;
+}
+
+double Number(const boost::json::value& value) {
+  if (value.is_string()) {
+    const std::string_view text = value.as_string();
+    if (text == "nan") return std::numeric_limits<double>::quiet_NaN();
+    if (text == "inf") return std::numeric_limits<double>::infinity();
+    if (text == "-inf") return -std::numeric_limits<double>::infinity();
+    throw std::runtime_error("not a number: " + std::string(text));
+  }
+  if (value.is_bool()) return value.as_bool() ? 1 : 0;
+  return value.to_number<double>();
+}
+
+bool Close(double a, double b, double tolerance) {
+  if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
+  if (std::isinf(a) || std::isinf(b)) return a == b;
+  return std::abs(a - b) <= tolerance * std::max(1.0, std::abs(b));
+}
+
+const Table* Data(const std::string& name) {
+  static std::map<std::string, std::unique_ptr<Table>> tables;
+  const auto found = tables.find(name);
+  if (found != tables.end()) return found->second.get();
+  const std::string folder = FromEnvironment("LEAT_DATA", LEAT_SOURCE_DIR "/../shared/data");
+  const std::string path = folder + "/" + name + ".csv.zst";
+  std::unique_ptr<Table> table;
+  if (const std::optional<std::string> packed = ReadFile(path)) {
+    table = std::make_unique<Table>(ParseTable(Unzstd(*packed, path)));
+  }
+  return tables.emplace(name, std::move(table)).first->second.get();
+}
+
+Outcome NoData(const std::string& name) {
+  return Skip("the data file " + name + ".csv.zst is absent (LEAT_DATA names its folder)");
+}
+
+}  // namespace leat::reference
