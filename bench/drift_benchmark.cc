@@ -96,5 +96,3 @@ BENCHMARK_CAPTURE(DdmRun, drifting, &Drifting);
 
 }  // namespace
 }  // namespace leat
-
-BENCHMARK_MAIN();

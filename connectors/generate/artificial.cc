@@ -54,7 +54,8 @@ class Artificial : public Generator {
 /// Three numbers in [0, 10]; the class is x1 + x2 <= theta, the third is noise.
 class Sea final : public Artificial {
  public:
-  explicit Sea(const Setup& setup) : Artificial(setup, 10, {"id", "time", "x1", "x2", "x3", "target"}) {}
+  explicit Sea(const Setup& setup)
+      : Artificial(setup, 10, {"id", "time", "x1", "x2", "x3", "target"}) {}
 
  private:
   bool Draw(int64_t concept_index) override {
@@ -94,9 +95,12 @@ bool GroupA(int function, const Applicant& a) {
   const double income = a.salary + a.commission;
   const double taken = 2 * income / 3;
   switch (function) {
-    case 0: return a.age < 40 || a.age >= 60;
-    case 1: return BandOfAge(a.age, a.salary);
-    case 2: return EducationOfAge(a.age, a.education);
+    case 0:
+      return a.age < 40 || a.age >= 60;
+    case 1:
+      return BandOfAge(a.age, a.salary);
+    case 2:
+      return EducationOfAge(a.age, a.education);
     case 3: {
       const bool fits = EducationOfAge(a.age, a.education);
       if (a.age < 40) {
@@ -117,10 +121,14 @@ bool GroupA(int function, const Applicant& a) {
       }
       return fits ? Between(300'000, a.loan, 500'000) : Between(100'000, a.loan, 300'000);
     }
-    case 5: return BandOfAge(a.age, income);
-    case 6: return taken - a.loan / 5 - 20'000 > 0;
-    case 7: return taken - 5'000 * a.education - 20'000 > 0;
-    case 8: return taken - 5'000 * a.education - a.loan / 5 - 10'000 > 0;
+    case 5:
+      return BandOfAge(a.age, income);
+    case 6:
+      return taken - a.loan / 5 - 20'000 > 0;
+    case 7:
+      return taken - 5'000 * a.education - 20'000 > 0;
+    case 8:
+      return taken - 5'000 * a.education - a.loan / 5 - 10'000 > 0;
     default: {
       const double equity = a.house_years >= 20 ? a.house_value * (a.house_years - 20) / 10 : 0;
       return taken - 5'000 * a.education + equity / 5 - 10'000 > 0;
@@ -131,8 +139,9 @@ bool GroupA(int function, const Applicant& a) {
 class Agrawal final : public Artificial {
  public:
   explicit Agrawal(const Setup& setup)
-      : Artificial(setup, 11, {"id", "time", "salary", "commission", "age", "elevel", "car",
-                               "zipcode", "hvalue", "hyears", "loan", "target"}) {}
+      : Artificial(setup, 11,
+                   {"id", "time", "salary", "commission", "age", "elevel", "car", "zipcode",
+                    "hvalue", "hyears", "loan", "target"}) {}
 
  private:
   double Whole(double low, double high) { return std::floor(random_.Uniform(low, high + 1)); }
@@ -168,8 +177,7 @@ class Agrawal final : public Artificial {
 class RandomTree final : public Artificial {
  public:
   explicit RandomTree(const Setup& setup)
-      : Artificial(setup, 12, {"id", "time"}),
-        seed_(static_cast<uint64_t>(setup.options.seed)) {
+      : Artificial(setup, 12, {"id", "time"}), seed_(static_cast<uint64_t>(setup.options.seed)) {
     for (int i = 0; i < kNumbers; ++i) row_.AddColumn("n" + std::to_string(i + 1));
     for (int i = 0; i < kCategories; ++i) row_.AddColumn("c" + std::to_string(i + 1));
     row_.AddColumn("target");
@@ -195,8 +203,8 @@ class RandomTree final : public Artificial {
               std::array<std::pair<double, double>, kNumbers> bounds) {
     const size_t at = tree.nodes.size();
     tree.nodes.emplace_back();
-    const bool leaf = depth >= kMaxDepth ||
-                      (depth >= kFirstLeafLevel && random.Uniform() < kLeafShare);
+    const bool leaf =
+        depth >= kMaxDepth || (depth >= kFirstLeafLevel && random.Uniform() < kLeafShare);
     if (leaf) {
       tree.nodes[at].target = random.Below(2) == 1;
       return at;
@@ -257,8 +265,8 @@ class RandomTree final : public Artificial {
     while (tree.nodes[at].attribute >= 0) {
       const Node& node = tree.nodes[at];
       const double value = x[static_cast<size_t>(node.attribute)];
-      const size_t child = node.attribute < kNumbers ? (value < node.threshold ? 0 : 1)
-                                                     : static_cast<size_t>(value);
+      const size_t child =
+          node.attribute < kNumbers ? (value < node.threshold ? 0 : 1) : static_cast<size_t>(value);
       at = node.children[child];
     }
     return tree.nodes[at].target;

@@ -1,5 +1,5 @@
-// Card transactions. Each customer has a place, a habit of spending and a rate; each terminal a place.
-// A customer pays at terminals nearby. Three kinds of fraud:
+// Card transactions. Each customer has a place, a habit of spending and a rate; each terminal a
+// place. A customer pays at terminals nearby. Three kinds of fraud:
 //   1. every amount above a threshold;
 //   2. each day some terminals are compromised: all their transactions of the next weeks;
 //   3. each day some customers' credentials leak: a third of their transactions of the next weeks,
@@ -47,9 +47,9 @@ struct Regime {
     const double w = static_cast<int64_t>(whole) % 2 == 0 ? part : 1 - part;
     const Regime a{}, b{1.5, 61'200, 350, 2.5, 6, 10};
     const auto mix = [w](double from, double to) { return from + w * (to - from); };
-    return {mix(a.spending, b.spending),     mix(a.noon, b.noon),
-            mix(a.threshold, b.threshold),   mix(a.multiplier, b.multiplier),
-            mix(a.terminals, b.terminals),   mix(a.days, b.days)};
+    return {mix(a.spending, b.spending),   mix(a.noon, b.noon),
+            mix(a.threshold, b.threshold), mix(a.multiplier, b.multiplier),
+            mix(a.terminals, b.terminals), mix(a.days, b.days)};
   }
 };
 
@@ -116,7 +116,8 @@ class CardFraud final : public Generator {
     for (Customer& c : customers_) {
       c.first_terminal = static_cast<uint32_t>(nearby_.size());
       const int reach = static_cast<int>(std::ceil(options_.radius / size));
-      for (int i = std::max(cell(c.x) - reach, 0); i <= std::min(cell(c.x) + reach, cells - 1); ++i) {
+      for (int i = std::max(cell(c.x) - reach, 0); i <= std::min(cell(c.x) + reach, cells - 1);
+           ++i) {
         for (int j = std::max(cell(c.y) - reach, 0); j <= std::min(cell(c.y) + reach, cells - 1);
              ++j) {
           for (const uint32_t t : grid[static_cast<size_t>(i * cells + j)]) {
@@ -153,8 +154,8 @@ class CardFraud final : public Generator {
         // Outside the day: the habit has no transaction then, as in the source.
         if (!(second >= 0 && second < 86'400)) continue;
         const uint32_t terminal = nearby_[c.first_terminal + pick];
-        const bool fraud = amount > regime.threshold ||
-                           terminals_[terminal].compromised_until > day_ || abused;
+        const bool fraud =
+            amount > regime.threshold || terminals_[terminal].compromised_until > day_ || abused;
         if (abused) amount *= regime.multiplier;
         today_.push_back({static_cast<int64_t>(second), static_cast<int64_t>(i), terminal,
                           std::llround(amount * 100), fraud});

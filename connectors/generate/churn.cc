@@ -17,8 +17,8 @@ struct Plan {
   std::string_view name;
   double charge, minutes, gigabytes;
 };
-constexpr std::array<Plan, 3> kPlans{{{"basic", 15, 180, 2}, {"plus", 30, 400, 8},
-                                      {"premium", 55, 700, 30}}};
+constexpr std::array<Plan, 3> kPlans{
+    {{"basic", 15, 180, 2}, {"plus", 30, 400, 8}, {"premium", 55, 700, 30}}};
 
 struct Subscriber {
   int64_t id = 0;
@@ -60,8 +60,7 @@ class Churn final : public Generator {
 
     const Plan& plan = kPlans[static_cast<size_t>(s.plan)];
     s.habit = std::clamp(s.habit * std::exp(0.15 * random_.Normal() - 0.02 - 0.02 * w), 0.05, 4.0);
-    const auto minutes =
-        std::llround(plan.minutes * s.habit * std::exp(0.2 * random_.Normal()));
+    const auto minutes = std::llround(plan.minutes * s.habit * std::exp(0.2 * random_.Normal()));
     const auto decigigabytes =
         std::llround(10 * plan.gigabytes * s.habit * std::exp(0.3 * random_.Normal()));
     const auto calls = static_cast<int64_t>(random_.Poisson(s.trouble));

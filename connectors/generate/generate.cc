@@ -81,7 +81,8 @@ void Describe(Params& p, GenerateOptions& o) {
             "Rows that a gradual change takes; 0 is a tenth of all.");
   p.Integer("concept", o.concept_index, {0, 1000},
             "Which variant the stream begins with (agrawal 0 to 9, sea 0 to 3).");
-  p.Number("noise", o.noise, {0, 0.5}, "Share of labels that are flipped (agrawal, random-tree, "
+  p.Number("noise", o.noise, {0, 0.5},
+           "Share of labels that are flipped (agrawal, random-tree, "
            "sea).");
   p.Integer("customers", o.customers, {1, 1e6}, "Customers (card-fraud).");
   p.Integer("terminals", o.terminals, {1, 1e6}, "Terminals (card-fraud).");

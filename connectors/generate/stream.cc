@@ -80,8 +80,8 @@ double Schedule::Progress(int64_t row) const {
   if (kind_ == DriftKind::kNone) return 0;
   double progress = 0;
   for (int64_t k = 1; k <= drifts_; ++k) {
-    const double at = static_cast<double>(k) * static_cast<double>(rows_) /
-                      static_cast<double>(drifts_ + 1);
+    const double at =
+        static_cast<double>(k) * static_cast<double>(rows_) / static_cast<double>(drifts_ + 1);
     const double past = static_cast<double>(row) - at;
     if (kind_ == DriftKind::kAbrupt) {
       progress += past >= 0 ? 1 : 0;

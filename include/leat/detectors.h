@@ -34,8 +34,8 @@ struct AdwinOptions {
   int64_t grace = 10;             ///< No test while the window has this many values or fewer.
   /// Start from an empty window at the value after a detection, and test splits with exactly
   /// min_window_length values on a side, as River does. Otherwise the newer part of the window is
-  /// kept, sides need more than min_window_length + 1 values, and one abrupt change can be
-  /// reported two to four times while the window sheds its past, as in MOA.
+  /// kept, sides need more than min_window_length + 1 values, and one abrupt change is reported
+  /// several times (typically two to five) while the window sheds its past, as in MOA.
   bool reset_on_detection = false;
   /// Report only changes that raised the mean (MOA's ADWINChangeDetector). A fall still shortens
   /// the window.

@@ -38,15 +38,15 @@ Result<std::unique_ptr<PackedOutput>> PackedOutput::Create(const std::string& pa
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   const bool standard = path == "-";
-  impl->descriptor =
-      standard ? STDOUT_FILENO : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  impl->descriptor = standard
+                         ? STDOUT_FILENO
+                         : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (impl->descriptor < 0) return impl->Fail(errno);
   if (path.ends_with(".zst")) impl->stream.push(io::zstd_compressor(), kBuffer);
   if (path.ends_with(".gz")) impl->stream.push(io::gzip_compressor(), kBuffer);
-  impl->stream.push(
-      io::file_descriptor_sink(impl->descriptor,
-                               standard ? io::never_close_handle : io::close_handle),
-      kBuffer);
+  impl->stream.push(io::file_descriptor_sink(impl->descriptor,
+                                             standard ? io::never_close_handle : io::close_handle),
+                    kBuffer);
   return std::unique_ptr<PackedOutput>(new PackedOutput(std::move(impl)));
 }
 

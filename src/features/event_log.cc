@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 
 namespace leat::features {
@@ -92,14 +93,15 @@ void AddToAccumulator(const Accumulator& a, double* cells, double value) {
   if ((a.keeps & kKeepMax) && (first || value > cells[a.max()])) cells[a.max()] = value;
 }
 
-void EventLog::Advance(const LogLayout& layout, uint32_t* live, double* cells, int64_t now) {
+void EventLog::Advance(const LogLayout& layout, Coverage* live, double* cells, int64_t now) {
   if (size_ == 0 && !panes_) return;
   bool lost = panes_ && AdvancePanes(layout, live, cells, now);
   const size_t horizons = layout.horizons.size();
   for (size_t h = 0; h < horizons; ++h) {
     const Horizon& horizon = layout.horizons[h];
     const int64_t cutoff = Cutoff(now, horizon.over);
-    uint32_t rows = live[2 * h];
+    if (live[h].oldest > cutoff) continue;  // The rows need not even be looked at.
+    uint32_t rows = live[h].rows;
     while (rows > 0) {
       const double* row = Row(layout, size_ - rows);
       if (std::bit_cast<int64_t>(row[0]) > cutoff) break;
@@ -114,10 +116,11 @@ void EventLog::Advance(const LogLayout& layout, uint32_t* live, double* cells, i
       --rows;
       ++evictions_;
     }
-    live[2 * h] = rows;
+    live[h].rows = rows;
+    UpdateOldest(layout, live[h]);
   }
   // The longest horizon is last: what it does not cover, nothing does.
-  const uint32_t dead = size_ - live[2 * (horizons - 1)];
+  const uint32_t dead = size_ - live[horizons - 1].rows;
   if (dead > 0) {
     head_ = (head_ + dead) & (capacity_ - 1);
     size_ -= dead;
@@ -128,12 +131,12 @@ void EventLog::Advance(const LogLayout& layout, uint32_t* live, double* cells, i
   }
 }
 
-bool EventLog::AdvancePanes(const LogLayout& layout, uint32_t* live, double* cells, int64_t now) {
+bool EventLog::AdvancePanes(const LogLayout& layout, Coverage* live, double* cells, int64_t now) {
   bool lost = false;
   for (size_t h = 0; h < layout.horizons.size(); ++h) {
     const Horizon& horizon = layout.horizons[h];
     const int64_t cutoff = Cutoff(now, horizon.over);
-    uint32_t& panes = live[2 * h + 1];
+    uint32_t& panes = live[h].panes;
     while (panes > 0) {
       const double* pane = Pane(layout, panes_->size - panes);
       if (std::bit_cast<int64_t>(pane[0]) > cutoff) break;
@@ -151,7 +154,7 @@ bool EventLog::AdvancePanes(const LogLayout& layout, uint32_t* live, double* cel
       ++evictions_;
     }
   }
-  const size_t dead = panes_->size - live[2 * (layout.horizons.size() - 1) + 1];
+  const size_t dead = panes_->size - live[layout.horizons.size() - 1].panes;
   if (dead == 0) return lost;
   panes_->data.erase(panes_->data.begin(),
                      panes_->data.begin() + static_cast<ptrdiff_t>(dead * PaneStride(layout)));
@@ -160,7 +163,7 @@ bool EventLog::AdvancePanes(const LogLayout& layout, uint32_t* live, double* cel
   return lost;
 }
 
-double* EventLog::Insert(const LogLayout& layout, uint32_t* live, double* cells, int64_t time,
+double* EventLog::Insert(const LogLayout& layout, Coverage* live, double* cells, int64_t time,
                          int64_t now, uint32_t& first_live) {
   const uint32_t horizons = static_cast<uint32_t>(layout.horizons.size());
   if (size_ >= layout.max_rows) Fold(layout, live);
@@ -183,7 +186,8 @@ double* EventLog::Insert(const LogLayout& layout, uint32_t* live, double* cells,
   row[0] = std::bit_cast<double>(time);
   std::fill_n(row + 1, layout.columns, kNan);
   for (uint32_t h = first_live; h < horizons; ++h) {
-    ++live[2 * h];
+    ++live[h].rows;
+    live[h].oldest = std::min(live[h].oldest, time);
     for (const Accumulator& a : layout.horizons[h].accumulators) {
       if (a.column >= 0) break;  // Those without column come first.
       cells[a.cell] += 1;
@@ -194,21 +198,28 @@ double* EventLog::Insert(const LogLayout& layout, uint32_t* live, double* cells,
 
 void EventLog::Grow(const LogLayout& layout) {
   const uint32_t capacity = capacity_ == 0 ? 4 : capacity_ * 2;
-  auto data = std::make_unique_for_overwrite<double[]>(size_t{capacity} * layout.stride());
-  for (uint32_t i = 0; i < size_; ++i) {
-    std::copy_n(Row(layout, i), layout.stride(), data.get() + size_t{i} * layout.stride());
-  }
-  data_ = std::move(data);
+  const size_t stride = layout.stride();
+  auto* data = static_cast<double*>(layout.pool->Allocate(capacity * stride * sizeof(double)));
+  for (uint32_t i = 0; i < size_; ++i) std::copy_n(Row(layout, i), stride, data + i * stride);
+  if (capacity_ > 0) layout.pool->Free(data_, RingBytes(layout));
+  data_ = data;
   head_ = 0;
   capacity_ = capacity;
 }
 
-void EventLog::Fold(const LogLayout& layout, uint32_t* live) {
+void EventLog::Release(const LogLayout& layout) {
+  if (capacity_ > 0) layout.pool->Free(data_, RingBytes(layout));
+  data_ = nullptr;
+  head_ = size_ = capacity_ = 0;
+  panes_.reset();
+}
+
+void EventLog::Fold(const LogLayout& layout, Coverage* live) {
   const size_t horizons = layout.horizons.size();
   uint32_t take = std::min<uint32_t>(2, size_);
   for (size_t h = 0; h < horizons; ++h) {
     // A horizon that ends between the two rows keeps them apart.
-    if (live[2 * h] == size_ - 1) take = 1;
+    if (live[h].rows == size_ - 1) take = 1;
   }
   if (!panes_) panes_ = std::make_unique<Panes>();
   const uint32_t stride = PaneStride(layout);
@@ -234,17 +245,18 @@ void EventLog::Fold(const LogLayout& layout, uint32_t* live) {
     }
   }
   for (size_t h = 0; h < horizons; ++h) {
-    if (live[2 * h] == size_) {
-      live[2 * h] -= take;
-      ++live[2 * h + 1];
+    if (live[h].rows == size_) {
+      live[h].rows -= take;
+      ++live[h].panes;
     }
   }
   head_ = (head_ + take) & (capacity_ - 1);
   size_ -= take;
+  for (size_t h = 0; h < horizons; ++h) UpdateOldest(layout, live[h]);
   if (panes_->size > kMaxPanes) CompactPanes(layout, live);
 }
 
-void EventLog::CompactPanes(const LogLayout& layout, uint32_t* live) {
+void EventLog::CompactPanes(const LogLayout& layout, Coverage* live) {
   const size_t n = panes_->size;
   const size_t horizons = layout.horizons.size();
   // joins[i]: panes i and i - 1 are to be one. Chosen from the newest to the oldest, as the size
@@ -258,7 +270,7 @@ void EventLog::CompactPanes(const LogLayout& layout, uint32_t* live) {
     for (size_t i = n - 1; i > 0; --i) {
       const double events = Pane(layout, i - 1)[1];
       bool boundary = false;
-      for (size_t h = 0; h < horizons; ++h) boundary |= n - live[2 * h + 1] == i;
+      for (size_t h = 0; h < horizons; ++h) boundary |= n - live[h].panes == i;
       joins[i] = !boundary && group + events <= std::max(2.0, share * newer) ? 1 : 0;
       if (joins[i] != 0) {
         group += events;
@@ -277,12 +289,12 @@ void EventLog::CompactPanes(const LogLayout& layout, uint32_t* live) {
       MergePane(layout, Pane(layout, out - 1), pane);
       continue;
     }
-    for (size_t h = 0; h < horizons; ++h) kept[h] += i >= n - live[2 * h + 1] ? 1 : 0;
+    for (size_t h = 0; h < horizons; ++h) kept[h] += i >= n - live[h].panes ? 1 : 0;
     std::copy_n(pane, PaneStride(layout), Pane(layout, out++));
   }
   panes_->size = out;
   panes_->data.resize(out * PaneStride(layout));
-  for (size_t h = 0; h < horizons; ++h) live[2 * h + 1] = kept[h];
+  for (size_t h = 0; h < horizons; ++h) live[h].panes = kept[h];
 }
 
 void EventLog::MergePane(const LogLayout& layout, double* into, const double* newer) {
@@ -305,7 +317,7 @@ void EventLog::MergePane(const LogLayout& layout, double* into, const double* ne
   }
 }
 
-void EventLog::Recompute(const LogLayout& layout, const uint32_t* live, double* cells) const {
+void EventLog::Recompute(const LogLayout& layout, const Coverage* live, double* cells) const {
   for (size_t h = 0; h < layout.horizons.size(); ++h) {
     for (const Accumulator& a : layout.horizons[h].accumulators) {
       if (!(a.keeps & (kKeepSum | kKeepSquares))) continue;  // Counts and extremes are exact.
@@ -313,7 +325,7 @@ void EventLog::Recompute(const LogLayout& layout, const uint32_t* live, double* 
       if (n == 0) continue;
       double sum = 0, shift = 0, deviations = 0, squares = 0;
       for (int pass = 0; pass < 2; ++pass) {
-        for (uint32_t p = live[2 * h + 1]; p > 0; --p) {
+        for (uint32_t p = live[h].panes; p > 0; --p) {
           const double* c = Pane(layout, panes_->size - p) + kPaneHead +
                             kPaneColumn * static_cast<uint32_t>(a.column);
           if (c[kCount] == 0) continue;
@@ -325,7 +337,7 @@ void EventLog::Recompute(const LogLayout& layout, const uint32_t* live, double* 
             squares += c[kSquares] + c[kCount] * d * d;
           }
         }
-        for (uint32_t r = live[2 * h]; r > 0; --r) {
+        for (uint32_t r = live[h].rows; r > 0; --r) {
           const double value = Row(layout, size_ - r)[1 + a.column];
           if (value != value) continue;
           if (pass == 0) {
@@ -350,26 +362,23 @@ void EventLog::Recompute(const LogLayout& layout, const uint32_t* live, double* 
   }
 }
 
-double EventLog::Scan(const LogLayout& layout, const uint32_t* live, uint32_t horizon,
+double EventLog::Scan(const LogLayout& layout, const Coverage* live, uint32_t horizon,
                       int32_t column, bool smallest) const {
   double best = kNan;
   const auto take = [&](double value) {
     if (value == value && (best != best || (smallest ? value < best : value > best))) best = value;
   };
-  for (uint32_t p = live[2 * horizon + 1]; p > 0; --p) {
+  for (uint32_t p = live[horizon].panes; p > 0; --p) {
     const double* c = Pane(layout, panes_->size - p) + kPaneHead +
                       kPaneColumn * static_cast<uint32_t>(column);
     if (c[kCount] > 0) take(c[smallest ? kMin : kMax]);
   }
-  for (uint32_t r = live[2 * horizon]; r > 0; --r) take(Row(layout, size_ - r)[1 + column]);
+  for (uint32_t r = live[horizon].rows; r > 0; --r) take(Row(layout, size_ - r)[1 + column]);
   return best;
 }
 
-size_t EventLog::HeapBytes(const LogLayout& layout) const {
-  size_t bytes = 0;
-  if (capacity_ > 0) bytes += size_t{capacity_} * layout.stride() * sizeof(double) + 16;
-  if (panes_) bytes += sizeof(Panes) + 32 + panes_->data.capacity() * sizeof(double);
-  return bytes;
+size_t EventLog::HeapBytes() const {
+  return panes_ ? sizeof(Panes) + 32 + panes_->data.capacity() * sizeof(double) : 0;
 }
 
 void EventLog::Save(const LogLayout& layout, StateWriter& out) const {
@@ -383,7 +392,7 @@ void EventLog::Save(const LogLayout& layout, StateWriter& out) const {
   if (panes_) out.Array(panes_->data);
 }
 
-void EventLog::Load(const LogLayout& layout, const uint32_t* live, StateReader& in) {
+void EventLog::Load(const LogLayout& layout, Coverage* live, StateReader& in) {
   const uint32_t size = in.U32();
   evictions_ = in.U32();
   if (size > layout.max_rows) return in.Fail("a window holds more events than it may");
@@ -404,7 +413,10 @@ void EventLog::Load(const LogLayout& layout, const uint32_t* live, StateReader& 
     if (panes_->data.size() != panes * PaneStride(layout)) return in.Fail("a window's panes are cut");
   }
   for (size_t h = 0; h < layout.horizons.size(); ++h) {
-    if (live[2 * h] > size_ || live[2 * h + 1] > panes) in.Fail("a window covers too many events");
+    if (live[h].rows > size_ || live[h].panes > panes) {
+      return in.Fail("a window covers too many events");
+    }
+    UpdateOldest(layout, live[h]);
   }
 }
 

@@ -28,10 +28,12 @@
 
 #include <bit>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
 #include "base/time.h"
+#include "features/slab_pool.h"
 #include "leat/state.h"
 
 namespace leat::features {
@@ -68,8 +70,16 @@ struct LogLayout {
   uint32_t columns = 0;
   std::vector<Horizon> horizons;  ///< By `over`, ascending; none means no log.
   uint32_t max_rows = 4096;
+  SlabPool* pool = nullptr;  ///< Where the rows are; outlives the logs.
 
   uint32_t stride() const { return columns + 1; }
+};
+
+/// What a horizon covers: the newest `rows` rows and `panes` panes.
+struct Coverage {
+  int64_t oldest = std::numeric_limits<int64_t>::max();  ///< Time of its oldest row, if any.
+  uint32_t rows = 0;
+  uint32_t panes = 0;
 };
 
 /// `time - over`, saturating.
@@ -83,39 +93,45 @@ void AddToAccumulator(const Accumulator& accumulator, double* cells, double valu
 class EventLog {
  public:
   EventLog() = default;
+  /// Release() first.
+  ~EventLog() = default;
+  void Release(const LogLayout& layout);
   EventLog(const EventLog&) = delete;
   EventLog& operator=(const EventLog&) = delete;
 
-  /// Takes what is at or before now - over out of each horizon. `live` has two entries per horizon
-  /// (rows, panes), kept by the caller beside the cells; all zero at first.
-  void Advance(const LogLayout& layout, uint32_t* live, double* cells, int64_t now);
+  /// Takes what is at or before now - over out of each horizon. `live` has an entry per horizon,
+  /// kept by the caller beside the cells.
+  void Advance(const LogLayout& layout, Coverage* live, double* cells, int64_t now);
 
   /// Makes a row for an event and adds it to the accumulators without column. Returns its values,
   /// all NaN, to be filled by the caller (who also adds them to accumulators of the horizons from
   /// `first_live` on), or nullptr if the event is older than every horizon. REQUIRES Advance(now).
-  double* Insert(const LogLayout& layout, uint32_t* live, double* cells, int64_t time, int64_t now,
+  double* Insert(const LogLayout& layout, Coverage* live, double* cells, int64_t time, int64_t now,
                  uint32_t& first_live);
 
   /// The smallest (largest) value of a column in a horizon; NaN if there is none.
-  double Scan(const LogLayout& layout, const uint32_t* live, uint32_t horizon, int32_t column,
+  double Scan(const LogLayout& layout, const Coverage* live, uint32_t horizon, int32_t column,
               bool smallest) const;
 
-  /// Fetches the places that Advance and Insert will look at.
-  void Prefetch(const LogLayout& layout, const uint32_t* live) const {
-    if (size_ == 0) return;
-    __builtin_prefetch(Row(layout, size_ - 1));
+  /// Fetches the rows that Advance and Insert will look at.
+  void Prefetch(const LogLayout& layout, const Coverage* live, int64_t time) const {
+    if (capacity_ == 0) return;
     __builtin_prefetch(Row(layout, size_), 1);
     for (size_t h = 0; h < layout.horizons.size(); ++h) {
-      if (live[2 * h] > 0) __builtin_prefetch(Row(layout, size_ - live[2 * h]));
+      if (live[h].oldest > Cutoff(time, layout.horizons[h].over)) continue;
+      const double* row = Row(layout, size_ - live[h].rows);
+      __builtin_prefetch(row);
+      __builtin_prefetch(row + 8);
     }
   }
 
   uint32_t rows() const { return size_; }
   uint32_t panes() const { return panes_ ? static_cast<uint32_t>(panes_->size) : 0; }
-  size_t HeapBytes(const LogLayout& layout) const;
+  /// Bytes beside the pool's.
+  size_t HeapBytes() const;
 
   void Save(const LogLayout& layout, StateWriter& out) const;
-  void Load(const LogLayout& layout, const uint32_t* live, StateReader& in);
+  void Load(const LogLayout& layout, Coverage* live, StateReader& in);
 
  private:
   /// Panes as an array of doubles: newest time (bits), events, then per column count, sum, squared
@@ -131,7 +147,7 @@ class EventLog {
   }
 
   double* Row(const LogLayout& layout, uint32_t index) const {
-    return data_.get() + size_t{(head_ + index) & (capacity_ - 1)} * layout.stride();
+    return data_ + size_t{(head_ + index) & (capacity_ - 1)} * layout.stride();
   }
   int64_t Time(const LogLayout& layout, uint32_t index) const {
     return std::bit_cast<int64_t>(*Row(layout, index));
@@ -140,14 +156,21 @@ class EventLog {
     return panes_->data.data() + index * PaneStride(layout);
   }
 
+  void UpdateOldest(const LogLayout& layout, Coverage& live) const {
+    live.oldest = live.rows > 0 ? Time(layout, size_ - live.rows)
+                                : std::numeric_limits<int64_t>::max();
+  }
+  size_t RingBytes(const LogLayout& layout) const {
+    return size_t{capacity_} * layout.stride() * sizeof(double);
+  }
   void Grow(const LogLayout& layout);
-  void Fold(const LogLayout& layout, uint32_t* live);
-  void CompactPanes(const LogLayout& layout, uint32_t* live);
+  void Fold(const LogLayout& layout, Coverage* live);
+  void CompactPanes(const LogLayout& layout, Coverage* live);
   static void MergePane(const LogLayout& layout, double* into, const double* newer);
-  bool AdvancePanes(const LogLayout& layout, uint32_t* live, double* cells, int64_t now);
-  void Recompute(const LogLayout& layout, const uint32_t* live, double* cells) const;
+  bool AdvancePanes(const LogLayout& layout, Coverage* live, double* cells, int64_t now);
+  void Recompute(const LogLayout& layout, const Coverage* live, double* cells) const;
 
-  std::unique_ptr<double[]> data_;
+  double* data_ = nullptr;
   uint32_t head_ = 0;
   uint32_t size_ = 0;
   uint32_t capacity_ = 0;  // A power of two, or 0.

@@ -77,7 +77,7 @@ void FeatureGraph::Step(const Record& record, std::span<double> slots) {
     }
   }
   slots[fields] = record.time.Seconds();
-  for (auto& group : program.groups) group.windows->Prefetch();
+  for (auto& group : program.groups) group.windows->Prefetch(record.time);
   for (auto& group : program.groups) group.windows->Touch(record.time, slots.data());
   for (const features::Operation& operation : program.operations) {
     if (operation.kind == features::Operation::Kind::kExpression) {
@@ -112,12 +112,18 @@ void FeatureGraph::OnLabel(EventTime event_time, double label, std::span<const d
   if (program.payload_size == 0) return;
   for (auto& group : program.groups) {
     if (!group.windows->has_labelled()) continue;
+    group.windows->Find(std::bit_cast<uint64_t>(payload[group.key_in_payload]));
+  }
+  for (auto& group : program.groups) {
+    if (group.windows->has_labelled()) group.windows->Prefetch(event_time);
+  }
+  for (auto& group : program.groups) {
+    if (!group.windows->has_labelled()) continue;
     for (const features::ColumnSource& source : group.labelled) {
       const double* id = source.id_field ? &payload[*source.id_field] : nullptr;
       impl_->column_values[source.column] = source.Evaluate(payload.data(), label, id);
     }
-    group.windows->EnterLabelled(std::bit_cast<uint64_t>(payload[group.key_in_payload]), event_time,
-                                 impl_->column_values);
+    group.windows->EnterLabelled(event_time, impl_->column_values);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <memory>
 #include <new>
 
 #include "features/functions.h"
@@ -65,7 +66,7 @@ KeyGroup::KeyGroup(int64_t max_keys, int64_t max_events)
     : max_keys_(std::max<int64_t>(1, max_keys)), max_events_(std::max<int64_t>(2, max_events)) {}
 
 KeyGroup::~KeyGroup() {
-  for (const auto& [key, index] : index_) FreeBlock(index);
+  for (const auto& [key, block] : index_) FreeBlock(block);
 }
 
 uint32_t KeyGroup::AddColumn(bool labelled, bool constant) {
@@ -100,6 +101,7 @@ void KeyGroup::Finish() {
   for (Column& column : columns_) LayOutColumn(column, cells);
   for (Column& column : columns_) BuildAnswers(column);
   for (LogLayout& layout : layouts_) {
+    layout.pool = &pool_;
     for (Horizon& horizon : layout.horizons) {
       std::stable_sort(
           horizon.accumulators.begin(), horizon.accumulators.end(),
@@ -114,9 +116,9 @@ void KeyGroup::Finish() {
   labelled_log_at_ = at;
   if (!layouts_[1].horizons.empty()) at += sizeof(EventLog);
   live_at_ = at;
-  at += layouts_[0].horizons.size() * 2 * sizeof(uint32_t);
+  at += layouts_[0].horizons.size() * sizeof(Coverage);
   labelled_live_at_ = at;
-  at += layouts_[1].horizons.size() * 2 * sizeof(uint32_t);
+  at += layouts_[1].horizons.size() * sizeof(Coverage);
   cells_at_ = at;
   at += cells_ * sizeof(double);
   sets_at_ = at;
@@ -198,72 +200,73 @@ void KeyGroup::BuildAnswers(Column& column) {
                 [](const ColumnAccumulator& c) { return c.accumulator.column < 0; });
 }
 
-uint32_t KeyGroup::NewBlock(uint64_t key) {
-  uint32_t index;
-  if (!free_.empty()) {
-    index = free_.back();
-    free_.pop_back();
-  } else {
-    if (used_ % kChunk == 0) {
-      chunks_.push_back(std::make_unique_for_overwrite<std::byte[]>(size_t{kChunk} * stride_));
-    }
-    index = used_++;
-  }
-  std::byte* block = BlockAt(index);
+std::byte* KeyGroup::NewBlock(uint64_t key) {
+  auto* block = static_cast<std::byte*>(pool_.Allocate(stride_));
   new (block) Header{key, kBeforeAll, 0};
-  if (!layouts_[0].horizons.empty()) new (block + log_at_) EventLog();
-  if (!layouts_[1].horizons.empty()) new (block + labelled_log_at_) EventLog();
-  std::fill_n(LiveOf(block, false), 2 * layouts_[0].horizons.size(), 0u);
-  std::fill_n(LiveOf(block, true), 2 * layouts_[1].horizons.size(), 0u);
+  for (const bool labelled : {false, true}) {
+    const size_t horizons = layouts_[labelled ? 1 : 0].horizons.size();
+    if (horizons > 0) new (&LogOf(block, labelled)) EventLog();
+    std::uninitialized_fill_n(LiveOf(block, labelled), horizons, Coverage{});
+  }
   std::fill_n(CellsOf(block), cells_, 0.0);
   for (uint32_t cell : time_cells_) CellsOf(block)[cell] = TimeCell(kBeforeAll);
   for (uint32_t i = 0; i < sets_; ++i) new (&SetOf(block, static_cast<int32_t>(i))) DistinctSet();
-  return index;
+  return block;
 }
 
-void KeyGroup::FreeBlock(uint32_t index) {
-  std::byte* block = BlockAt(index);
-  if (!layouts_[0].horizons.empty()) LogOf(block, false).~EventLog();
-  if (!layouts_[1].horizons.empty()) LogOf(block, true).~EventLog();
+void KeyGroup::FreeBlock(std::byte* block) {
+  for (const bool labelled : {false, true}) {
+    const LogLayout& layout = layouts_[labelled ? 1 : 0];
+    if (layout.horizons.empty()) continue;
+    LogOf(block, labelled).Release(layout);
+    LogOf(block, labelled).~EventLog();
+  }
   for (uint32_t i = 0; i < sets_; ++i) SetOf(block, static_cast<int32_t>(i)).~DistinctSet();
-  free_.push_back(index);
+  pool_.Free(block, stride_);
 }
 
-uint32_t KeyGroup::FindOrCreate(uint64_t key) {
+std::byte* KeyGroup::FindOrCreate(uint64_t key) {
   if (const auto found = index_.find(key); found != index_.end()) return found->second;
   if (index_.size() >= static_cast<size_t>(max_keys_)) DropOldest();
-  const uint32_t index = NewBlock(key);
-  index_.emplace(key, index);
-  return index;
+  std::byte* block = NewBlock(key);
+  index_.emplace(key, block);
+  return block;
 }
 
 void KeyGroup::DropOldest() {
   std::vector<std::pair<uint64_t, uint64_t>> ages;  // Tick, key; ticks are distinct.
   ages.reserve(index_.size());
-  for (const auto& [key, index] : index_) ages.emplace_back(HeaderOf(BlockAt(index)).tick, key);
+  for (const auto& [key, block] : index_) ages.emplace_back(HeaderOf(block).tick, key);
   const size_t drop = std::max<size_t>(1, ages.size() / 16);
   std::nth_element(ages.begin(), ages.begin() + static_cast<ptrdiff_t>(drop - 1), ages.end());
-  ages.resize(drop);
-  std::sort(ages.begin(), ages.end());  // The order of freeing decides which block is used next.
-  for (const auto& [tick, key] : ages) {
-    const auto found = index_.find(key);
+  for (size_t i = 0; i < drop; ++i) {
+    const auto found = index_.find(ages[i].second);
     FreeBlock(found->second);
     index_.erase(found);
   }
 }
 
 void KeyGroup::Find(uint64_t key) {
-  block_ = key == 0 ? nullptr : BlockAt(FindOrCreate(key));
-  if (block_ != nullptr) {
-    HeaderOf(block_).tick = ++tick_;
-    for (size_t at = 0; at < stride_ && at < 1024; at += 64) __builtin_prefetch(block_ + at);
-  }
+  block_ = nullptr;
+  if (key == 0) return;
+  block_ = FindOrCreate(key);
+  for (size_t at = 0; at < stride_ && at < 1024; at += 64) __builtin_prefetch(block_ + at, 1);
 }
 
-void KeyGroup::Prefetch() const {
+void KeyGroup::Prefetch(EventTime time) const {
   if (block_ == nullptr) return;
-  if (!layouts_[0].horizons.empty()) LogOf(block_, false).Prefetch(layouts_[0], LiveOf(block_, false));
-  if (!layouts_[1].horizons.empty()) LogOf(block_, true).Prefetch(layouts_[1], LiveOf(block_, true));
+  for (const bool labelled : {false, true}) {
+    const LogLayout& layout = layouts_[labelled ? 1 : 0];
+    if (layout.horizons.empty()) continue;
+    LogOf(block_, labelled).Prefetch(layout, LiveOf(block_, labelled), time.micros);
+  }
+  for (uint32_t i = 0; i < sets_; ++i) {
+    const DistinctSet& set = SetOf(block_, static_cast<int32_t>(i));
+    for (size_t at = 0; at < set.values.size() && at < 64; at += 8) {
+      __builtin_prefetch(set.values.data() + at);
+      __builtin_prefetch(set.times.data() + at);
+    }
+  }
 }
 
 void KeyGroup::Touch(EventTime time, double* slots) {
@@ -274,6 +277,7 @@ void KeyGroup::Touch(EventTime time, double* slots) {
     return;
   }
   Header& header = HeaderOf(block_);
+  header.tick = ++tick_;
   time_ = time.micros;
   now_ = std::max(header.latest, time_);
   header.latest = now_;
@@ -316,9 +320,9 @@ void KeyGroup::Enter(uint32_t index, double value, double* slots) {
   for (const Answer& a : column.late) slots[a.slot] = Value(column, a, block_, now_);
 }
 
-void KeyGroup::EnterLabelled(uint64_t key, EventTime time, std::span<const double> values) {
-  if (key == 0) return;
-  std::byte* block = BlockAt(FindOrCreate(key));
+void KeyGroup::EnterLabelled(EventTime time, std::span<const double> values) {
+  if (block_ == nullptr) return;
+  std::byte* block = block_;
   Header& header = HeaderOf(block);
   header.tick = ++tick_;
   header.latest = std::max(header.latest, time.micros);
@@ -329,7 +333,7 @@ void KeyGroup::EnterLabelled(uint64_t key, EventTime time, std::span<const doubl
   const LogLayout& layout = layouts_[1];
   if (!layout.horizons.empty()) {
     EventLog& log = LogOf(block, true);
-    uint32_t* live = LiveOf(block, true);
+    Coverage* live = LiveOf(block, true);
     log.Advance(layout, live, cells, now);
     row = log.Insert(layout, live, cells, time.micros, now, first_live);
   }
@@ -489,10 +493,9 @@ void KeyGroup::Expire(EventTime watermark) {
   expired_at_ = watermark.micros;
   const int64_t cutoff = Cutoff(watermark.micros, longest_);
   std::vector<uint64_t> dead;
-  for (const auto& [key, index] : index_) {
-    if (HeaderOf(BlockAt(index)).latest <= cutoff) dead.push_back(key);
+  for (const auto& [key, block] : index_) {
+    if (HeaderOf(block).latest <= cutoff) dead.push_back(key);
   }
-  std::sort(dead.begin(), dead.end());
   for (uint64_t key : dead) {
     const auto found = index_.find(key);
     FreeBlock(found->second);
@@ -501,19 +504,15 @@ void KeyGroup::Expire(EventTime watermark) {
 }
 
 size_t KeyGroup::MemoryBytes() const {
-  size_t bytes = sizeof(*this) + index_.bucket_count() * (sizeof(std::pair<uint64_t, uint32_t>) + 1) +
-                 chunks_.size() * (kChunk * stride_ + 16) + free_.capacity() * sizeof(uint32_t);
-  // Rings and sets: every key when there are few, else an even sample of blocks.
-  const size_t step = std::max<size_t>(1, used_ / 4096);
+  size_t bytes = sizeof(*this) + pool_.MemoryBytes() +
+                 index_.bucket_count() * (sizeof(std::pair<uint64_t, std::byte*>) + 1);
+  // What is not in the pool, from up to 4096 keys.
   size_t heap = 0, looked = 0;
-  for (size_t i = 0; i < used_; i += step) {
-    std::byte* block = BlockAt(static_cast<uint32_t>(i));
-    const auto found = index_.find(HeaderOf(block).key);
-    if (found == index_.end() || found->second != i) continue;  // A free block.
+  for (const auto& [key, block] : index_) {
+    if (looked == 4096) break;
     ++looked;
-    for (int labelled = 0; labelled < 2; ++labelled) {
-      if (layouts_[labelled].horizons.empty()) continue;
-      heap += LogOf(block, labelled == 1).HeapBytes(layouts_[labelled]);
+    for (const bool labelled : {false, true}) {
+      if (!layouts_[labelled ? 1 : 0].horizons.empty()) heap += LogOf(block, labelled).HeapBytes();
     }
     for (uint32_t s = 0; s < sets_; ++s) {
       const size_t capacity = SetOf(block, static_cast<int32_t>(s)).times.capacity();
@@ -530,11 +529,10 @@ size_t KeyGroup::MemoryBytes() const {
 void KeyGroup::Save(StateWriter& out) const {
   out.U64(tick_);
   out.I64(expired_at_);
-  std::vector<std::pair<uint64_t, uint32_t>> keys(index_.begin(), index_.end());
-  std::sort(keys.begin(), keys.end());
+  std::vector<std::pair<uint64_t, std::byte*>> keys(index_.begin(), index_.end());
+  std::sort(keys.begin(), keys.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   out.U64(keys.size());
-  for (const auto& [key, index] : keys) {
-    std::byte* block = BlockAt(index);
+  for (const auto& [key, block] : keys) {
     const Header& header = HeaderOf(block);
     out.U64(header.key);
     out.I64(header.latest);
@@ -542,8 +540,11 @@ void KeyGroup::Save(StateWriter& out) const {
     for (int labelled = 0; labelled < 2; ++labelled) {
       const LogLayout& layout = layouts_[labelled];
       if (layout.horizons.empty()) continue;
-      const uint32_t* live = LiveOf(block, labelled == 1);
-      for (size_t i = 0; i < 2 * layout.horizons.size(); ++i) out.U32(live[i]);
+      const Coverage* live = LiveOf(block, labelled == 1);
+      for (size_t h = 0; h < layout.horizons.size(); ++h) {
+        out.U32(live[h].rows);
+        out.U32(live[h].panes);
+      }
       LogOf(block, labelled == 1).Save(layout, out);
     }
     for (uint32_t i = 0; i < cells_; ++i) out.F64(CellsOf(block)[i]);
@@ -556,11 +557,9 @@ void KeyGroup::Save(StateWriter& out) const {
 }
 
 void KeyGroup::Load(StateReader& in) {
-  for (const auto& [key, index] : index_) FreeBlock(index);
+  for (const auto& [key, block] : index_) FreeBlock(block);
   index_.clear();
-  chunks_.clear();
-  free_.clear();
-  used_ = 0;
+  pool_.Clear();
   block_ = nullptr;
   tick_ = in.U64();
   expired_at_ = in.I64();
@@ -570,19 +569,21 @@ void KeyGroup::Load(StateReader& in) {
   for (uint64_t k = 0; k < count && in.ok(); ++k) {
     const uint64_t key = in.U64();
     if (key == 0 || index_.contains(key)) return in.Fail("a key is stored twice");
-    const uint32_t index = NewBlock(key);
-    index_.emplace(key, index);
-    std::byte* block = BlockAt(index);
+    std::byte* block = NewBlock(key);
+    index_.emplace(key, block);
     Header& header = HeaderOf(block);
     header.latest = in.I64();
     header.tick = in.U64();
     for (int labelled = 0; labelled < 2; ++labelled) {
       const LogLayout& layout = layouts_[labelled];
       if (layout.horizons.empty()) continue;
-      uint32_t* live = LiveOf(block, labelled == 1);
-      for (size_t i = 0; i < 2 * layout.horizons.size(); ++i) live[i] = in.U32();
+      Coverage* live = LiveOf(block, labelled == 1);
+      for (size_t h = 0; h < layout.horizons.size(); ++h) {
+        live[h].rows = in.U32();
+        live[h].panes = in.U32();
+      }
       LogOf(block, labelled == 1).Load(layout, live, in);
-      if (!in.ok()) std::fill_n(live, 2 * layout.horizons.size(), 0u);
+      if (!in.ok()) std::fill_n(live, layout.horizons.size(), Coverage{});
     }
     for (uint32_t i = 0; i < cells_; ++i) CellsOf(block)[i] = in.F64();
     for (uint32_t s = 0; s < sets_; ++s) {

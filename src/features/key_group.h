@@ -24,7 +24,6 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -68,12 +67,13 @@ class KeyGroup {
   // ---- Running ----
   /// Selects the key of the current event; 0 is no key: every window is missing, nothing enters.
   void Find(uint64_t key);
-  /// Fetches what Touch will read of the selected key.
-  void Prefetch() const;
+  /// Fetches the events of the selected key that Touch, or EnterLabelled, will look at.
+  void Prefetch(EventTime time) const;
   void Touch(EventTime time, double* slots);
   void Enter(uint32_t column, double value, double* slots);
-  /// `values`: one per column; those of columns without label are ignored.
-  void EnterLabelled(uint64_t key, EventTime time, std::span<const double> values);
+  /// Enters a labelled event of the key that Find selected. `values`: one per column; those of
+  /// columns without label are ignored.
+  void EnterLabelled(EventTime time, std::span<const double> values);
 
   /// Drops keys whose windows are all empty at `watermark` for good. Groups with an unbounded
   /// window keep their keys (up to max_keys).
@@ -122,18 +122,12 @@ class KeyGroup {
     std::vector<Answer> early;  // Answered by Touch.
     std::vector<Answer> late;   // Answered by Enter.
   };
-  static constexpr uint32_t kNone = ~uint32_t{0};
-  static constexpr uint32_t kChunk = 128;
-
-  std::byte* BlockAt(uint32_t index) const {
-    return chunks_[index / kChunk].get() + size_t{index % kChunk} * stride_;
-  }
   static Header& HeaderOf(std::byte* block) { return *reinterpret_cast<Header*>(block); }
   EventLog& LogOf(std::byte* block, bool labelled) const {
     return *reinterpret_cast<EventLog*>(block + (labelled ? labelled_log_at_ : log_at_));
   }
-  uint32_t* LiveOf(std::byte* block, bool labelled) const {
-    return reinterpret_cast<uint32_t*>(block + (labelled ? labelled_live_at_ : live_at_));
+  Coverage* LiveOf(std::byte* block, bool labelled) const {
+    return reinterpret_cast<Coverage*>(block + (labelled ? labelled_live_at_ : live_at_));
   }
   double* CellsOf(std::byte* block) const { return reinterpret_cast<double*>(block + cells_at_); }
   DistinctSet& SetOf(std::byte* block, int32_t index) const {
@@ -143,9 +137,9 @@ class KeyGroup {
   void LayOutColumn(Column& column, uint32_t& cells);
   uint32_t AccumulatorFor(Column& column, Micros over, uint8_t keeps);
   void BuildAnswers(Column& column);
-  uint32_t FindOrCreate(uint64_t key);
-  uint32_t NewBlock(uint64_t key);
-  void FreeBlock(uint32_t index);
+  std::byte* FindOrCreate(uint64_t key);
+  std::byte* NewBlock(uint64_t key);
+  void FreeBlock(std::byte* block);
   void DropOldest();
   void UpdateOwnState(const Column& column, std::byte* block, double value, int64_t time);
   void AddDistinct(const Column& column, DistinctSet& set, double value, int64_t time, int64_t now);
@@ -164,10 +158,8 @@ class KeyGroup {
   size_t log_at_ = 0, labelled_log_at_ = 0, live_at_ = 0, labelled_live_at_ = 0, cells_at_ = 0,
          sets_at_ = 0, stride_ = 0;
 
-  KeyMap<uint32_t> index_;
-  std::vector<std::unique_ptr<std::byte[]>> chunks_;
-  std::vector<uint32_t> free_;
-  uint32_t used_ = 0;
+  SlabPool pool_;  // Blocks and rows.
+  KeyMap<std::byte*> index_;
   uint64_t tick_ = 0;
   int64_t expired_at_ = std::numeric_limits<int64_t>::min();
 

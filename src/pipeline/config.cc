@@ -21,9 +21,12 @@ std::vector<std::string> Build::SlotNames() const {
 std::optional<EvaluationTask> TaskOf(const Config& config) {
   if (!config.has_label) return std::nullopt;
   switch (config.label.type) {
-    case LabelType::kBoolean: return EvaluationTask::kBinary;
-    case LabelType::kNumber: return EvaluationTask::kRegression;
-    case LabelType::kCategory: break;
+    case LabelType::kBoolean:
+      return EvaluationTask::kBinary;
+    case LabelType::kNumber:
+      return EvaluationTask::kRegression;
+    case LabelType::kCategory:
+      break;
   }
   return config.label.positive.empty() ? EvaluationTask::kMulticlass : EvaluationTask::kBinary;
 }

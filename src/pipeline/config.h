@@ -1,8 +1,8 @@
 /// The configuration of a pipeline: one YAML file, checked as a whole.
 ///
-/// ParseConfig reports every problem at once, each with file, line, column, what was found, what was
-/// expected and the nearest valid name. The reference page docs/configuration.md is written from
-/// the same descriptions (ConfigReference).
+/// ParseConfig reports every problem at once, each with file, line, column, what was found, what
+/// was expected and the nearest valid name. The reference page docs/configuration.md is written
+/// from the same descriptions (ConfigReference).
 #pragma once
 
 #include <memory>
@@ -23,8 +23,8 @@
 namespace leat {
 
 struct SourceConfig {
-  std::string file;                                 ///< A path; `-` is standard input.
-  RecordFormat format = RecordFormat::kCsv;         ///< From the name unless said.
+  std::string file;                          ///< A path; `-` is standard input.
+  RecordFormat format = RecordFormat::kCsv;  ///< From the name unless said.
   char delimiter = ',';
   int64_t max_record_bytes = 1 << 20;
 };
@@ -32,34 +32,34 @@ struct SourceConfig {
 enum class LatePolicy { kScore, kReject };
 
 struct TimePolicy {
-  Micros allowed_lateness = 0;             ///< Watermark = highest event time - this.
-  LatePolicy late = LatePolicy::kScore;    ///< What happens to records behind the watermark.
-  Micros duplicate_window = 0;             ///< Ids seen within this event time are rejected; 0: off.
+  Micros allowed_lateness = 0;           ///< Watermark = highest event time - this.
+  LatePolicy late = LatePolicy::kScore;  ///< What happens to records behind the watermark.
+  Micros duplicate_window = 0;           ///< Ids seen within this event time are rejected; 0: off.
 };
 
 enum class ExpiredAs { kDrop, kClass };
 
 struct LabelConfig {
-  std::string field;                       ///< Column of the record, or of `file`.
+  std::string field;  ///< Column of the record, or of `file`.
   LabelType type = LabelType::kBoolean;
-  std::string positive;                    ///< Category labels: the class that is positive, if binary.
-  Micros available_after = 0;              ///< After the event (label in the record).
-  Micros expires_after = 0;                ///< 0: never.
+  std::string positive;        ///< Category labels: the class that is positive, if binary.
+  Micros available_after = 0;  ///< After the event (label in the record).
+  Micros expires_after = 0;    ///< 0: never.
   ExpiredAs expired_as = ExpiredAs::kDrop;
-  std::string expired_class;               ///< kClass: the label that expiry stands for.
-  std::string file;                        ///< A separate log of labels, joined by id; empty: none.
-  std::string id;                          ///< Its id column (default: the record's).
-  std::string time;                        ///< Its time column: when the label becomes known.
+  std::string expired_class;  ///< kClass: the label that expiry stands for.
+  std::string file;           ///< A separate log of labels, joined by id; empty: none.
+  std::string id;             ///< Its id column (default: the record's).
+  std::string time;           ///< Its time column: when the label becomes known.
   TimeFormat time_format;
 };
 
 struct ModelConfig {
   std::string name;
   std::string type;
-  std::shared_ptr<ModelFactory> factory;   ///< Holds the options.
-  std::vector<InputFeatureSpec> inputs;    ///< Resolved: defaults of the model, then per feature.
-  int64_t warm_up = 100;                   ///< Labels before the model's own prediction is used.
-  std::string distances_of;                ///< A clustering model whose distances are further inputs.
+  std::shared_ptr<ModelFactory> factory;  ///< Holds the options.
+  std::vector<InputFeatureSpec> inputs;   ///< Resolved: defaults of the model, then per feature.
+  int64_t warm_up = 100;                  ///< Labels before the model's own prediction is used.
+  std::string distances_of;  ///< A clustering model whose distances are further inputs.
 };
 
 enum class DriftAction { kAlert, kReset, kSwap };
@@ -67,8 +67,8 @@ enum class DriftAction { kAlert, kReset, kSwap };
 struct DriftConfig {
   std::string detector;
   std::shared_ptr<DetectorFactory> factory;
-  std::string on = "error";                ///< error, loss, or a feature name.
-  std::string model;                       ///< Which model's error; default the first.
+  std::string on = "error";  ///< error, loss, or a feature name.
+  std::string model;         ///< Which model's error; default the first.
   DriftAction then = DriftAction::kAlert;
 };
 
@@ -77,34 +77,34 @@ struct SinkConfig {
   std::string events = "events.jsonl";
   std::string metrics = "metrics.jsonl";
   std::string rejects = "rejects.jsonl";
-  std::vector<std::string> prediction_features; ///< Feature values to write beside the score.
+  std::vector<std::string> prediction_features;  ///< Feature values to write beside the score.
 };
 
 struct Config {
-  std::string path;                        ///< Of the YAML file.
+  std::string path;  ///< Of the YAML file.
   std::string name;
   SourceConfig source;
-  Schema schema;                           ///< Includes the label column when it is in the record.
+  Schema schema;  ///< Includes the label column when it is in the record.
   TimePolicy time;
   bool has_label = false;
   LabelConfig label;
   FeatureOptions feature_options;
   std::vector<FeatureSpec> features;
-  std::vector<ModelConfig> models;         ///< The first serves.
+  std::vector<ModelConfig> models;  ///< The first serves.
   std::vector<DriftConfig> drift;
   EvaluationOptions evaluation;
   SinkConfig sinks;
   std::string state_path;
-  std::string fingerprint;                 ///< Of everything that shapes the state.
+  std::string fingerprint;  ///< Of everything that shapes the state.
   /// Environment variables that the file refers to as ${NAME}: name, value. DescribeConfig shows
   /// the name in place of the value.
   std::vector<std::pair<std::string, std::string>> environment;
 };
 
 struct ConfigProblem {
-  int line = 0;    ///< 1-based; 0 when unknown.
+  int line = 0;  ///< 1-based; 0 when unknown.
   int column = 0;
-  std::string where;    ///< A dotted path such as models.linear.learning_rate.
+  std::string where;  ///< A dotted path such as models.linear.learning_rate.
   std::string message;
 };
 

@@ -37,7 +37,8 @@ struct Build {
 /// What the label makes the task; nothing without a label.
 std::optional<EvaluationTask> TaskOf(const Config& config);
 
-/// Reads one of `names`; nothing (with a problem) for other values, nothing without one when absent.
+/// Reads one of `names`; nothing (with a problem) for other values, nothing without one when
+/// absent.
 std::optional<int> ReadChoice(YamlParams& p, std::string_view name,
                               std::span<const std::string_view> names);
 /// The nodes of a list of names, or of the one name that stands for it; for places in messages.

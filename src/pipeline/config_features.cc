@@ -49,7 +49,8 @@ void CheckKeys(Build& b, YamlParams& p, FeatureSpec& spec) {
       const auto slot = b.slots.find(name);
       p.Problem(*node, "by",
                 slot != b.slots.end()
-                    ? Quote(name) + " is neither an id nor a category field, so it cannot be a key" +
+                    ? Quote(name) +
+                          " is neither an id nor a category field, so it cannot be a key" +
                           (keys.empty() ? "" : "; expected one of " + Join(keys, ", "))
                     : "unknown field " + Quote(name) + Suggestion(name, keys));
     } else if (std::find(good.begin(), good.end(), name) != good.end()) {
@@ -85,8 +86,9 @@ void ReadAggregate(Build& b, YamlParams& p, FeatureSpec& spec) {
     if (over && *over > 0) {
       spec.over = *over;
     } else if (!value->IsScalar() || value->scalar != "all") {
-      p.Problem(*value, name, "found " + Found(*value) +
-                                  ", expected the window (a duration above 0, such as 1d) or all");
+      p.Problem(*value, name,
+                "found " + Found(*value) +
+                    ", expected the window (a duration above 0, such as 1d) or all");
     }
   }
   const size_t before = b.problems.size();
@@ -122,7 +124,8 @@ FeatureSpec ReadFeature(Build& b, const YamlNode& node) {
               "found " + Found(node) + ", expected an expression or a map such as " +
                   "{mean: amount, over: 7d, by: customer}");
   }
-  if (!b.config.has_label && (Mentions(spec.expression, "label") || Mentions(spec.where, "label"))) {
+  if (!b.config.has_label &&
+      (Mentions(spec.expression, "label") || Mentions(spec.where, "label"))) {
     b.Problem(node, where, "mentions label, but there is no `label` section");
   }
   return spec;
@@ -164,8 +167,8 @@ void ReadFeatures(Build& b, const YamlNode* features, const YamlNode* limits) {
   if (b.config.schema.fields.empty()) return;  // Said already; nothing would resolve.
 
   std::vector<FeatureError> errors;
-  auto graph = FeatureGraph::Create(b.config.schema, b.config.features, b.config.feature_options,
-                                    &errors);
+  auto graph =
+      FeatureGraph::Create(b.config.schema, b.config.features, b.config.feature_options, &errors);
   if (graph.ok()) {
     b.graph = std::move(graph).value();
     for (auto& [name, kind] : b.slots) {

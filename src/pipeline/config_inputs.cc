@@ -17,12 +17,16 @@ struct Wide {
 
 bool Encodes(Encode encode, SlotKind kind) {
   switch (encode) {
-    case Encode::kNumber: return kind != SlotKind::kId;
-    case Encode::kBins: return kind == SlotKind::kNumber;
+    case Encode::kNumber:
+      return kind != SlotKind::kId;
+    case Encode::kBins:
+      return kind == SlotKind::kNumber;
     case Encode::kOneHot:
+      return kind == SlotKind::kCategory;
     case Encode::kHash:
     case Encode::kFrequency:
-    case Encode::kTarget: return kind != SlotKind::kNumber;
+    case Encode::kTarget:
+      return kind != SlotKind::kNumber;
   }
   return false;
 }
@@ -40,7 +44,7 @@ InputFeatureSpec Defaults(const Wide& wide, const std::string& name, SlotKind ki
                           std::optional<Encode> encode) {
   InputFeatureSpec spec = wide.rest;
   spec.name = name;
-  spec.encode = wide.linear && kind != SlotKind::kNumber ? Encode::kOneHot : Encode::kNumber;
+  spec.encode = wide.linear && kind == SlotKind::kCategory ? Encode::kOneHot : Encode::kNumber;
   for (const Encode candidate : wide.encodes) {
     // The first that suits; one that is only for categories leaves numbers as they are.
     if (Encodes(candidate, kind)) {
@@ -112,9 +116,12 @@ void CheckImpute(Build& b, YamlParams& p, Impute impute, const std::string& key)
 
 std::string KindName(SlotKind kind) {
   switch (kind) {
-    case SlotKind::kNumber: return "a number";
-    case SlotKind::kCategory: return "a category";
-    case SlotKind::kId: return "an id";
+    case SlotKind::kNumber:
+      return "a number";
+    case SlotKind::kCategory:
+      return "a category";
+    case SlotKind::kId:
+      return "an id";
   }
   return "";
 }
@@ -138,8 +145,8 @@ void CheckEncode(Build& b, const YamlNode& at, const std::string& where,
   }
 }
 
-InputFeatureSpec ReadOne(Build& b, const YamlNode& node, const std::string& where,
-                         const Wide& wide, SlotKind kind) {
+InputFeatureSpec ReadOne(Build& b, const YamlNode& node, const std::string& where, const Wide& wide,
+                         SlotKind kind) {
   YamlParams p = b.Map(node, where);
   // The defaults of the rest depend on the encoding, so that is looked at first.
   std::optional<Encode> encode;
@@ -195,9 +202,9 @@ std::vector<std::pair<std::string, const YamlNode*>> SelectInputs(Build& b, Yaml
   const YamlNode* inputs = p.Get("inputs");
   if (features != nullptr) {
     if (!features->IsScalar() && (!features->IsList() || features->items.empty())) {
-      p.Problem(*features, "features", "found " +
-                                           (features->IsList() ? "an empty list" : Found(*features)) +
-                                           ", expected a list of names");
+      p.Problem(*features, "features",
+                "found " + (features->IsList() ? "an empty list" : Found(*features)) +
+                    ", expected a list of names");
     }
     for (const YamlNode* node : NameNodes(features)) add(node->scalar, *node, "features");
   } else if (!b.config.features.empty()) {
@@ -219,16 +226,17 @@ std::vector<std::pair<std::string, const YamlNode*>> SelectInputs(Build& b, Yaml
         b.problems.AddKey(item, p.Path("inputs") + "." + item.key,
                           Quote(item.key) + " is not among the `features` of this model");
       } else if (b.slots.count(item.key) == 0) {
-        b.problems.AddKey(item, p.Path("inputs") + "." + item.key,
-                          "unknown feature " + Quote(item.key) +
-                              Suggestion(item.key, b.SlotNames()));
+        b.problems.AddKey(
+            item, p.Path("inputs") + "." + item.key,
+            "unknown feature " + Quote(item.key) + Suggestion(item.key, b.SlotNames()));
       } else if (!listed) {
         selected.emplace_back(item.key, &item);
       }
     }
   } else if (inputs != nullptr) {
-    p.Problem(*inputs, "inputs", "found " + Found(*inputs) +
-                                     ", expected a map of names to maps such as {encode: bins}");
+    p.Problem(
+        *inputs, "inputs",
+        "found " + Found(*inputs) + ", expected a map of names to maps such as {encode: bins}");
   }
   return selected;
 }

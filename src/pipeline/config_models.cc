@@ -26,8 +26,8 @@ void CheckTask(Build& b, YamlParams& p, const ModelConfig& model) {
   const auto task = TaskOf(b.config);
   if (IsClustering(model)) return;
   if (!task) {
-    return p.Refuse("type", "a " + model.type + " learns from labels, but there is no `label` " +
-                                "section");
+    return p.Refuse(
+        "type", "a " + model.type + " learns from labels, but there is no `label` " + "section");
   }
   const bool regression = *task == EvaluationTask::kRegression;
   if ((model.factory->task() == Task::kRegression) != regression) {
@@ -124,13 +124,14 @@ void CheckDriftOn(Build& b, YamlParams& p, const DriftConfig& drift) {
     if (slot == b.slots.end()) {
       std::vector<std::string> names = b.SlotNames();
       names.insert(names.begin(), {"error", "loss"});
-      return p.Problem(at, "on", "unknown feature " + Quote(drift.on) +
-                                     Suggestion(drift.on, names));
+      return p.Problem(at, "on",
+                       "unknown feature " + Quote(drift.on) + Suggestion(drift.on, names));
     }
     if (slot->second != SlotKind::kNumber) {
-      return p.Problem(at, "on", Quote(drift.on) + " is " +
-                                     (slot->second == SlotKind::kId ? "an id" : "a category") +
-                                     ", expected error, loss or a number");
+      return p.Problem(at, "on",
+                       Quote(drift.on) + " is " +
+                           (slot->second == SlotKind::kId ? "an id" : "a category") +
+                           ", expected error, loss or a number");
     }
   }
   const bool bits = drift.on == "error" && TaskOf(b.config) != EvaluationTask::kRegression;
@@ -154,8 +155,9 @@ void ReadModels(Build& b, const YamlNode& node) {
   const bool all_clusters =
       std::all_of(b.config.models.begin(), b.config.models.end(), IsClustering);
   if (b.config.has_label && all_clusters && !b.config.models.empty()) {
-    b.problems.AddKey(node, "models",
-                      "there is a label, but no model learns from it; expected one beside clustering");
+    b.problems.AddKey(
+        node, "models",
+        "there is a label, but no model learns from it; expected one beside clustering");
   }
 }
 

@@ -9,9 +9,12 @@ namespace {
 
 std::string_view TaskName(EvaluationTask task) {
   switch (task) {
-    case EvaluationTask::kBinary: return "a label that is true or false";
-    case EvaluationTask::kMulticlass: return "a label of several classes";
-    case EvaluationTask::kRegression: return "a number label";
+    case EvaluationTask::kBinary:
+      return "a label that is true or false";
+    case EvaluationTask::kMulticlass:
+      return "a label of several classes";
+    case EvaluationTask::kRegression:
+      return "a number label";
   }
   return "";
 }
@@ -137,8 +140,7 @@ void ReadSinks(Build& b, const YamlNode& node) {
 
 void ReadState(Build& b, const YamlNode& node) {
   if (node.IsScalar()) {
-    b.config.state_path =
-        ExpandEnvironment(node.scalar, node, "state", b.problems, b.environment);
+    b.config.state_path = ExpandEnvironment(node.scalar, node, "state", b.problems, b.environment);
     return;
   }
   YamlParams p = b.Map(node, "state");

@@ -93,11 +93,18 @@ std::string InputText(const InputFeatureSpec& input) {
              ", tail_bins: " + std::to_string(input.tail_bins) +
              ", warmup: " + std::to_string(input.warmup);
       break;
-    case Encode::kOneHot: out += ", max_values: " + std::to_string(input.max_values); break;
-    case Encode::kHash: out += ", hash_bits: " + std::to_string(input.hash_bits); break;
-    case Encode::kTarget: out += ", smoothing: " + FormatNumber(input.smoothing); break;
+    case Encode::kOneHot:
+      out += ", max_values: " + std::to_string(input.max_values);
+      break;
+    case Encode::kHash:
+      out += ", hash_bits: " + std::to_string(input.hash_bits);
+      break;
+    case Encode::kTarget:
+      out += ", smoothing: " + FormatNumber(input.smoothing);
+      break;
     case Encode::kNumber:
-    case Encode::kFrequency: break;
+    case Encode::kFrequency:
+      break;
   }
   return out + "}";
 }
@@ -163,9 +170,8 @@ std::string SinksText(const Config& config) {
 void HideEnvironment(const Config& config, std::string& text) {
   auto variables = config.environment;
   // The longest first: a value may contain another.
-  std::stable_sort(variables.begin(), variables.end(), [](const auto& a, const auto& b) {
-    return a.second.size() > b.second.size();
-  });
+  std::stable_sort(variables.begin(), variables.end(),
+                   [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
   for (const auto& [name, value] : variables) {
     if (value.empty()) continue;
     const std::string reference = "${" + name + "}";
@@ -187,12 +193,13 @@ std::string CanonicalText(const Config& config) {
 
 std::string DescribeConfig(const Config& config) {
   std::string out = "name: " + config::YamlText(config.name) + "\n";
-  std::string paths = config::SourceText(config) + config::RecordText(config) +
-                      config::LabelText(config, true);
+  std::string paths =
+      config::SourceText(config) + config::RecordText(config) + config::LabelText(config, true);
   config::HideEnvironment(config, paths);
   out += paths + config::FeaturesText(config) + config::ModelsText(config) +
          config::DriftText(config) + config::EvaluationText(config);
-  paths = config::SinksText(config) + "state: {path: " + config::YamlText(config.state_path) + "}\n";
+  paths =
+      config::SinksText(config) + "state: {path: " + config::YamlText(config.state_path) + "}\n";
   config::HideEnvironment(config, paths);
   return out + paths + "fingerprint: " + config.fingerprint + "\n";
 }

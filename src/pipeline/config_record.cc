@@ -65,8 +65,9 @@ void CheckFieldName(Build& b, const YamlNode& node, const std::string& where) {
                           ", expected a name of letters, digits and _ (use `from` for the column)");
   }
   if (std::find(std::begin(kReserved), std::end(kReserved), node.key) != std::end(kReserved)) {
-    b.problems.AddKey(node, where, Quote(node.key) + " is a reserved name; choose another and give " +
-                                       "the column with `from`");
+    b.problems.AddKey(node, where,
+                      Quote(node.key) + " is a reserved name; choose another and give " +
+                          "the column with `from`");
   }
 }
 
@@ -77,8 +78,8 @@ FieldSpec ReadField(Build& b, const YamlNode& node) {
   CheckFieldName(b, node, where);
   if (!node.IsMap()) {
     const std::vector<std::string> types = Strings(FieldTypeNames());
-    const auto type = node.IsScalar() ? std::find(types.begin(), types.end(), node.scalar)
-                                      : types.end();
+    const auto type =
+        node.IsScalar() ? std::find(types.begin(), types.end(), node.scalar) : types.end();
     if (type != types.end()) {
       field.type = static_cast<FieldType>(type - types.begin());
       return field;
@@ -213,15 +214,15 @@ void ReadLabel(Build& b, const YamlNode& node) {
       p.Refuse("expired_as",
                "found " + Quote(expired_as) + ", expected drop: a number label has no classes");
     } else if (label.type == LabelType::kBoolean && expired_as != "true" && expired_as != "false") {
-      p.Refuse("expired_as", "found " + Quote(expired_as) +
-                                 ", expected drop, true or false for a boolean label");
+      p.Refuse("expired_as",
+               "found " + Quote(expired_as) + ", expected drop, true or false for a boolean label");
     }
   }
   if (label.expires_after > 0 && label.expires_after <= label.available_after) {
     p.Refuse("expires_after",
              "found " + FormatDuration(label.expires_after) + ", expected more than the " +
-                 FormatDuration(label.available_after) + " of `available_after`: every prediction " +
-                 "would expire before its label");
+                 FormatDuration(label.available_after) +
+                 " of `available_after`: every prediction " + "would expire before its label");
   }
   if (label.file.empty()) {
     schema.label_column = label.field;

@@ -88,9 +88,10 @@ std::string ConfigReference() {
   std::string column;
   TimeFormat time;
   out += Table([&](SectionParams& p) { config::DescribeTime(p, column, time); });
-  out += "### record.fields\n\nA type alone stands for `{type: TYPE}`. `id` and `category` fields "
-         "are text and can be keys; `category` fields can also be inputs of models, and in "
-         "expressions are codes in the order of first appearance.\n\n";
+  out +=
+      "### record.fields\n\nA type alone stands for `{type: TYPE}`. `id` and `category` fields "
+      "are text and can be keys; `category` fields can also be inputs of models, and in "
+      "expressions are codes in the order of first appearance.\n\n";
   FieldSpec field;
   out += Table([&](SectionParams& p) { config::DescribeField(p, field); });
 
@@ -114,10 +115,11 @@ std::string ConfigReference() {
   out += "### Inputs\n\nFor a whole model:\n\n";
   InputFeatureSpec input;
   out += Table([&](SectionParams& p) { config::DescribeInput(p, input, false); });
-  out += "Defaults by type: linear models and clustering take numbers with `scale: standard` and "
-         "`impute: mean`, and categories as `one_hot`; the others take numbers as they are, gaps "
-         "included, and categories by code. For one input, under `inputs: {NAME: {...}}`, beginning "
-         "with what the model says:\n\n";
+  out +=
+      "Defaults by type: linear models and clustering take numbers with `scale: standard` and "
+      "`impute: mean`, and categories as `one_hot`; the others take numbers as they are, gaps "
+      "included, and categories by code. For one input, under `inputs: {NAME: {...}}`, beginning "
+      "with what the model says:\n\n";
   out += Table([&](SectionParams& p) { config::DescribeInput(p, input, true); });
   for (const std::string_view type : ModelTypes()) {
     out += "### type: " + std::string(type) + "\n\n" + std::string(ModelSummary(type)) + "\n\n";
@@ -130,8 +132,8 @@ std::string ConfigReference() {
   DriftConfig drift;
   out += Table([&](SectionParams& p) { config::DescribeDrift(p, drift); });
   for (const std::string_view type : DetectorTypes()) {
-    out += "### detector: " + std::string(type) + "\n\n" + std::string(DetectorSummary(type)) +
-           "\n\n";
+    out +=
+        "### detector: " + std::string(type) + "\n\n" + std::string(DetectorSummary(type)) + "\n\n";
     config::DocParams p;
     NewDetectorFactory(type)->Describe(p);
     out += p.empty() ? "No options.\n\n" : p.Table() + "\n";
@@ -140,7 +142,8 @@ std::string ConfigReference() {
   out += Section("evaluation", "");
   out += Table([&](SectionParams& p) { Describe(p, c.evaluation); });
   std::vector<std::string> metrics;
-  for (const std::string_view name : MetricNames()) metrics.push_back("`" + std::string(name) + "`");
+  for (const std::string_view name : MetricNames())
+    metrics.push_back("`" + std::string(name) + "`");
   out += "Metrics: " + config::Join(metrics, ", ") + ".\n\n";
 
   out += Section("sinks", "A path alone stands for `{file: PATH}`; `none` is no sink.");

@@ -54,8 +54,10 @@ void DescribeTop(SectionParams& p, TopLevel& top) {
 void DescribeSource(SectionParams& p, SourceConfig& source) {
   p.Text("file", source.file,
          "Path of the input; `-` is standard input. `.zst` and `.gz` are decompressed.");
-  p.Shape("format", "one of `csv`, `jsonl`", "by the name: `.jsonl`, `.ndjson` and `.json` are "
-          "`jsonl`, all else `csv`", "How records are written.");
+  p.Shape("format", "one of `csv`, `jsonl`",
+          "by the name: `.jsonl`, `.ndjson` and `.json` are "
+          "`jsonl`, all else `csv`",
+          "How records are written.");
   p.Shape("delimiter", "one character", "`,`", "Between CSV cells; `\\t` is a tab.");
   p.Bytes("max_record_bytes", source.max_record_bytes, {64, 1 << 30},
           "Longer records are rejected as `too_large`.");
@@ -69,8 +71,7 @@ void DescribeRecord(SectionParams& p, Schema& schema, TimePolicy& time) {
   p.Shape("fields", "map of names to a type or a map", "required", "What is read from a record.");
   p.Duration("allowed_lateness", time.allowed_lateness, kAnyDuration,
              "The watermark is the highest event time seen less this.");
-  p.Enumeration("late", time.late, kLatePolicies,
-                "What happens to records behind the watermark.");
+  p.Enumeration("late", time.late, kLatePolicies, "What happens to records behind the watermark.");
   p.Duration("duplicate_window", time.duplicate_window, kAnyDuration,
              "Ids seen within this event time are rejected as duplicates; 0 is off.");
 }
@@ -167,15 +168,19 @@ void DescribeInput(SectionParams& p, InputFeatureSpec& input, bool one_feature) 
             "The inputs: features and fields.");
     p.Shape("inputs", "map of names to maps", "none",
             "How single inputs enter: the settings below, for one input.");
-    p.Shape("encode", "one of, or a list of, `number`, `one_hot`, `bins`, `hash`, `frequency`, "
-            "`target`", "by type",
-            "For numbers (`number`, `bins`) and for categories (all but `bins`).");
+    p.Shape("encode",
+            "one of, or a list of, `number`, `one_hot`, `bins`, `hash`, `frequency`, "
+            "`target`",
+            "by type",
+            "For numbers (`number`, `bins`), categories (all but `bins`) and ids (`hash`, "
+            "`frequency`, `target`): each takes the first that suits it.");
     p.Shape("impute", "one of `none`, `zero`, `mean`, `median`, `constant`, `last`", "by type",
             "What stands for missing numbers.");
   }
   if (one_feature) {
-    p.Enumeration("scale", input.scale, kScales,
-                  "Of `number`, `frequency` and `target` inputs, by statistics of earlier records.");
+    p.Enumeration(
+        "scale", input.scale, kScales,
+        "Of `number`, `frequency` and `target` inputs, by statistics of earlier records.");
   } else {
     p.Shape("scale", "one of `none`, `standard`, `minmax`, `robust`", "by type",
             "Of `number`, `frequency` and `target` inputs, by statistics of earlier records.");
@@ -201,7 +206,8 @@ void DescribeDrift(SectionParams& p, DriftConfig& drift) {
   p.Text("on", drift.on,
          "`error` (0 or 1; the absolute error of numbers), `loss`, or the name of a feature or "
          "numeric field.");
-  p.Text("model", drift.model, "Whose error or loss, and what `then` acts on; the serving model "
+  p.Text("model", drift.model,
+         "Whose error or loss, and what `then` acts on; the serving model "
          "unless said.");
   p.Enumeration("then", drift.then, kActions,
                 "`alert` writes an event; `reset` also starts the model again; `swap` trains a "
@@ -222,7 +228,8 @@ void DescribeSinks(SectionParams& p, SinkConfig& sinks) {
 
 void DescribePredictions(SectionParams& p, SinkConfig& sinks) {
   p.Text("file", sinks.predictions, "Path; `-` is standard output.");
-  p.TextList("features", sinks.prediction_features, "Fields and features written beside the score.");
+  p.TextList("features", sinks.prediction_features,
+             "Fields and features written beside the score.");
 }
 
 void DescribeSink(SectionParams& p, std::string& file) {

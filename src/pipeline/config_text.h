@@ -15,8 +15,9 @@
 
 namespace leat::config {
 
-/// `7d`, `250ms`, `1h30m`, `1.5h`, `0` as microseconds; units w d h m s ms us, each at most once and
-/// from large to small. Nothing for other text, fractions of a microsecond and above 10,000 years.
+/// `7d`, `250ms`, `1h30m`, `1.5h`, `0` as microseconds; units w d h m s ms us, each at most once
+/// and from large to small. Nothing for other text, fractions of a microsecond and above 10,000
+/// years.
 std::optional<int64_t> ParseDuration(std::string_view text);
 /// The shortest text that ParseDuration reads back: `7d`, `1h30m`, `0s`.
 std::string FormatDuration(int64_t micros);

@@ -114,7 +114,8 @@ class TreeBuilder : public YAML::EventHandler {
       frame.node.items.push_back(std::move(node));
     } else if (!frame.has_key) {
       if (!node.IsScalar()) {
-        throw Refused{node.line, node.column, "found " + Found(node) + ", expected a name as the key"};
+        throw Refused{node.line, node.column,
+                      "found " + Found(node) + ", expected a name as the key"};
       }
       frame.key = std::move(node);
       frame.has_key = true;
@@ -178,10 +179,14 @@ const YamlNode* YamlNode::Find(std::string_view name) const {
 
 std::string Found(const YamlNode& node) {
   switch (node.kind) {
-    case YamlNode::Kind::kNull: return "nothing";
-    case YamlNode::Kind::kList: return "a list";
-    case YamlNode::Kind::kMap: return "a map";
-    case YamlNode::Kind::kScalar: break;
+    case YamlNode::Kind::kNull:
+      return "nothing";
+    case YamlNode::Kind::kList:
+      return "a list";
+    case YamlNode::Kind::kMap:
+      return "a map";
+    case YamlNode::Kind::kScalar:
+      break;
   }
   if (node.quoted) return "the text " + Quote(node.scalar);
   if (node.scalar.empty()) return "nothing";

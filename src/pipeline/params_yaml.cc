@@ -172,6 +172,10 @@ void YamlParams::Shape(std::string_view name, std::string_view, std::string_view
 
 void YamlParams::Finish() {
   if (!node_.IsMap()) return;
+  std::vector<std::string> names;  // Some are asked for more than once.
+  for (const std::string& name : known_) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
   for (const YamlNode& item : node_.items) {
     if (std::find(known_.begin(), known_.end(), item.key) != known_.end()) continue;
     if (std::find(std::begin(kElsewhere), std::end(kElsewhere), item.key) != std::end(kElsewhere)) {
@@ -179,7 +183,7 @@ void YamlParams::Finish() {
       continue;
     }
     problems_.AddKey(item, Path(item.key),
-                     "unknown setting " + Quote(item.key) + Suggestion(item.key, known_));
+                     "unknown setting " + Quote(item.key) + Suggestion(item.key, names));
   }
 }
 
@@ -195,8 +199,8 @@ std::string ExpandEnvironment(const std::string& text, const YamlNode& at, const
         close == std::string::npos ? std::string() : text.substr(open + 2, close - open - 2);
     if (!IsIdentifier(name)) {
       problems.Add(at, where,
-                   "found " + Quote(text) + ", expected the name of an environment variable as in " +
-                       "${NAME}");
+                   "found " + Quote(text) +
+                       ", expected the name of an environment variable as in " + "${NAME}");
       return text;
     }
     const char* value = std::getenv(name.c_str());

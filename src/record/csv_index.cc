@@ -16,6 +16,14 @@ struct Masks {
   uint64_t high = 0;
 };
 
+/// std::popcount is a call into a library where the instruction may not be assumed.
+inline int CountBits(uint64_t bits) {
+  bits -= (bits >> 1) & 0x5555555555555555;
+  bits = (bits & 0x3333333333333333) + ((bits >> 2) & 0x3333333333333333);
+  bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0f;
+  return static_cast<int>((bits * 0x0101010101010101) >> 56);
+}
+
 #if defined(__SSE2__)
 
 inline Masks Block(const char* data, char delimiter) {
@@ -63,7 +71,7 @@ size_t IndexCsv(const char* data, size_t from, size_t to, char delimiter, uint32
       masks.high &= inside;
     }
     if (masks.high != 0) last_high = at + 64;
-    const int count = std::popcount(masks.structure);
+    const int count = CountBits(masks.structure);
     uint64_t bits = masks.structure;
     // Eight at a time without a branch each: what is written beyond `count` is overwritten later.
     for (int done = 0; done < count; done += 8) {

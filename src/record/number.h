@@ -33,17 +33,24 @@ inline constexpr double kPowers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7
                                      1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
 /// Up to eight characters of digits and at most one point, taken as one word so that neither the
-/// length nor the place of the point costs a mispredicted branch. REQUIRES 4 <= size <= 8.
-inline bool ParseShort(const char* text, size_t size, double& magnitude) {
-  uint32_t head;
-  uint32_t tail;
-  std::memcpy(&head, text, 4);
-  std::memcpy(&tail, text + size - 4, 4);
+/// length nor the place of the point costs a mispredicted branch. REQUIRES 1 <= size <= 8.
+[[gnu::always_inline]] inline bool ParseShort(const char* text, size_t size, double& magnitude) {
   // The last character in the highest byte, zeros padded in below the first: "0.25" is "00000.25".
-  // Where head and tail overlap they agree.
+  // Where the parts overlap they agree.
   const unsigned pad = 8 * static_cast<unsigned>(8 - size);
-  uint64_t word = uint64_t{tail} << 32 | uint64_t{head} << pad;
-  word |= uint64_t{0x3030303030303030} & ((uint64_t{1} << pad) - 1);
+  uint64_t word = uint64_t{0x3030303030303030} & ((uint64_t{1} << pad) - 1);
+  if (size >= 4) {
+    uint32_t head;
+    uint32_t tail;
+    std::memcpy(&head, text, 4);
+    std::memcpy(&tail, text + size - 4, 4);
+    word |= uint64_t{tail} << 32 | uint64_t{head} << pad;
+  } else {
+    const auto byte = [&](size_t i) {
+      return uint64_t{static_cast<uint8_t>(text[i])} << (pad + 8 * static_cast<unsigned>(i));
+    };
+    word |= byte(0) | byte(size / 2) | byte(size - 1);
+  }
 
   // The lowest zero byte of `points` is the first point (higher bits may be set falsely).
   const uint64_t points = word ^ 0x2e2e2e2e2e2e2e2e;
@@ -55,6 +62,7 @@ inline bool ParseShort(const char* text, size_t size, double& magnitude) {
 
   word ^= 0x3030303030303030;
   if (((word + 0x7676767676767676) | word) & 0x8080808080808080) return false;
+  if (size == 1 && found != 0) return false;  // A point alone.
   // Pairs of digits, then fours, then all eight: the first digit is in the lowest byte.
   word = (word * 10 + (word >> 8)) & 0x00ff00ff00ff00ff;
   word = (word * 100 + (word >> 16)) & 0x0000ffff0000ffff;
@@ -63,6 +71,9 @@ inline bool ParseShort(const char* text, size_t size, double& magnitude) {
   magnitude = static_cast<double>(static_cast<int64_t>(word)) / kPowers[fraction];
   return true;
 }
+
+/// Up to 16 characters: at most 15 digits and a point, so 10^15 < 2^53 bounds the digits' value.
+bool ParseLong(const char* text, size_t size, double& magnitude);
 
 }  // namespace number_internal
 
@@ -73,41 +84,14 @@ inline bool ParseShort(const char* text, size_t size, double& magnitude) {
   const char* const end = p + text.size();
   const bool negative = !text.empty() && *p == '-';
   p += negative;
-  const char* const first = p;
-  const ptrdiff_t length = end - p;
-  if (length >= 4 && length <= 8) {
-    double magnitude = 0;
-    if (number_internal::ParseShort(p, static_cast<size_t>(length), magnitude)) [[likely]] {
-      value = negative ? -magnitude : magnitude;
-      return true;
-    }
-  } else if (length >= 1 && length <= 16) {
-    // 16 characters hold at most 15 digits and a point, so 10^15 < 2^53 bounds the digits' value.
-    uint64_t digits = 0;
-    unsigned digit = 0;
-    while (p != end && (digit = static_cast<unsigned>(*p) - '0') <= 9) {
-      digits = digits * 10 + digit;
-      ++p;
-    }
-    ptrdiff_t count = p - first;
-    ptrdiff_t fraction = 0;
-    if (p != end && *p == '.') {
-      const char* const point = ++p;
-      while (p != end && (digit = static_cast<unsigned>(*p) - '0') <= 9) {
-        digits = digits * 10 + digit;
-        ++p;
-      }
-      fraction = p - point;
-      count += fraction;
-    }
-    if (p == end && count >= 1 && count <= 15) {
-      const double magnitude =
-          static_cast<double>(static_cast<int64_t>(digits)) / number_internal::kPowers[fraction];
-      value = negative ? -magnitude : magnitude;
-      return true;
-    }
+  const size_t size = static_cast<size_t>(end - p);
+  double magnitude = 0;
+  if (size - 1 < 8 ? !number_internal::ParseShort(p, size, magnitude)
+                   : !number_internal::ParseLong(p, size, magnitude)) {
+    return false;
   }
-  return false;
+  value = negative ? -magnitude : magnitude;
+  return true;
 }
 
 /// Any number; `value` is written only for kOk.

@@ -100,6 +100,7 @@ Status RecordDecoder::AddField(const FieldSpec& field, uint32_t slot) {
   step.slot = slot;
   step.min = field.min.value_or(-std::numeric_limits<double>::infinity());
   step.max = field.max.value_or(std::numeric_limits<double>::infinity());
+  step.limited = field.min || field.max;
   if (!(step.min <= step.max)) {
     return Status::Invalid(
         fmt::format("{}: min {} is not at most max {}", field.name, step.min, step.max));
@@ -299,7 +300,7 @@ bool RecordDecoder::Decode(std::span<const std::string_view> cells, Record& reco
         const NumberText outcome = ParseNumber(text, value);
         if (outcome != NumberText::kOk) return FailNumber(step, outcome, text, reject);
       }
-      if (value < step.min || value > step.max) [[unlikely]] {
+      if (step.limited && (value < step.min || value > step.max)) [[unlikely]] {
         return Fail(step, reject::kOutOfRange, text, reject);
       }
       values[slot] = value;

@@ -54,6 +54,7 @@ class RecordDecoder {
     bool required = false;
     bool is_field = false;  ///< Writes a slot.
     bool is_text = false;   ///< Taken as it is, with its spaces.
+    bool limited = false;   ///< Has a min or a max.
     uint32_t column = 0;    ///< Index into columns_.
     uint32_t position = 0;  ///< Index into the cells.
     uint32_t slot = 0;

@@ -114,7 +114,8 @@ TEST(Duration, RefusesWhatIsNone) {
 }
 
 TEST(Duration, IsWrittenAsItIsRead) {
-  for (const int64_t micros : {0L, 1L, 250'000L, 5'400'000'000L, 604'800'000'000L, 86'461'001'001L}) {
+  for (const int64_t micros :
+       {0L, 1L, 250'000L, 5'400'000'000L, 604'800'000'000L, 86'461'001'001L}) {
     EXPECT_EQ(ParseDuration(config::FormatDuration(micros)), micros);
   }
   EXPECT_EQ(config::FormatDuration(5'400'000'000), "1h30m");
@@ -311,7 +312,8 @@ TEST(Config, DescriptionShowsWhatWasResolved) {
 
 TEST(Config, ProblemsComeInTheOrderOfTheFile) {
   std::vector<ConfigProblem> problems;
-  const auto config = ParseConfig("source: {fiel: x}\nrecord: 5\nmodels: []\n", "p.yaml", &problems);
+  const auto config =
+      ParseConfig("source: {fiel: x}\nrecord: 5\nmodels: []\n", "p.yaml", &problems);
   ASSERT_FALSE(config.ok());
   ASSERT_GE(problems.size(), 3u);
   for (size_t i = 1; i < problems.size(); ++i) EXPECT_LE(problems[i - 1].line, problems[i].line);
@@ -322,8 +324,9 @@ TEST(Config, RefusesMoreThanOneMebibyte) {
 }
 
 TEST(Config, AModelThatCannotTakeItsInputsIsRefusedByName) {
-  EXPECT_THAT(Refusal(Replace(kSmall, "{type: hoeffding_tree}", "{type: gaussian_nb, encode: one_hot}")),
-              HasSubstr("models.tree"));
+  EXPECT_THAT(
+      Refusal(Replace(kSmall, "{type: hoeffding_tree}", "{type: gaussian_nb, encode: one_hot}")),
+      HasSubstr("models.tree"));
 }
 
 TEST(Config, MissingFileIsAUsageError) {

@@ -1,0 +1,43 @@
+/// Memory for many small arrays of a few sizes, in large slabs.
+///
+/// Keyed state is touched at random, one key after another; in slabs of two mebibytes the processor
+/// needs one page-table entry where it would need five hundred (where the system grants huge pages).
+/// Freed arrays are kept for the next of the same size. Alignment: 64 bytes. Cost: a few
+/// nanoseconds. Thread safety: none.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace leat::features {
+
+class SlabPool {
+ public:
+  SlabPool() = default;
+  ~SlabPool();
+  SlabPool(const SlabPool&) = delete;
+  SlabPool& operator=(const SlabPool&) = delete;
+
+  void* Allocate(size_t bytes);
+  /// REQUIRES `at` is from Allocate(bytes).
+  void Free(void* at, size_t bytes);
+  /// Gives everything back at once.
+  void Clear();
+  /// Bytes taken from the system.
+  size_t MemoryBytes() const { return reserved_; }
+
+ private:
+  struct FreeList {
+    size_t bytes;
+    std::vector<void*> arrays;
+  };
+  std::vector<void*> slabs_;
+  std::vector<FreeList> free_;
+  std::byte* next_ = nullptr;
+  size_t left_ = 0;
+  size_t slab_bytes_ = size_t{1} << 14;  // Of the next slab; grows to kSlab.
+  size_t reserved_ = 0;
+};
+
+}  // namespace leat::features
