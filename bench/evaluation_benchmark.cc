@@ -107,5 +107,3 @@ BENCHMARK(Values)->ArgsProduct({{-1, 0, 2}, {0, 1, 2}})->Unit(benchmark::kMicros
 
 }  // namespace
 }  // namespace leat
-
-BENCHMARK_MAIN();

@@ -32,29 +32,36 @@ Schema CardSchema() {
   return schema;
 }
 
+struct Event {
+  EventTime time;
+  double amount;
+  uint32_t customer;
+  uint32_t terminal;
+};
+
 /// Two events a customer and day.
-const std::vector<Record>& Stream(int64_t customers) {
+const std::vector<Event>& Stream(int64_t customers) {
   static int64_t made_for = 0;
-  static std::vector<Record> records;
-  if (made_for == customers) return records;
+  static std::vector<Event> events;
+  if (made_for == customers) return events;
   made_for = customers;
-  records = [&] {
+  events = [&] {
     CounterRandom random(1, 1);
-    std::vector<Record> out(kRecords);
+    std::vector<Event> out(kRecords);
     for (size_t i = 0; i < kRecords; ++i) {
-      Record& r = out[i];
+      Event& r = out[i];
       r.time = EventTime{static_cast<int64_t>(i) * (kDay / (2 * customers))};
       const uint64_t customer = random.Below(static_cast<uint64_t>(customers));
       // Each customer knows about 50 terminals.
       const uint64_t terminal =
           Mix64(customer * 64 + random.Below(50)) % static_cast<uint64_t>(2 * customers);
-      r.values = {0, 0, std::floor(100 * random.Exponential() * 50) / 100};
-      r.keys = {customer + 1, terminal + 1, 0};
-      r.texts.resize(3);
+      r.amount = std::floor(100 * random.Exponential() * 50) / 100;
+      r.customer = static_cast<uint32_t>(customer + 1);
+      r.terminal = static_cast<uint32_t>(terminal + 1);
     }
     return out;
   }();
-  return records;
+  return events;
 }
 
 FeatureSpec Expr(std::string name, std::string expression) {
@@ -128,13 +135,17 @@ std::unique_ptr<FeatureGraph> Make(const std::vector<FeatureSpec>& specs) {
 }
 
 /// The whole stream through the graph, labels seven days later.
-double Run(const std::vector<Record>& records, FeatureGraph& graph, InputBuilder* inputs) {
+double Run(const std::vector<Event>& records, FeatureGraph& graph, InputBuilder* inputs) {
   std::vector<double> slots(graph.slot_count());
   const size_t kept = graph.label_payload_size();
   const size_t delay = static_cast<size_t>(7 * kDay / (records[1].time - records[0].time));
   std::vector<double> payloads(delay * std::max<size_t>(kept, 1));
   std::vector<double> dense(inputs ? inputs->dense_size() : 0);
   std::vector<SparseEntry> sparse(inputs ? inputs->max_sparse() : 0);
+  Record record;
+  record.values.resize(3);
+  record.keys.resize(3);
+  record.texts.resize(3);
   double check = 0;
   for (size_t i = 0; i < records.size(); ++i) {
     const std::span<double> payload(payloads.data() + (i % delay) * kept, kept);
@@ -142,9 +153,13 @@ double Run(const std::vector<Record>& records, FeatureGraph& graph, InputBuilder
       const double label = Mix64(i - delay) % 100 == 0 ? 1 : 0;
       graph.OnLabel(records[i - delay].time, label, payload);
     }
-    graph.Step(records[i], slots);
-    if (kept > 0) graph.Keep(records[i], slots, payload);
-    if (inputs != nullptr) inputs->BuildAndUpdate(records[i], slots, dense, sparse);
+    record.time = records[i].time;
+    record.values[2] = records[i].amount;
+    record.keys[0] = records[i].customer;
+    record.keys[1] = records[i].terminal;
+    graph.Step(record, slots);
+    if (kept > 0) graph.Keep(record, slots, payload);
+    if (inputs != nullptr) inputs->BuildAndUpdate(record, slots, dense, sparse);
     check += slots[slots.size() - 1];
   }
   return check;
@@ -158,7 +173,7 @@ void Report(benchmark::State& state) {
 }
 
 void CardGraph(benchmark::State& state) {
-  const std::vector<Record>& records = Stream(state.range(0));
+  const std::vector<Event>& records = Stream(state.range(0));
   double bytes = 0;
   for (auto _ : state) {
     auto graph = Make(CardFeatures());
@@ -170,7 +185,7 @@ void CardGraph(benchmark::State& state) {
 }
 
 void CardGraphAndInputs(benchmark::State& state) {
-  const std::vector<Record>& records = Stream(state.range(0));
+  const std::vector<Event>& records = Stream(state.range(0));
   for (auto _ : state) {
     auto graph = Make(CardFeatures());
     std::vector<InputFeatureSpec> specs;
@@ -188,7 +203,7 @@ void CardGraphAndInputs(benchmark::State& state) {
 }
 
 void Floor(benchmark::State& state) {
-  const std::vector<Record>& records = Stream(state.range(0));
+  const std::vector<Event>& records = Stream(state.range(0));
   for (auto _ : state) {
     auto graph = Make({Window("c", Aggregate::kCount, "", 0, "customer"),
                        Window("t", Aggregate::kCount, "", 0, "terminal")});

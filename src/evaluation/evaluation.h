@@ -7,8 +7,8 @@
 /// frequencies so far as probabilities, each class counted once more); all three look at earlier
 /// labels only.
 /// Cost: O(classes) a label; the window's metrics are computed when asked, in O(window). Ranking
-/// metrics (ROC AUC, average precision) are exact over the window and, cumulatively, over 2^16 score
-/// buckets, monotone in the score, with ties inside a bucket counted half (error stated in
+/// metrics (ROC AUC, average precision) are exact over the window and, cumulatively, over 2^16
+/// score buckets, monotone in the score, with ties inside a bucket counted half (error stated in
 /// docs/evaluation.md). Memory is bounded by `window`.
 /// Determinism: depends on the sequence of Add calls only. Thread safety: none.
 #pragma once

@@ -26,11 +26,12 @@ class QuantileBins {
   QuantileBins(int64_t bins, int64_t tail_bins, int64_t warmup);
 
   uint32_t count() const { return bins_ + tail_; }
-  /// REQUIRES x is not NaN.
+  /// The bin of x; any bin for NaN.
   uint32_t Find(double x) const {
     const double* base = edges_.data();
     for (size_t half = edges_.size() / 2; half > 0; half /= 2) {
-      base += base[half - 1] < x ? half : 0;
+      // Spelled as arithmetic: a branch here would be mispredicted half of the time.
+      base += static_cast<size_t>(base[half - 1] < x) * half;
     }
     return static_cast<uint32_t>(base - edges_.data());
   }

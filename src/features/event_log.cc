@@ -10,11 +10,17 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
+constexpr uint64_t kLastBit = uint64_t{1} << 63;
+
 // Offsets inside a pane's column.
 enum : uint32_t { kCount, kSum, kSquares, kMin, kMax };
 
 void ClearAccumulator(const Accumulator& a, double* cells) {
-  std::fill_n(cells + a.cell, a.size(), 0.0);
+  cells[a.count] = 0;
+  if (a.keeps & kKeepSum) cells[a.sum] = 0;
+  if (a.keeps & kKeepSquares) std::fill_n(cells + a.squares, 3, 0.0);
+  if (a.keeps & kKeepMin) cells[a.min] = 0;
+  if (a.keeps & kKeepMax) cells[a.max] = 0;
 }
 
 /// Whether the squared deviations s (shift, sum, sum of squares) of n values, of which `removed` was
@@ -30,16 +36,16 @@ bool HasLostPrecision(const double* s, double n, double removed) {
 /// accumulator has lost its precision.
 bool Remove(const Accumulator& a, double* cells, double n, double sum, double squares, double min,
             double max) {
-  double& count = cells[a.cell];
+  double& count = cells[a.count];
   bool lost = false;
   count -= n;
   if (!(count > 0)) {
     ClearAccumulator(a, cells);
     return false;
   }
-  if (a.keeps & kKeepSum) cells[a.sum()] -= sum;
+  if (a.keeps & kKeepSum) cells[a.sum] -= sum;
   if (a.keeps & kKeepSquares) {
-    double* s = cells + a.squares();
+    double* s = cells + a.squares;
     const double mean = sum / n;
     const double d = mean - s[0];
     const double removed = squares + n * d * d;
@@ -48,76 +54,69 @@ bool Remove(const Accumulator& a, double* cells, double n, double sum, double sq
     lost = HasLostPrecision(s, count, removed);
   }
   // An extreme that leaves is looked for again when somebody asks.
-  if ((a.keeps & kKeepMin) && min <= cells[a.min()]) cells[a.min()] = kNan;
-  if ((a.keeps & kKeepMax) && max >= cells[a.max()]) cells[a.max()] = kNan;
+  if ((a.keeps & kKeepMin) && min <= cells[a.min]) cells[a.min] = kNan;
+  if ((a.keeps & kKeepMax) && max >= cells[a.max]) cells[a.max] = kNan;
   return lost;
 }
 
 bool RemoveValue(const Accumulator& a, double* cells, double value) {
-  double& count = cells[a.cell];
+  double& count = cells[a.count];
   bool lost = false;
   if (count <= 1) {
     ClearAccumulator(a, cells);
     return false;
   }
   count -= 1;
-  if (a.keeps & kKeepSum) cells[a.sum()] -= value;
+  if (a.keeps & kKeepSum) cells[a.sum] -= value;
   if (a.keeps & kKeepSquares) {
-    double* s = cells + a.squares();
+    double* s = cells + a.squares;
     const double d = value - s[0];
     s[1] -= d;
     s[2] -= d * d;
     lost = HasLostPrecision(s, count, d * d);
   }
-  if ((a.keeps & kKeepMin) && value <= cells[a.min()]) cells[a.min()] = kNan;
-  if ((a.keeps & kKeepMax) && value >= cells[a.max()]) cells[a.max()] = kNan;
+  if ((a.keeps & kKeepMin) && value <= cells[a.min]) cells[a.min] = kNan;
+  if ((a.keeps & kKeepMax) && value >= cells[a.max]) cells[a.max] = kNan;
   return lost;
 }
 
 }  // namespace
 
-void AddToAccumulator(const Accumulator& a, double* cells, double value) {
-  double& count = cells[a.cell];
-  const bool first = count == 0;
-  count += 1;
-  if (a.keeps & kKeepSum) cells[a.sum()] += value;
-  if (a.keeps & kKeepSquares) {
-    double* s = cells + a.squares();
-    if (first) s[0] = value;
-    const double d = value - s[0];
-    s[1] += d;
-    s[2] += d * d;
-  }
-  // Comparisons with an extreme that is to be looked for again (NaN) leave it so.
-  if ((a.keeps & kKeepMin) && (first || value < cells[a.min()])) cells[a.min()] = value;
-  if ((a.keeps & kKeepMax) && (first || value > cells[a.max()])) cells[a.max()] = value;
-}
-
 void EventLog::Advance(const LogLayout& layout, Coverage* live, double* cells, int64_t now) {
   if (size_ == 0 && !panes_) return;
-  bool lost = panes_ && AdvancePanes(layout, live, cells, now);
   const size_t horizons = layout.horizons.size();
   for (size_t h = 0; h < horizons; ++h) {
     const Horizon& horizon = layout.horizons[h];
     const int64_t cutoff = Cutoff(now, horizon.over);
-    if (live[h].oldest > cutoff) continue;  // The rows need not even be looked at.
-    uint32_t rows = live[h].rows;
-    while (rows > 0) {
-      const double* row = Row(layout, size_ - rows);
-      if (std::bit_cast<int64_t>(row[0]) > cutoff) break;
-      for (const Accumulator& a : horizon.accumulators) {
-        if (a.column < 0) {
-          cells[a.cell] -= 1;
-        } else {
-          const double value = row[1 + a.column];
-          if (value == value) lost |= RemoveValue(a, cells, value);
+    // A bit for each accumulator that is to be computed again; the last one stands for the rest.
+    uint64_t lost = 0;
+    if (panes_) lost = AdvancePanes(layout, horizon, live[h], cells, cutoff);
+    if (live[h].oldest <= cutoff) {  // Else the rows need not even be looked at.
+      uint32_t rows = live[h].rows;
+      while (rows > 0) {
+        const double* row = Row(layout, size_ - rows);
+        if (std::bit_cast<int64_t>(row[0]) > cutoff) break;
+        uint64_t bit = 1;
+        for (const Accumulator& a : horizon.accumulators) {
+          if (a.column < 0) {
+            cells[a.count] -= 1;
+          } else {
+            const double value = row[1 + a.column];
+            if (value == value && RemoveValue(a, cells, value)) lost |= bit;
+          }
+          if (bit != kLastBit) bit <<= 1;
         }
+        --rows;
+        ++evictions_;
       }
-      --rows;
-      ++evictions_;
+      live[h].rows = rows;
+      UpdateOldest(layout, live[h]);
     }
-    live[h].rows = rows;
-    UpdateOldest(layout, live[h]);
+    for (size_t i = 0; lost != 0 && i < horizon.accumulators.size(); ++i) {
+      if ((lost >> std::min<size_t>(i, 63)) & 1) {
+        Recompute(layout, live[h], horizon.accumulators[i], cells);
+      }
+    }
   }
   // The longest horizon is last: what it does not cover, nothing does.
   const uint32_t dead = size_ - live[horizons - 1].rows;
@@ -125,42 +124,49 @@ void EventLog::Advance(const LogLayout& layout, Coverage* live, double* cells, i
     head_ = (head_ + dead) & (capacity_ - 1);
     size_ -= dead;
   }
-  if (lost || evictions_ > 256 + 16 * size_) {
-    Recompute(layout, live, cells);
+  if (panes_) DropDeadPanes(layout, live[horizons - 1]);
+  if (evictions_ > 256 + 16 * size_) {
     evictions_ = 0;
+    for (size_t h = 0; h < horizons; ++h) {
+      for (const Accumulator& a : layout.horizons[h].accumulators) {
+        Recompute(layout, live[h], a, cells);
+      }
+    }
   }
 }
 
-bool EventLog::AdvancePanes(const LogLayout& layout, Coverage* live, double* cells, int64_t now) {
-  bool lost = false;
-  for (size_t h = 0; h < layout.horizons.size(); ++h) {
-    const Horizon& horizon = layout.horizons[h];
-    const int64_t cutoff = Cutoff(now, horizon.over);
-    uint32_t& panes = live[h].panes;
-    while (panes > 0) {
-      const double* pane = Pane(layout, panes_->size - panes);
-      if (std::bit_cast<int64_t>(pane[0]) > cutoff) break;
-      for (const Accumulator& a : horizon.accumulators) {
-        if (a.column < 0) {
-          cells[a.cell] -= pane[1];
-          continue;
-        }
+uint64_t EventLog::AdvancePanes(const LogLayout& layout, const Horizon& horizon, Coverage& live,
+                                double* cells, int64_t cutoff) {
+  uint64_t lost = 0;
+  while (live.panes > 0) {
+    const double* pane = Pane(layout, panes_->size - live.panes);
+    if (std::bit_cast<int64_t>(pane[0]) > cutoff) break;
+    uint64_t bit = 1;
+    for (const Accumulator& a : horizon.accumulators) {
+      if (a.column < 0) {
+        cells[a.count] -= pane[1];
+      } else {
         const double* c = pane + kPaneHead + kPaneColumn * static_cast<uint32_t>(a.column);
-        if (c[kCount] > 0) {
-          lost |= Remove(a, cells, c[kCount], c[kSum], c[kSquares], c[kMin], c[kMax]);
+        if (c[kCount] > 0 &&
+            Remove(a, cells, c[kCount], c[kSum], c[kSquares], c[kMin], c[kMax])) {
+          lost |= bit;
         }
       }
-      --panes;
-      ++evictions_;
+      if (bit != kLastBit) bit <<= 1;
     }
+    --live.panes;
+    ++evictions_;
   }
-  const size_t dead = panes_->size - live[layout.horizons.size() - 1].panes;
-  if (dead == 0) return lost;
+  return lost;
+}
+
+void EventLog::DropDeadPanes(const LogLayout& layout, const Coverage& longest) {
+  const size_t dead = panes_->size - longest.panes;
+  if (dead == 0) return;
   panes_->data.erase(panes_->data.begin(),
                      panes_->data.begin() + static_cast<ptrdiff_t>(dead * PaneStride(layout)));
   panes_->size -= dead;
   if (panes_->size == 0) panes_.reset();
-  return lost;
 }
 
 double* EventLog::Insert(const LogLayout& layout, Coverage* live, double* cells, int64_t time,
@@ -190,7 +196,7 @@ double* EventLog::Insert(const LogLayout& layout, Coverage* live, double* cells,
     live[h].oldest = std::min(live[h].oldest, time);
     for (const Accumulator& a : layout.horizons[h].accumulators) {
       if (a.column >= 0) break;  // Those without column come first.
-      cells[a.cell] += 1;
+      cells[a.count] += 1;
     }
   }
   return row + 1;
@@ -317,48 +323,45 @@ void EventLog::MergePane(const LogLayout& layout, double* into, const double* ne
   }
 }
 
-void EventLog::Recompute(const LogLayout& layout, const Coverage* live, double* cells) const {
-  for (size_t h = 0; h < layout.horizons.size(); ++h) {
-    for (const Accumulator& a : layout.horizons[h].accumulators) {
-      if (!(a.keeps & (kKeepSum | kKeepSquares))) continue;  // Counts and extremes are exact.
-      const double n = cells[a.cell];
-      if (n == 0) continue;
-      double sum = 0, shift = 0, deviations = 0, squares = 0;
-      for (int pass = 0; pass < 2; ++pass) {
-        for (uint32_t p = live[h].panes; p > 0; --p) {
-          const double* c = Pane(layout, panes_->size - p) + kPaneHead +
-                            kPaneColumn * static_cast<uint32_t>(a.column);
-          if (c[kCount] == 0) continue;
-          if (pass == 0) {
-            sum += c[kSum];
-          } else {
-            const double d = c[kSum] / c[kCount] - shift;
-            deviations += c[kCount] * d;
-            squares += c[kSquares] + c[kCount] * d * d;
-          }
-        }
-        for (uint32_t r = live[h].rows; r > 0; --r) {
-          const double value = Row(layout, size_ - r)[1 + a.column];
-          if (value != value) continue;
-          if (pass == 0) {
-            sum += value;
-          } else {
-            const double d = value - shift;
-            deviations += d;
-            squares += d * d;
-          }
-        }
-        if (!(a.keeps & kKeepSquares)) break;
-        shift = sum / n;
-      }
-      if (a.keeps & kKeepSum) cells[a.sum()] = sum;
-      if (a.keeps & kKeepSquares) {
-        double* s = cells + a.squares();
-        s[0] = shift;
-        s[1] = deviations;
-        s[2] = squares;
+void EventLog::Recompute(const LogLayout& layout, const Coverage& live, const Accumulator& a,
+                         double* cells) const {
+  if (!(a.keeps & (kKeepSum | kKeepSquares))) return;  // Counts and extremes are exact.
+  const double n = cells[a.count];
+  if (n == 0) return;
+  double sum = 0, shift = 0, deviations = 0, squares = 0;
+  for (int pass = 0; pass < 2; ++pass) {
+    for (uint32_t p = live.panes; p > 0; --p) {
+      const double* c = Pane(layout, panes_->size - p) + kPaneHead +
+                        kPaneColumn * static_cast<uint32_t>(a.column);
+      if (c[kCount] == 0) continue;
+      if (pass == 0) {
+        sum += c[kSum];
+      } else {
+        const double d = c[kSum] / c[kCount] - shift;
+        deviations += c[kCount] * d;
+        squares += c[kSquares] + c[kCount] * d * d;
       }
     }
+    for (uint32_t r = live.rows; r > 0; --r) {
+      const double value = Row(layout, size_ - r)[1 + a.column];
+      if (value != value) continue;
+      if (pass == 0) {
+        sum += value;
+      } else {
+        const double d = value - shift;
+        deviations += d;
+        squares += d * d;
+      }
+    }
+    if (!(a.keeps & kKeepSquares)) break;
+    shift = sum / n;
+  }
+  if (a.keeps & kKeepSum) cells[a.sum] = sum;
+  if (a.keeps & kKeepSquares) {
+    double* s = cells + a.squares;
+    s[0] = shift;
+    s[1] = deviations;
+    s[2] = squares;
   }
 }
 

@@ -19,7 +19,7 @@
 /// from rows and panes after 256 + 16 * rows evictions, and are exactly zero when nothing is left;
 /// so a sum errs by at most about 16 (rows + 16) eps times the largest |partial sum| since then.
 /// Squared deviations are taken from a shift near the mean (the mean itself after a recomputation),
-/// and everything is recomputed when one is taken out and the rest about the mean is less than a
+/// and an accumulator is recomputed when one is taken out and the rest about the mean is less than a
 /// millionth of what it was computed from, so that a standard deviation keeps about eight digits.
 ///
 /// Cost: amortised O(horizons + columns) per event, O(rows) for a minimum or maximum whose event
@@ -43,21 +43,24 @@ inline constexpr uint32_t kMaxPanes = 1024;
 /// What an accumulator keeps, beside the count; bits.
 enum : uint8_t { kKeepSum = 1, kKeepSquares = 2, kKeepMin = 4, kKeepMax = 8 };
 
-/// Where an accumulator's numbers are in the cells of a key: count, [sum], [shift, deviations,
-/// squared deviations], [min], [max].
+/// Where an accumulator's numbers are in the cells of a key: the count, and what it keeps besides.
 struct Accumulator {
-  int32_t column = -1;  ///< Index among the row's columns; -1 counts every row.
-  uint32_t cell = 0;
+  int32_t column = -1;   ///< Index among the row's columns; -1 counts every row.
   uint8_t keeps = 0;
+  uint32_t count = 0;
+  uint32_t sum = 0;
+  uint32_t squares = 0;  ///< Shift, deviations from it, squared deviations.
+  uint32_t min = 0;
+  uint32_t max = 0;
 
-  uint32_t size() const {
-    return 1 + (keeps & kKeepSum ? 1 : 0) + (keeps & kKeepSquares ? 3 : 0) +
-           (keeps & kKeepMin ? 1 : 0) + (keeps & kKeepMax ? 1 : 0);
+  /// Takes cells from `next` on.
+  void Place(uint32_t& next) {
+    count = next++;
+    if (keeps & kKeepSum) sum = next++;
+    if (keeps & kKeepSquares) squares = (next += 3) - 3;
+    if (keeps & kKeepMin) min = next++;
+    if (keeps & kKeepMax) max = next++;
   }
-  uint32_t sum() const { return cell + 1; }
-  uint32_t squares() const { return sum() + (keeps & kKeepSum ? 1 : 0); }
-  uint32_t min() const { return squares() + (keeps & kKeepSquares ? 3 : 0); }
-  uint32_t max() const { return min() + (keeps & kKeepMin ? 1 : 0); }
 };
 
 struct Horizon {
@@ -88,7 +91,21 @@ inline int64_t Cutoff(int64_t time, Micros over) {
   return __builtin_sub_overflow(time, over, &out) ? std::numeric_limits<int64_t>::min() : out;
 }
 
-void AddToAccumulator(const Accumulator& accumulator, double* cells, double value);
+inline void AddToAccumulator(const Accumulator& a, double* cells, double value) {
+  const bool first = cells[a.count] == 0;
+  cells[a.count] += 1;
+  if (a.keeps & kKeepSum) cells[a.sum] += value;
+  if (a.keeps & kKeepSquares) {
+    double* s = cells + a.squares;
+    if (first) s[0] = value;
+    const double d = value - s[0];
+    s[1] += d;
+    s[2] += d * d;
+  }
+  // Comparisons with an extreme that is to be looked for again (NaN) leave it so.
+  if ((a.keeps & kKeepMin) && (first || value < cells[a.min])) cells[a.min] = value;
+  if ((a.keeps & kKeepMax) && (first || value > cells[a.max])) cells[a.max] = value;
+}
 
 class EventLog {
  public:
@@ -167,8 +184,11 @@ class EventLog {
   void Fold(const LogLayout& layout, Coverage* live);
   void CompactPanes(const LogLayout& layout, Coverage* live);
   static void MergePane(const LogLayout& layout, double* into, const double* newer);
-  bool AdvancePanes(const LogLayout& layout, Coverage* live, double* cells, int64_t now);
-  void Recompute(const LogLayout& layout, const Coverage* live, double* cells) const;
+  uint64_t AdvancePanes(const LogLayout& layout, const Horizon& horizon, Coverage& live,
+                        double* cells, int64_t cutoff);
+  void DropDeadPanes(const LogLayout& layout, const Coverage& longest);
+  void Recompute(const LogLayout& layout, const Coverage& live, const Accumulator& a,
+                 double* cells) const;
 
   double* data_ = nullptr;
   uint32_t head_ = 0;

@@ -11,8 +11,17 @@ namespace leat {
 using features::InputFeature;
 
 struct InputBuilder::Impl {
+  /// An input as the hot loop sees it.
+  struct Step {
+    features::QuantileBins* bins;  // Null: the general way.
+    InputFeature* input;
+    uint32_t slot;
+    uint32_t offset;  // Of its sparse indices.
+  };
+
   InputSpec spec;
   std::vector<std::unique_ptr<InputFeature>> inputs;
+  std::vector<Step> steps;
   std::vector<uint32_t> offsets;    // Of each input's sparse indices.
   std::vector<uint32_t> labelled;   // Inputs with target encoding.
   size_t sparse_entries = 0;
@@ -39,6 +48,8 @@ Result<std::unique_ptr<InputBuilder>> InputBuilder::Create(
       impl->spec.dense.push_back({spec.name + " is missing", false, 0});
     }
     impl->offsets.push_back(static_cast<uint32_t>(sparse));
+    impl->steps.push_back({feature->plain_bins(), feature.get(), feature->slot(),
+                           static_cast<uint32_t>(sparse)});
     sparse += feature->sparse_count();
     impl->sparse_entries += feature->sparse_count() > 0 ? 1 : 0;
     if (sparse > std::numeric_limits<uint32_t>::max()) {
@@ -75,9 +86,15 @@ size_t InputBuilder::BuildAndUpdate(const Record& record, std::span<const double
                                     std::span<double> dense, std::span<SparseEntry> sparse) {
   double* next_dense = dense.data();
   SparseEntry* next_sparse = sparse.data();
-  const size_t count = impl_->inputs.size();
-  for (size_t i = 0; i < count; ++i) {
-    impl_->inputs[i]->Apply(record, slots.data(), impl_->offsets[i], next_dense, next_sparse);
+  for (const Impl::Step& step : impl_->steps) {
+    if (step.bins == nullptr) {
+      step.input->Apply(record, slots.data(), step.offset, next_dense, next_sparse);
+      continue;
+    }
+    const double x = slots[step.slot];
+    const uint32_t found = step.bins->Find(x);
+    *next_sparse++ = {step.offset + (x == x ? found : step.bins->count()), 1.0f};
+    if (x == x) step.bins->Learn(x);
   }
   return static_cast<size_t>(next_sparse - sparse.data());
 }

@@ -34,6 +34,11 @@ class InputFeature {
   /// Number of sparse indices; 0 for dense encodings, else exactly one entry per record.
   uint32_t sparse_count() const;
   bool labelled() const { return target_.has_value(); }
+  /// The bins, if they are all there is to this input: the builder's fast path.
+  QuantileBins* plain_bins() {
+    return bins_ && !spec_.missing_indicator ? &*bins_ : nullptr;
+  }
+  uint32_t slot() const { return slot_; }
   /// A name of a sparse index relative to this input.
   std::string SparseName(uint32_t index) const;
 

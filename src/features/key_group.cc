@@ -43,21 +43,15 @@ uint8_t Keeps(Aggregate a) {
 
 /// Unbounded squares have no shift but a running mean (Welford), as nothing is ever taken out.
 void AddUnbounded(const Accumulator& a, double* cells, double value) {
+  Accumulator rest = a;
+  rest.keeps = static_cast<uint8_t>(a.keeps & ~kKeepSquares);
+  AddToAccumulator(rest, cells, value);
   if (a.keeps & kKeepSquares) {
-    Accumulator rest = a;
-    double* s = cells + a.squares();
-    const double n = cells[a.cell] + 1;
+    double* s = cells + a.squares;
     const double d = value - s[0];
-    s[0] += d / n;
+    s[0] += d / cells[a.count];
     s[2] += d * (value - s[0]);
-    const double mean = s[0], squares = s[2];
-    AddToAccumulator(rest, cells, value);
-    s[0] = mean;
-    s[1] = 0;
-    s[2] = squares;
-    return;
   }
-  AddToAccumulator(a, cells, value);
 }
 
 }  // namespace
@@ -146,8 +140,7 @@ void KeyGroup::LayOutColumn(Column& column, uint32_t& cells) {
   for (const auto& [over, kept] : keeps) {
     Accumulator a;
     a.keeps = kept;
-    a.cell = cells;
-    cells += a.size();
+    a.Place(cells);
     if (over == 0) {
       column.unbounded = a;
       continue;
@@ -185,15 +178,19 @@ void KeyGroup::LayOutColumn(Column& column, uint32_t& cells) {
 
 void KeyGroup::BuildAnswers(Column& column) {
   for (const WindowSpec& w : column.windows) {
-    Answer answer{w.aggregate, w.over, w.slot, 0, {}, -1};
+    Answer answer{w.aggregate, column.labelled, w.over, w.slot, 0, 0, {}};
     if (w.over == 0 && column.unbounded) answer.accumulator = *column.unbounded;
     for (const ColumnAccumulator& c : column.accumulators) {
       if (layouts_[column.labelled ? 1 : 0].horizons[c.horizon].over != w.over) continue;
-      answer.horizon = static_cast<int32_t>(c.horizon);
+      answer.horizon = c.horizon;
       answer.accumulator = c.accumulator;
     }
+    if (w.aggregate == Aggregate::kLast) answer.own = static_cast<uint32_t>(column.last_cell);
+    if (w.aggregate == Aggregate::kSince) answer.own = static_cast<uint32_t>(column.since_cell);
+    if (w.aggregate == Aggregate::kRun) answer.own = static_cast<uint32_t>(column.run_cell);
+    if (w.aggregate == Aggregate::kDistinct) answer.own = static_cast<uint32_t>(column.distinct);
     const bool early = column.labelled || w.before || w.aggregate == Aggregate::kSince;
-    (early ? column.early : column.late).push_back(answer);
+    (early ? early_ : column.late).push_back(answer);
   }
   // What enters without column is counted by the log itself.
   std::erase_if(column.accumulators,
@@ -271,9 +268,7 @@ void KeyGroup::Prefetch(EventTime time) const {
 
 void KeyGroup::Touch(EventTime time, double* slots) {
   if (block_ == nullptr) {
-    for (const Column& column : columns_) {
-      for (const Answer& a : column.early) slots[a.slot] = kMissing;
-    }
+    for (const Answer& a : early_) slots[a.slot] = kMissing;
     return;
   }
   Header& header = HeaderOf(block_);
@@ -287,9 +282,7 @@ void KeyGroup::Touch(EventTime time, double* slots) {
     LogOf(block_, labelled == 1)
         .Advance(layouts_[labelled], LiveOf(block_, labelled == 1), cells, now_);
   }
-  for (const Column& column : columns_) {
-    for (const Answer& a : column.early) slots[a.slot] = Value(column, a, block_, now_);
-  }
+  for (const Answer& a : early_) slots[a.slot] = Value(a, block_, now_);
   row_ = nullptr;
   if (!layouts_[0].horizons.empty()) {
     row_ = LogOf(block_, false)
@@ -317,7 +310,7 @@ void KeyGroup::Enter(uint32_t index, double value, double* slots) {
       AddDistinct(column, SetOf(block_, column.distinct), value, time_, now_);
     }
   }
-  for (const Answer& a : column.late) slots[a.slot] = Value(column, a, block_, now_);
+  for (const Answer& a : column.late) slots[a.slot] = Value(a, block_, now_);
 }
 
 void KeyGroup::EnterLabelled(EventTime time, std::span<const double> values) {
@@ -431,53 +424,52 @@ void KeyGroup::AddDistinct(const Column& column, DistinctSet& set, double value,
   values[at] = value;
 }
 
-double KeyGroup::Value(const Column& column, const Answer& answer, std::byte* block,
-                       int64_t now) const {
+double KeyGroup::Value(const Answer& answer, std::byte* block, int64_t now) const {
   const double* cells = CellsOf(block);
   const Accumulator& a = answer.accumulator;
   switch (answer.aggregate) {
-    case Aggregate::kCount: return cells[a.cell];
-    case Aggregate::kSum: return Finite(cells[a.sum()]);
+    case Aggregate::kCount: return cells[a.count];
+    case Aggregate::kSum: return Finite(cells[a.sum]);
     case Aggregate::kMean: {
-      const double n = cells[a.cell];
-      return n > 0 ? Finite(cells[a.sum()] / n) : kMissing;
+      const double n = cells[a.count];
+      return n > 0 ? Finite(cells[a.sum] / n) : kMissing;
     }
     case Aggregate::kStd: {
-      const double n = cells[a.cell];
+      const double n = cells[a.count];
       if (n < 2) return kMissing;
-      const double* s = cells + a.squares();
+      const double* s = cells + a.squares;
       return Finite(std::sqrt(std::max(0.0, (s[2] - s[1] * s[1] / n) / (n - 1))));
     }
     case Aggregate::kMin:
     case Aggregate::kMax: {
-      if (!(cells[a.cell] > 0)) return kMissing;
+      if (!(cells[a.count] > 0)) return kMissing;
       const bool smallest = answer.aggregate == Aggregate::kMin;
-      double& extreme = CellsOf(block)[smallest ? a.min() : a.max()];
+      double& extreme = CellsOf(block)[smallest ? a.min : a.max];
       if (extreme != extreme) {
-        extreme = LogOf(block, column.labelled)
-                      .Scan(layouts_[column.labelled ? 1 : 0], LiveOf(block, column.labelled),
-                            static_cast<uint32_t>(answer.horizon), a.column, smallest);
+        extreme = LogOf(block, answer.labelled)
+                      .Scan(layouts_[answer.labelled ? 1 : 0], LiveOf(block, answer.labelled),
+                            answer.horizon, a.column, smallest);
       }
       return extreme;
     }
     case Aggregate::kLast: {
-      const double* c = cells + column.last_cell;
+      const double* c = cells + answer.own;
       const int64_t time = TimeIn(c[1]);
       if (time == kBeforeAll) return kMissing;
       return answer.over == 0 || time > Cutoff(now, answer.over) ? c[0] : kMissing;
     }
     case Aggregate::kSince: {
-      const int64_t time = TimeIn(cells[column.since_cell]);
+      const int64_t time = TimeIn(cells[answer.own]);
       if (time == kBeforeAll) return kMissing;
       if (answer.over > 0 && time <= Cutoff(now, answer.over)) return kMissing;
       return (static_cast<double>(now) - static_cast<double>(time)) * kMicro;
     }
     case Aggregate::kRun: {
-      const double run = cells[column.run_cell];
-      return answer.over == 0 ? run : std::min(run, cells[a.cell]);
+      const double run = cells[answer.own];
+      return answer.over == 0 ? run : std::min(run, cells[a.count]);
     }
     case Aggregate::kDistinct: {
-      const auto& times = SetOf(block, column.distinct).times;
+      const auto& times = SetOf(block, static_cast<int32_t>(answer.own)).times;
       const auto first = std::upper_bound(times.begin(), times.end(), Cutoff(now, answer.over));
       return static_cast<double>(times.end() - first);
     }

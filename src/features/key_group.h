@@ -95,13 +95,15 @@ class KeyGroup {
     std::vector<int64_t> times;
     std::vector<double> values;
   };
+  /// A window as it is answered: everything at hand, no way over its column.
   struct Answer {
     Aggregate aggregate;
+    bool labelled;
     Micros over;
     uint32_t slot;
-    uint32_t cell;         // Of the accumulator, or of the column's own state.
+    uint32_t own;      // The first cell of the column's own state (last, since, run), or its set.
+    uint32_t horizon;  // Into the log's layout, if the accumulator has one.
     Accumulator accumulator;
-    int32_t horizon;       // Into the log's layout; -1 unbounded.
   };
   struct ColumnAccumulator {
     uint32_t horizon;
@@ -119,8 +121,7 @@ class KeyGroup {
     int32_t run_cell = -1;    // Length, start, newest, last break.
     int32_t distinct = -1;    // Index of its DistinctSet.
     Micros distinct_over = 0;
-    std::vector<Answer> early;  // Answered by Touch.
-    std::vector<Answer> late;   // Answered by Enter.
+    std::vector<Answer> late;  // Answered by Enter.
   };
   static Header& HeaderOf(std::byte* block) { return *reinterpret_cast<Header*>(block); }
   EventLog& LogOf(std::byte* block, bool labelled) const {
@@ -135,7 +136,6 @@ class KeyGroup {
   }
 
   void LayOutColumn(Column& column, uint32_t& cells);
-  uint32_t AccumulatorFor(Column& column, Micros over, uint8_t keeps);
   void BuildAnswers(Column& column);
   std::byte* FindOrCreate(uint64_t key);
   std::byte* NewBlock(uint64_t key);
@@ -143,11 +143,12 @@ class KeyGroup {
   void DropOldest();
   void UpdateOwnState(const Column& column, std::byte* block, double value, int64_t time);
   void AddDistinct(const Column& column, DistinctSet& set, double value, int64_t time, int64_t now);
-  double Value(const Column& column, const Answer& answer, std::byte* block, int64_t now) const;
+  double Value(const Answer& answer, std::byte* block, int64_t now) const;
 
   const int64_t max_keys_;
   const int64_t max_events_;
   std::vector<Column> columns_;
+  std::vector<Answer> early_;  // Answered by Touch.
   LogLayout layouts_[2];  // Unlabelled, labelled.
   bool has_labelled_ = false;
   bool expirable_ = true;

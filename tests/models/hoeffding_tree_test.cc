@@ -113,7 +113,9 @@ TEST(HoeffdingBound, FollowsEquationOne) {
 
 TEST(Merit, IsInformationGainInBitsOrOneMinusGini) {
   HoeffdingTreeOptions options;
-  const std::vector<double> before = {4, 4};
+  EXPECT_DOUBLE_EQ(trees::Entropy(std::vector<double>{4, 4}), 1);
+  EXPECT_NEAR(trees::Entropy(std::vector<double>{3, 0, 1}), 0.8112781244591328, 1e-15);
+  const double before = 1;
   EXPECT_DOUBLE_EQ(trees::Merit(options, before, std::vector<double>{4, 0, 0, 4}, 2), 1);
   // 1 - H(3/4) = 1 - 0.8112781244591328
   EXPECT_NEAR(trees::Merit(options, before, std::vector<double>{3, 1, 1, 3}, 2), 0.1887218755408672,

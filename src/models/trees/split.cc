@@ -13,17 +13,6 @@ constexpr double kLn2 = 0.693147180559945309417;
 
 double Log2(double x) { return std::log(x) / kLn2; }
 
-/// Entropy in bits of class weights.
-double Entropy(std::span<const double> weights) {
-  double sum = 0, inner = 0;
-  for (const double w : weights) {
-    if (!(w > 0)) continue;
-    inner -= w * Log2(w);
-    sum += w;
-  }
-  return sum > 0 ? (inner + sum * Log2(sum)) / sum : 0;
-}
-
 double Gini(std::span<const double> weights, double sum) {
   double impurity = 1;
   for (const double w : weights) {
@@ -57,6 +46,16 @@ void AddTo(std::vector<double>& weights, size_t label, double weight) {
 
 }  // namespace
 
+double Entropy(std::span<const double> weights) {
+  double sum = 0, inner = 0;
+  for (const double w : weights) {
+    if (!(w > 0)) continue;
+    inner -= w * Log2(w);
+    sum += w;
+  }
+  return sum > 0 ? (inner + sum * Log2(sum)) / sum : 0;
+}
+
 double HoeffdingBound(double range, double delta, double n) {
   return std::sqrt(range * range * std::log(1 / delta) / (2 * n));
 }
@@ -66,8 +65,8 @@ double MeritRange(SplitCriterion criterion, size_t classes) {
   return Log2(static_cast<double>(std::max<size_t>(2, classes)));
 }
 
-double Merit(const HoeffdingTreeOptions& options, std::span<const double> before,
-             std::span<const double> branches, size_t classes) {
+double Merit(const HoeffdingTreeOptions& options, double before, std::span<const double> branches,
+             size_t classes) {
   const size_t count = classes == 0 ? 0 : branches.size() / classes;
   double total = 0;
   for (size_t b = 0; b < count; ++b) total += Sum(branches.subspan(b * classes, classes));
@@ -91,7 +90,7 @@ double Merit(const HoeffdingTreeOptions& options, std::span<const double> before
     const auto branch = branches.subspan(b * classes, classes);
     after += Sum(branch) * Entropy(branch);
   }
-  return Entropy(before) - after / total;
+  return before - after / total;
 }
 
 void SplitFinder::LoadSides(const Observers& observers, size_t slot) {
@@ -105,8 +104,8 @@ void SplitFinder::LoadSides(const Observers& observers, size_t slot) {
   }
 }
 
-bool SplitFinder::BestNumeric(const Observers& observers, uint32_t attribute,
-                              std::span<const double> counts, Suggestion* best) {
+bool SplitFinder::BestNumeric(const Observers& observers, uint32_t attribute, double before,
+                              Suggestion* best) {
   LoadSides(observers, layout_.slot[attribute]);
   double low = kInfinity, high = -kInfinity;
   for (const Side& side : sides_) {
@@ -131,7 +130,7 @@ bool SplitFinder::BestNumeric(const Observers& observers, uint32_t attribute,
       branches_[side.label] = cut.left;
       branches_[classes + side.label] = cut.right;
     }
-    const double merit = Merit(options_, counts, branches_, classes);
+    const double merit = Merit(options_, before, branches_, classes);
     if (!found || merit > best->merit) {
       *best = {merit, TestKind::kNumeric, attribute, threshold};
       found = true;
@@ -140,8 +139,8 @@ bool SplitFinder::BestNumeric(const Observers& observers, uint32_t attribute,
   return found;
 }
 
-bool SplitFinder::BestNominal(const Observers& observers, uint32_t attribute,
-                              std::span<const double> counts, Suggestion* best) {
+bool SplitFinder::BestNominal(const Observers& observers, uint32_t attribute, double before,
+                              Suggestion* best) {
   const size_t slot = layout_.slot[attribute];
   const size_t classes = observers.classes();
   size_t values = 0;
@@ -161,7 +160,7 @@ bool SplitFinder::BestNominal(const Observers& observers, uint32_t attribute,
   }
   bool found = false;
   if (!options_.binary_splits) {
-    *best = {Merit(options_, counts, branches_, classes), TestKind::kMultiway, attribute, 0};
+    *best = {Merit(options_, before, branches_, classes), TestKind::kMultiway, attribute, 0};
     found = true;
   }
   std::vector<double> two(2 * classes);
@@ -170,7 +169,7 @@ bool SplitFinder::BestNominal(const Observers& observers, uint32_t attribute,
       two[c] = branches_[v * classes + c];
       two[classes + c] = std::max(0.0, totals[c] - two[c]);
     }
-    const double merit = Merit(options_, counts, two, classes);
+    const double merit = Merit(options_, before, two, classes);
     if (!found || merit > best->merit) {
       *best = {merit, TestKind::kEquals, attribute, static_cast<double>(v)};
       found = true;
@@ -183,17 +182,18 @@ const std::vector<Suggestion>& SplitFinder::Rank(const Observers& observers,
                                                  std::span<const double> counts,
                                                  const std::vector<uint8_t>& disabled) {
   ranked_.clear();
+  const double before = Entropy(counts);
   if (options_.pre_prune) {
     // One branch that holds everything: minus infinity for info gain, 1 - Gini(counts) for Gini.
     Suggestion stay;
-    stay.merit = Merit(options_, counts, counts, counts.size());
+    stay.merit = Merit(options_, before, counts, counts.size());
     ranked_.push_back(stay);
   }
   for (uint32_t a = 0; a < layout_.size(); ++a) {
     if (!disabled.empty() && disabled[a] != 0) continue;
     Suggestion best;
-    const bool found = layout_.is_nominal[a] != 0 ? BestNominal(observers, a, counts, &best)
-                                                  : BestNumeric(observers, a, counts, &best);
+    const bool found = layout_.is_nominal[a] != 0 ? BestNominal(observers, a, before, &best)
+                                                  : BestNumeric(observers, a, before, &best);
     if (found) ranked_.push_back(best);
   }
   std::stable_sort(ranked_.begin(), ranked_.end(),

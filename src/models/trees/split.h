@@ -33,9 +33,13 @@ double HoeffdingBound(double range, double delta, double n);
 /// The range of the merit at a leaf whose class vector has `classes` entries.
 double MeritRange(SplitCriterion criterion, size_t classes);
 
-/// The merit of cutting `before` into rows of `branches` (branch after branch, `classes` wide).
-double Merit(const HoeffdingTreeOptions& options, std::span<const double> before,
-             std::span<const double> branches, size_t classes);
+/// Entropy of class weights in bits.
+double Entropy(std::span<const double> weights);
+
+/// The merit of `branches` (branch after branch, `classes` wide); `before` is the leaf's entropy,
+/// which info gain starts from.
+double Merit(const HoeffdingTreeOptions& options, double before, std::span<const double> branches,
+             size_t classes);
 
 class SplitFinder {
  public:
@@ -61,10 +65,8 @@ class SplitFinder {
   };
 
   void LoadSides(const Observers& observers, size_t slot);
-  bool BestNumeric(const Observers& observers, uint32_t attribute, std::span<const double> counts,
-                   Suggestion* best);
-  bool BestNominal(const Observers& observers, uint32_t attribute, std::span<const double> counts,
-                   Suggestion* best);
+  bool BestNumeric(const Observers& observers, uint32_t attribute, double before, Suggestion* best);
+  bool BestNominal(const Observers& observers, uint32_t attribute, double before, Suggestion* best);
 
   const HoeffdingTreeOptions& options_;
   const AttributeLayout& layout_;
