@@ -1,7 +1,7 @@
 // Cost of features on a card-like stream: 5000 customers, 10000 terminals, 42 keyed windows over
-// 1, 7 and 30 days (13 of them labelled, known after 7 days), 15 expressions, then 59 binned inputs.
-// Floor: the same records with only the key lookups (a count per key). CardGraph/500 has a tenth of
-// the keys (and of the events a day), whose state fits into the processor's caches.
+// 1, 7 and 30 days (13 of them labelled, known after 7 days), 15 expressions, then 59 binned
+// inputs. Floor: the same records with only the key lookups (a count per key). CardGraph/500 has a
+// tenth of the keys (and of the events a day), whose state fits into the processor's caches.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -83,9 +83,9 @@ FeatureSpec Window(std::string name, Aggregate aggregate, std::string expression
 
 std::vector<FeatureSpec> CardFeatures() {
   std::vector<FeatureSpec> f = {
-      Expr("log_amount", "log1p(amount)"),        Expr("hour", "hour(time)"),
-      Expr("weekend", "weekday(time) >= 5"),      Expr("night", "hour(time) < 6"),
-      Expr("day_sin", "sin_of_day(time)"),        Expr("day_cos", "cos_of_day(time)"),
+      Expr("log_amount", "log1p(amount)"),   Expr("hour", "hour(time)"),
+      Expr("weekend", "weekday(time) >= 5"), Expr("night", "hour(time) < 6"),
+      Expr("day_sin", "sin_of_day(time)"),   Expr("day_cos", "cos_of_day(time)"),
       Expr("large", "amount > 220")};
   for (const int days : {1, 7, 30}) {
     const std::string d = std::to_string(days);
@@ -167,9 +167,9 @@ double Run(const std::vector<Event>& records, FeatureGraph& graph, InputBuilder*
 
 void Report(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * kRecords));
-  state.counters["ns_per_record"] =
-      benchmark::Counter(static_cast<double>(kRecords) * 1e-9,
-                         benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  state.counters["ns_per_record"] = benchmark::Counter(
+      static_cast<double>(kRecords) * 1e-9,
+      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
 void CardGraph(benchmark::State& state) {

@@ -42,7 +42,9 @@ class QuantileBins {
   /// The bounds of a bin: (low, high].
   double Low(uint32_t bin) const;
   double High(uint32_t bin) const;
-  size_t MemoryBytes() const { return (edges_.capacity() + values_.capacity()) * sizeof(double) + 32; }
+  size_t MemoryBytes() const {
+    return (edges_.capacity() + values_.capacity()) * sizeof(double) + 32;
+  }
 
   void Save(StateWriter& out) const;
   void Load(StateReader& in);

@@ -64,8 +64,8 @@ class Dictionary {
     }
   }
   size_t MemoryBytes() const {
-    size_t bytes = codes_.bucket_count() * 17 + keys_.capacity() * 8 +
-                   texts_.capacity() * sizeof(std::string);
+    size_t bytes =
+        codes_.bucket_count() * 17 + keys_.capacity() * 8 + texts_.capacity() * sizeof(std::string);
     for (const std::string& text : texts_) bytes += text.size() > 15 ? text.capacity() + 17 : 0;
     return bytes;
   }

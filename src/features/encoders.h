@@ -98,7 +98,9 @@ class FrequencyCounts {
  public:
   double ShareOf(uint64_t key) const {
     const auto found = counts_.find(key);
-    return found == counts_.end() ? 0.0 : static_cast<double>(found->second) / static_cast<double>(total_);
+    return found == counts_.end()
+               ? 0.0
+               : static_cast<double>(found->second) / static_cast<double>(total_);
   }
   void Learn(uint64_t key) {
     ++total_;

@@ -23,9 +23,9 @@ void ClearAccumulator(const Accumulator& a, double* cells) {
   if (a.keeps & kKeepMax) cells[a.max] = 0;
 }
 
-/// Whether the squared deviations s (shift, sum, sum of squares) of n values, of which `removed` was
-/// just taken out, have lost their digits: what remains about the mean is under a millionth of what
-/// it is the difference of. Deviations that are themselves only rounding do not count.
+/// Whether the squared deviations s (shift, sum, sum of squares) of n values, of which `removed`
+/// was just taken out, have lost their digits: what remains about the mean is under a millionth of
+/// what it is the difference of. Deviations that are themselves only rounding do not count.
 bool HasLostPrecision(const double* s, double n, double removed) {
   const double about_mean = s[2] * n - s[1] * s[1];  // Times n.
   const double largest = std::max(removed, s[2]);
@@ -147,8 +147,7 @@ uint64_t EventLog::AdvancePanes(const LogLayout& layout, const Horizon& horizon,
         cells[a.count] -= pane[1];
       } else {
         const double* c = pane + kPaneHead + kPaneColumn * static_cast<uint32_t>(a.column);
-        if (c[kCount] > 0 &&
-            Remove(a, cells, c[kCount], c[kSum], c[kSquares], c[kMin], c[kMax])) {
+        if (c[kCount] > 0 && Remove(a, cells, c[kCount], c[kSum], c[kSquares], c[kMin], c[kMax])) {
           lost |= bit;
         }
       }
@@ -372,8 +371,8 @@ double EventLog::Scan(const LogLayout& layout, const Coverage* live, uint32_t ho
     if (value == value && (best != best || (smallest ? value < best : value > best))) best = value;
   };
   for (uint32_t p = live[horizon].panes; p > 0; --p) {
-    const double* c = Pane(layout, panes_->size - p) + kPaneHead +
-                      kPaneColumn * static_cast<uint32_t>(column);
+    const double* c =
+        Pane(layout, panes_->size - p) + kPaneHead + kPaneColumn * static_cast<uint32_t>(column);
     if (c[kCount] > 0) take(c[smallest ? kMin : kMax]);
   }
   for (uint32_t r = live[horizon].rows; r > 0; --r) take(Row(layout, size_ - r)[1 + column]);
@@ -413,7 +412,8 @@ void EventLog::Load(const LogLayout& layout, Coverage* live, StateReader& in) {
     panes_ = std::make_unique<Panes>();
     in.Array(panes_->data);
     panes_->size = panes;
-    if (panes_->data.size() != panes * PaneStride(layout)) return in.Fail("a window's panes are cut");
+    if (panes_->data.size() != panes * PaneStride(layout))
+      return in.Fail("a window's panes are cut");
   }
   for (size_t h = 0; h < layout.horizons.size(); ++h) {
     if (live[h].rows > size_ || live[h].panes > panes) {

@@ -11,16 +11,16 @@
 /// horizon when its newest event does, so a window that reaches past the exact rows holds at most
 /// one pane too much: its count is too high by at most the share e. e is the smallest of
 /// 1/256, 1.5/256, 2.25/256, ... with which three quarters of kMaxPanes suffice: about
-/// ln(events / max_rows) / 400, so 1 % for 50 times as many events as rows. (A geometric rather than
-/// an even division keeps the error of short windows in proportion to them; Datar, Gionis, Indyk and
-/// Motwani 2002, SIAM J. Comput. 31(6), use powers of two for the same reason.)
+/// ln(events / max_rows) / 400, so 1 % for 50 times as many events as rows. (A geometric rather
+/// than an even division keeps the error of short windows in proportion to them; Datar, Gionis,
+/// Indyk and Motwani 2002, SIAM J. Comput. 31(6), use powers of two for the same reason.)
 ///
 /// Rounding: sums are updated by adding and subtracting. All accumulators of a log are recomputed
 /// from rows and panes after 256 + 16 * rows evictions, and are exactly zero when nothing is left;
 /// so a sum errs by at most about 16 (rows + 16) eps times the largest |partial sum| since then.
 /// Squared deviations are taken from a shift near the mean (the mean itself after a recomputation),
-/// and an accumulator is recomputed when one is taken out and the rest about the mean is less than a
-/// millionth of what it was computed from, so that a standard deviation keeps about eight digits.
+/// and an accumulator is recomputed when one is taken out and the rest about the mean is less than
+/// a millionth of what it was computed from, so that a standard deviation keeps about eight digits.
 ///
 /// Cost: amortised O(horizons + columns) per event, O(rows) for a minimum or maximum whose event
 /// has just left, and O(rows behind) for an event out of time order. Thread safety: none.
@@ -45,7 +45,7 @@ enum : uint8_t { kKeepSum = 1, kKeepSquares = 2, kKeepMin = 4, kKeepMax = 8 };
 
 /// Where an accumulator's numbers are in the cells of a key: the count, and what it keeps besides.
 struct Accumulator {
-  int32_t column = -1;   ///< Index among the row's columns; -1 counts every row.
+  int32_t column = -1;  ///< Index among the row's columns; -1 counts every row.
   uint8_t keeps = 0;
   uint32_t count = 0;
   uint32_t sum = 0;
@@ -174,8 +174,8 @@ class EventLog {
   }
 
   void UpdateOldest(const LogLayout& layout, Coverage& live) const {
-    live.oldest = live.rows > 0 ? Time(layout, size_ - live.rows)
-                                : std::numeric_limits<int64_t>::max();
+    live.oldest =
+        live.rows > 0 ? Time(layout, size_ - live.rows) : std::numeric_limits<int64_t>::max();
   }
   size_t RingBytes(const LogLayout& layout) const {
     return size_t{capacity_} * layout.stride() * sizeof(double);

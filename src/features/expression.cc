@@ -131,7 +131,8 @@ class ExpressionCompiler {
       if (t.kind == TokenKind::kEnd) break;
       if (!out_.canonical_.empty()) out_.canonical_ += ' ';
       // A length keeps the text x apart from the name x, and from text that holds blanks.
-      out_.canonical_ += t.kind == TokenKind::kText ? fmt::format("\"{}:{}", t.text.size(), t.text) : t.text;
+      out_.canonical_ +=
+          t.kind == TokenKind::kText ? fmt::format("\"{}:{}", t.text.size(), t.text) : t.text;
     }
     for (const Item& item : items_) {
       if (item.is_variable && item.slot != kLabelSlot) out_.slots_.push_back(item.slot);
@@ -215,7 +216,8 @@ class ExpressionCompiler {
         if (other >= tokens_.size() || !items_[other].is_variable ||
             items_[other].kind != VariableKind::kCategory) {
           return At(t, fmt::format("the text \"{}\" can only be compared, by == or !=, with a "
-                                   "category field", t.text));
+                                   "category field",
+                                   t.text));
         }
         auto code = scope_.code_of(items_[other].slot, t.text);
         if (!code.ok()) return At(t, std::string(code.status().message()));
@@ -227,15 +229,18 @@ class ExpressionCompiler {
           continue;
         }
         if (items_[i].kind == VariableKind::kId) {
-          return At(t, fmt::format("'{}' is an id; ids serve as keys (by:) and in distinct:, not in "
-                                   "expressions", t.text));
+          return At(t,
+                    fmt::format("'{}' is an id; ids serve as keys (by:) and in distinct:, not in "
+                                "expressions",
+                                t.text));
         }
         const bool tested = i >= 2 && tokens_[i - 1].kind == TokenKind::kOpen &&
                             items_[i - 2].function != nullptr &&
                             items_[i - 2].function->name == "is_missing";
         if (!tested && !ComparedWithKin(i)) {
           return At(t, fmt::format("the category '{}' can only be compared, by == or !=, with a "
-                                   "quoted text, or tested by is_missing()", t.text));
+                                   "quoted text, or tested by is_missing()",
+                                   t.text));
         }
       }
     }
@@ -354,23 +359,41 @@ class ExpressionCompiler {
   Status Explain(const mu::ParserError& error, const std::vector<size_t>& columns) const {
     const int at = error.GetPos();
     size_t column = tokens_.back().column;
-    if (at >= 0 && static_cast<size_t>(at) < columns.size()) column = columns[static_cast<size_t>(at)];
+    if (at >= 0 && static_cast<size_t>(at) < columns.size())
+      column = columns[static_cast<size_t>(at)];
     const char* what = "cannot be understood";
     switch (error.GetCode()) {
-      case mu::ecUNEXPECTED_OPERATOR: what = "an operator is out of place"; break;
+      case mu::ecUNEXPECTED_OPERATOR:
+        what = "an operator is out of place";
+        break;
       case mu::ecUNEXPECTED_EOF:
         what = "the expression ends too early";
         column = tokens_.back().column;
         break;
-      case mu::ecUNEXPECTED_VAL: what = "a number is out of place"; break;
-      case mu::ecUNEXPECTED_VAR: what = "a name is out of place"; break;
-      case mu::ecUNEXPECTED_FUN: what = "a function is out of place"; break;
-      case mu::ecUNEXPECTED_PARENS: what = "a parenthesis is out of place"; break;
-      case mu::ecUNEXPECTED_ARG_SEP: what = "a comma is out of place"; break;
+      case mu::ecUNEXPECTED_VAL:
+        what = "a number is out of place";
+        break;
+      case mu::ecUNEXPECTED_VAR:
+        what = "a name is out of place";
+        break;
+      case mu::ecUNEXPECTED_FUN:
+        what = "a function is out of place";
+        break;
+      case mu::ecUNEXPECTED_PARENS:
+        what = "a parenthesis is out of place";
+        break;
+      case mu::ecUNEXPECTED_ARG_SEP:
+        what = "a comma is out of place";
+        break;
       case mu::ecUNEXPECTED_CONDITIONAL:
-      case mu::ecMISPLACED_COLON: what = "'?' and ':' do not match"; break;
-      case mu::ecMISSING_ELSE_CLAUSE: what = "'?' without ':'"; break;
-      default: break;
+      case mu::ecMISPLACED_COLON:
+        what = "'?' and ':' do not match";
+        break;
+      case mu::ecMISSING_ELSE_CLAUSE:
+        what = "'?' without ':'";
+        break;
+      default:
+        break;
     }
     return Status::Invalid(fmt::format("column {}: {}", column, what));
   }
@@ -398,7 +421,8 @@ class ExpressionCompiler {
       return true;
     }
     const auto take_name = [&](const Item& item) {
-      operand.source = item.slot == kLabelSlot ? Expression::Source::kLabel : Expression::Source::kSlot;
+      operand.source =
+          item.slot == kLabelSlot ? Expression::Source::kLabel : Expression::Source::kSlot;
       operand.slot = item.slot;
     };
     if (items_[i].is_variable) {
@@ -419,15 +443,23 @@ class ExpressionCompiler {
   void FindShape() {
     using Operator = Expression::Operator;
     static constexpr std::array<std::pair<std::string_view, Operator>, 13> kOperators = {{
-        {"+", Operator::kAdd},        {"-", Operator::kSubtract},     {"*", Operator::kMultiply},
-        {"/", Operator::kDivide},     {"%", Operator::kRemainder},    {"<", Operator::kLess},
-        {"<=", Operator::kLessEqual}, {">", Operator::kGreater},      {">=", Operator::kGreaterEqual},
-        {"==", Operator::kEqual},     {"!=", Operator::kNotEqual},    {"and", Operator::kAnd},
+        {"+", Operator::kAdd},
+        {"-", Operator::kSubtract},
+        {"*", Operator::kMultiply},
+        {"/", Operator::kDivide},
+        {"%", Operator::kRemainder},
+        {"<", Operator::kLess},
+        {"<=", Operator::kLessEqual},
+        {">", Operator::kGreater},
+        {">=", Operator::kGreaterEqual},
+        {"==", Operator::kEqual},
+        {"!=", Operator::kNotEqual},
+        {"and", Operator::kAnd},
         {"or", Operator::kOr},
     }};
     size_t i = 0;
-    const bool negated =
-        tokens_[0].kind == TokenKind::kOperator && (tokens_[0].text == "not" || tokens_[0].text == "!");
+    const bool negated = tokens_[0].kind == TokenKind::kOperator &&
+                         (tokens_[0].text == "not" || tokens_[0].text == "!");
     if (negated) ++i;
     if (!TakeOperand(i, out_.left_)) return;
     if (tokens_[i].kind == TokenKind::kEnd) {
@@ -471,19 +503,32 @@ double Expression::Evaluate(const double* slots, double label) const {
   if (shape_ == Shape::kNot) return Not(a);
   const double b = Load(right_, slots, label);
   switch (operator_) {
-    case Operator::kAdd: return Finite(a + b);
-    case Operator::kSubtract: return Finite(a - b);
-    case Operator::kMultiply: return Finite(a * b);
-    case Operator::kDivide: return Finite(a / b);
-    case Operator::kRemainder: return Finite(Remainder(a, b));
-    case Operator::kLess: return a < b ? 1 : 0;
-    case Operator::kLessEqual: return a <= b ? 1 : 0;
-    case Operator::kGreater: return a > b ? 1 : 0;
-    case Operator::kGreaterEqual: return a >= b ? 1 : 0;
-    case Operator::kEqual: return a == b ? 1 : 0;
-    case Operator::kNotEqual: return NotEqual(a, b);
-    case Operator::kAnd: return And(a, b);
-    case Operator::kOr: return Or(a, b);
+    case Operator::kAdd:
+      return Finite(a + b);
+    case Operator::kSubtract:
+      return Finite(a - b);
+    case Operator::kMultiply:
+      return Finite(a * b);
+    case Operator::kDivide:
+      return Finite(a / b);
+    case Operator::kRemainder:
+      return Finite(Remainder(a, b));
+    case Operator::kLess:
+      return a < b ? 1 : 0;
+    case Operator::kLessEqual:
+      return a <= b ? 1 : 0;
+    case Operator::kGreater:
+      return a > b ? 1 : 0;
+    case Operator::kGreaterEqual:
+      return a >= b ? 1 : 0;
+    case Operator::kEqual:
+      return a == b ? 1 : 0;
+    case Operator::kNotEqual:
+      return NotEqual(a, b);
+    case Operator::kAnd:
+      return And(a, b);
+    case Operator::kOr:
+      return Or(a, b);
   }
   return kMissing;
 }

@@ -80,8 +80,19 @@ class Expression {
     double (*function)(double) = nullptr;
   };
   enum class Operator {
-    kAdd, kSubtract, kMultiply, kDivide, kRemainder, kLess, kLessEqual, kGreater, kGreaterEqual,
-    kEqual, kNotEqual, kAnd, kOr
+    kAdd,
+    kSubtract,
+    kMultiply,
+    kDivide,
+    kRemainder,
+    kLess,
+    kLessEqual,
+    kGreater,
+    kGreaterEqual,
+    kEqual,
+    kNotEqual,
+    kAnd,
+    kOr
   };
   struct Parsed;
 

@@ -26,8 +26,9 @@ Result<std::unique_ptr<FeatureGraph>> FeatureGraph::Create(const Schema& schema,
   if (errors != nullptr) *errors = found;
   if (!found.empty()) {
     const FeatureError& first = found.front();
-    return Status::Invalid(first.feature.empty() ? first.message
-                                                 : "feature '" + first.feature + "': " + first.message);
+    return Status::Invalid(first.feature.empty()
+                               ? first.message
+                               : "feature '" + first.feature + "': " + first.message);
   }
   size_t columns = 0;
   for (const auto& group : impl->program.groups) {
@@ -66,22 +67,33 @@ void FeatureGraph::Step(const Record& record, std::span<double> slots) {
   const size_t fields = program.fields.size();
   for (size_t f = 0; f < fields; ++f) {
     switch (program.fields[f]) {
-      case FieldType::kId: slots[f] = features::kMissing; break;
-      case FieldType::kCategory:
-        slots[f] = record.keys[f] == 0
-                       ? features::kMissing
-                       : program.dictionaries[static_cast<size_t>(program.field_dictionary[f])]
-                             .CodeOf(record.keys[f], record.texts[f]);
+      case FieldType::kId:
+        slots[f] = features::kMissing;
         break;
-      default: slots[f] = features::Finite(record.values[f]);
+      case FieldType::kCategory:
+        slots[f] =
+            record.keys[f] == 0
+                ? features::kMissing
+                : program.dictionaries[static_cast<size_t>(program.field_dictionary[f])].CodeOf(
+                      record.keys[f], record.texts[f]);
+        break;
+      default:
+        slots[f] = features::Finite(record.values[f]);
     }
   }
   slots[fields] = record.time.Seconds();
+  const auto evaluate = [&](const features::Operation& operation) {
+    slots[operation.slot] = operation.expression->Evaluate(slots.data(), features::kMissing);
+  };
+  // Half of what needs no window fills the time until the blocks are here, half until the rows are.
+  const size_t half = program.early.size() / 2;
+  for (size_t i = 0; i < half; ++i) evaluate(program.early[i]);
   for (auto& group : program.groups) group.windows->Prefetch(record.time);
+  for (size_t i = half; i < program.early.size(); ++i) evaluate(program.early[i]);
   for (auto& group : program.groups) group.windows->Touch(record.time, slots.data());
   for (const features::Operation& operation : program.operations) {
     if (operation.kind == features::Operation::Kind::kExpression) {
-      slots[operation.slot] = operation.expression->Evaluate(slots.data(), features::kMissing);
+      evaluate(operation);
       continue;
     }
     const features::ColumnSource& source = *operation.source;
@@ -102,8 +114,7 @@ void FeatureGraph::Keep(const Record& record, std::span<const double> slots,
   for (uint32_t field : program.payload_ids) payload[at++] = features::IdValue(record.keys[field]);
   for (const auto& group : program.groups) {
     if (!group.windows->has_labelled()) continue;
-    payload[group.key_in_payload] =
-        std::bit_cast<double>(features::GroupKey(group.by, record));
+    payload[group.key_in_payload] = std::bit_cast<double>(features::GroupKey(group.by, record));
   }
 }
 

@@ -34,18 +34,18 @@ enum class Aggregate { kCount, kSum, kMean, kStd, kMin, kMax, kLast, kDistinct, 
 struct FeatureSpec {
   std::string name;
   std::optional<Aggregate> aggregate;
-  std::string expression;        ///< The expression, or what is aggregated (empty for count).
-  Micros over = 0;               ///< Window length; 0 is unbounded (only since, run, last, count,
-                                 ///< sum, mean, std, min, max).
-  std::vector<std::string> by;   ///< Key fields (id or category); empty is one global key.
-  std::string where;             ///< Only events for which this is true (non-zero) enter.
-  bool before = false;           ///< The window as it was before the current event entered it.
+  std::string expression;       ///< The expression, or what is aggregated (empty for count).
+  Micros over = 0;              ///< Window length; 0 is unbounded (only since, run, last, count,
+                                ///< sum, mean, std, min, max).
+  std::vector<std::string> by;  ///< Key fields (id or category); empty is one global key.
+  std::string where;            ///< Only events for which this is true (non-zero) enter.
+  bool before = false;          ///< The window as it was before the current event entered it.
 };
 
 struct FeatureOptions {
   int64_t max_keys = 10'000'000;         ///< Per key group; the least recently seen key is dropped.
   int64_t max_events_per_window = 4096;  ///< Exact up to here; older events are merged into panes.
-  int64_t max_categories = 65'536;       ///< Codes per category field; further values share one code.
+  int64_t max_categories = 65'536;  ///< Codes per category field; further values share one code.
 };
 
 /// A problem found while compiling features: which feature and what is wrong.
@@ -108,17 +108,17 @@ enum class Encode { kNumber, kOneHot, kBins, kHash, kFrequency, kTarget };
 struct InputFeatureSpec {
   std::string name;  ///< A slot name.
   Encode encode = Encode::kNumber;
-  Scale scale = Scale::kNone;        ///< kNumber, kFrequency and kTarget only.
-  Impute impute = Impute::kNone;     ///< NaN stays NaN with kNone.
+  Scale scale = Scale::kNone;     ///< kNumber, kFrequency and kTarget only.
+  Impute impute = Impute::kNone;  ///< NaN stays NaN with kNone.
   double impute_constant = 0;
-  std::string impute_key;            ///< kLast: the id or category field whose last value is taken.
-  bool missing_indicator = false;    ///< A further dense 0/1 input.
-  int64_t max_values = 64;           ///< kOneHot: distinct values; the rest share `unknown`.
-  int64_t bins = 32;                 ///< kBins: equal-frequency bins over the bulk.
-  int64_t tail_bins = 6;             ///< kBins: further bins inside the top bin, halving its mass.
-  int64_t warmup = 10'000;           ///< kBins: records from which the edges are taken, then fixed.
-  int64_t hash_bits = 18;            ///< kHash: 2^bits signed buckets.
-  double smoothing = 20;             ///< kTarget: prior weight in records.
+  std::string impute_key;          ///< kLast: the id or category field whose last value is taken.
+  bool missing_indicator = false;  ///< A further dense 0/1 input.
+  int64_t max_values = 64;         ///< kOneHot: distinct values; the rest share `unknown`.
+  int64_t bins = 32;               ///< kBins: equal-frequency bins over the bulk.
+  int64_t tail_bins = 6;           ///< kBins: further bins inside the top bin, halving its mass.
+  int64_t warmup = 10'000;         ///< kBins: records from which the edges are taken, then fixed.
+  int64_t hash_bits = 18;          ///< kHash: 2^bits signed buckets.
+  double smoothing = 20;           ///< kTarget: prior weight in records.
 
   bool operator==(const InputFeatureSpec&) const = default;
 };

@@ -33,7 +33,7 @@ class ProgramCompiler {
         Error(feature.name, "the name 'label' is taken");
       } else {
         // Also after an error, so that one mistake is not reported again by its users.
-        AddSlot(feature.name, nominal_);
+        AddSlot(feature.name, nominal_, depends_);
       }
     }
     if (errors_.empty()) {
@@ -49,10 +49,11 @@ class ProgramCompiler {
     errors_.push_back({feature, std::move(message)});
   }
 
-  void AddSlot(const std::string& name, int32_t dictionary) {
+  void AddSlot(const std::string& name, int32_t dictionary, bool depends = false) {
     program_.slot_of.emplace(name, static_cast<uint32_t>(program_.slot_names.size()));
     program_.slot_names.push_back(name);
     program_.dictionary_of.push_back(dictionary);
+    depends_on_window_.push_back(depends);
   }
 
   void AddFields() {
@@ -67,7 +68,8 @@ class ProgramCompiler {
       if (program_.slot_of.contains(field.name)) Error(field.name, "two fields have this name");
       if (field.name == "label" || field.name == "time") {
         Error(field.name, fmt::format("the name '{}' is taken; name the field otherwise and say "
-                                      "from: {}", field.name, field.name));
+                                      "from: {}",
+                                      field.name, field.name));
       }
       AddSlot(field.name, dictionary);
     }
@@ -87,7 +89,7 @@ class ProgramCompiler {
       const auto found = program_.slot_of.find(std::string(name));
       if (found == program_.slot_of.end()) return std::nullopt;
       const uint32_t slot = found->second;
-      const VariableKind kind = IsId(slot)                            ? VariableKind::kId
+      const VariableKind kind = IsId(slot)                          ? VariableKind::kId
                                 : program_.dictionary_of[slot] >= 0 ? VariableKind::kCategory
                                                                     : VariableKind::kNumber;
       return Variable{slot, kind};
@@ -126,6 +128,7 @@ class ProgramCompiler {
 
   void AddFeature(const FeatureSpec& feature) {
     nominal_ = -1;
+    depends_ = true;
     if (feature.name.empty()) Error(feature.name, "a feature needs a name");
     if (feature.aggregate) return AddWindow(feature);
     if (!feature.where.empty()) Error(feature.name, "where: needs an aggregate");
@@ -142,7 +145,10 @@ class ProgramCompiler {
     Operation operation;
     operation.slot = static_cast<uint32_t>(program_.slot_names.size());
     operation.expression = program_.expressions.back().get();
-    program_.operations.push_back(operation);
+    bool early = true;
+    for (uint32_t slot : operation.expression->slots()) early &= !depends_on_window_[slot];
+    (early ? program_.early : program_.operations).push_back(operation);
+    depends_ = !early;
   }
 
   void AddWindow(const FeatureSpec& feature) {
@@ -198,7 +204,8 @@ class ProgramCompiler {
       const FieldType type = schema_.fields[f].type;
       const bool key = type == FieldType::kId || type == FieldType::kCategory;
       if (schema_.fields[f].name == name) {
-        if (!key) return Error(feature.name, fmt::format("by: '{}' is neither id nor category", name));
+        if (!key)
+          return Error(feature.name, fmt::format("by: '{}' is neither id nor category", name));
         if (std::find(by.begin(), by.end(), f) != by.end()) {
           return Error(feature.name, fmt::format("by: '{}' is named twice", name));
         }
@@ -207,8 +214,8 @@ class ProgramCompiler {
       }
       if (key) keys.push_back(schema_.fields[f].name);
     }
-    Error(feature.name, fmt::format("by: there is no id or category field '{}'{}", name,
-                                    Suggestion(name, keys)));
+    Error(feature.name,
+          fmt::format("by: there is no id or category field '{}'{}", name, Suggestion(name, keys)));
   }
 
   void Place(const FeatureSpec& feature, const std::vector<uint32_t>& by,
@@ -218,8 +225,7 @@ class ProgramCompiler {
     if (g == program_.groups.size()) {
       GroupProgram group;
       group.by = by;
-      group.windows =
-          std::make_unique<KeyGroup>(options_.max_keys, options_.max_events_per_window);
+      group.windows = std::make_unique<KeyGroup>(options_.max_keys, options_.max_events_per_window);
       program_.groups.push_back(std::move(group));
     }
     GroupProgram& group = program_.groups[g];
@@ -239,9 +245,8 @@ class ProgramCompiler {
         program_.operations.push_back(operation);
       }
     }
-    group.windows->AddWindow(known->second,
-                             {*feature.aggregate, feature.over, feature.before,
-                              static_cast<uint32_t>(program_.slot_names.size())});
+    group.windows->AddWindow(known->second, {*feature.aggregate, feature.over, feature.before,
+                                             static_cast<uint32_t>(program_.slot_names.size())});
   }
 
   void LayOutPayload() {
@@ -286,8 +291,9 @@ class ProgramCompiler {
       text += fmt::format("{}:{};", f.name, static_cast<int>(f.type));
     }
     for (const FeatureSpec& f : features_) {
-      text += fmt::format("{}|{}|{}|{}|{}|{}|", f.name, f.aggregate ? static_cast<int>(*f.aggregate) : -1,
-                          f.expression, f.over, f.where, f.before);
+      text += fmt::format("{}|{}|{}|{}|{}|{}|", f.name,
+                          f.aggregate ? static_cast<int>(*f.aggregate) : -1, f.expression, f.over,
+                          f.where, f.before);
       for (const std::string& name : f.by) text += name + ",";
       text += ';';
     }
@@ -300,6 +306,8 @@ class ProgramCompiler {
   std::vector<FeatureError>& errors_;
   Program program_;
   std::map<std::pair<size_t, std::string>, uint32_t> columns_;
+  std::vector<bool> depends_on_window_;  // Per slot.
+  bool depends_ = true;                  // Of the feature being compiled.
   int32_t nominal_ = -1;  // Dictionary of the feature being compiled, if it holds a category.
 };
 

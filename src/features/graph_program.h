@@ -41,8 +41,8 @@ struct GroupProgram {
 
 struct Operation {
   enum class Kind { kExpression, kColumn } kind = Kind::kExpression;
-  uint32_t slot = 0;          ///< kExpression: the slot it fills.
-  uint32_t group = 0;         ///< kColumn.
+  uint32_t slot = 0;   ///< kExpression: the slot it fills.
+  uint32_t group = 0;  ///< kColumn.
   Expression* expression = nullptr;
   ColumnSource* source = nullptr;
 };
@@ -51,13 +51,15 @@ struct Program {
   std::vector<FieldType> fields;
   std::vector<std::string> slot_names;
   std::unordered_map<std::string, uint32_t> slot_of;  ///< Never iterated.
-  std::vector<int32_t> dictionary_of;  ///< Per slot: its dictionary, or -1.
+  std::vector<int32_t> dictionary_of;                 ///< Per slot: its dictionary, or -1.
   std::vector<Dictionary> dictionaries;
   std::vector<int32_t> field_dictionary;  ///< Per field.
   std::vector<GroupProgram> groups;
   std::vector<std::unique_ptr<Expression>> expressions;
   std::vector<std::unique_ptr<ColumnSource>> sources;
-  std::vector<Operation> operations;
+  /// Expressions that depend on no window: evaluated while the memory of the keys is fetched.
+  std::vector<Operation> early;
+  std::vector<Operation> operations;  ///< The rest, in order.
 
   // Payload: slots, then id values, then one key per group with labelled columns.
   std::vector<uint32_t> payload_slots;

@@ -22,8 +22,8 @@ struct InputBuilder::Impl {
   InputSpec spec;
   std::vector<std::unique_ptr<InputFeature>> inputs;
   std::vector<Step> steps;
-  std::vector<uint32_t> offsets;    // Of each input's sparse indices.
-  std::vector<uint32_t> labelled;   // Inputs with target encoding.
+  std::vector<uint32_t> offsets;   // Of each input's sparse indices.
+  std::vector<uint32_t> labelled;  // Inputs with target encoding.
   size_t sparse_entries = 0;
   uint64_t layout_hash = 0;
 };
@@ -48,8 +48,8 @@ Result<std::unique_ptr<InputBuilder>> InputBuilder::Create(
       impl->spec.dense.push_back({spec.name + " is missing", false, 0});
     }
     impl->offsets.push_back(static_cast<uint32_t>(sparse));
-    impl->steps.push_back({feature->plain_bins(), feature.get(), feature->slot(),
-                           static_cast<uint32_t>(sparse)});
+    impl->steps.push_back(
+        {feature->plain_bins(), feature.get(), feature->slot(), static_cast<uint32_t>(sparse)});
     sparse += feature->sparse_count();
     impl->sparse_entries += feature->sparse_count() > 0 ? 1 : 0;
     if (sparse > std::numeric_limits<uint32_t>::max()) {

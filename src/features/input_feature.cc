@@ -24,7 +24,8 @@ Status InputFeature::Check(const FeatureGraph& graph) {
     return Status::Invalid(fmt::format("input '{}': {}", spec_.name, what));
   };
   const std::optional<size_t> slot = graph.SlotOf(spec_.name);
-  if (!slot) return refuse("there is no such field or feature" + Suggestion(spec_.name, graph.slot_names()));
+  if (!slot)
+    return refuse("there is no such field or feature" + Suggestion(spec_.name, graph.slot_names()));
   slot_ = static_cast<uint32_t>(*slot);
   const bool id = graph.IsId(slot_);
   const bool category = graph.IsCategory(slot_);
@@ -50,12 +51,14 @@ Status InputFeature::Check(const FeatureGraph& graph) {
   if (spec_.impute == Impute::kLast) {
     const std::optional<size_t> key = graph.SlotOf(spec_.impute_key);
     if (!key || *key >= graph.field_count() || !(graph.IsId(*key) || graph.IsCategory(*key))) {
-      return refuse(fmt::format("impute_key '{}' is not an id or category field", spec_.impute_key));
+      return refuse(
+          fmt::format("impute_key '{}' is not an id or category field", spec_.impute_key));
     }
     impute_field_ = static_cast<uint32_t>(*key);
   }
   switch (encode) {
-    case Encode::kNumber: break;
+    case Encode::kNumber:
+      break;
     case Encode::kOneHot:
       if (spec_.max_values < 1 || spec_.max_values > (int64_t{1} << 24)) {
         return refuse("max_values must be from 1 to 2^24");
@@ -73,10 +76,13 @@ Status InputFeature::Check(const FeatureGraph& graph) {
       bins_.emplace(spec_.bins, spec_.tail_bins, spec_.warmup);
       break;
     case Encode::kHash:
-      if (spec_.hash_bits < 1 || spec_.hash_bits > 28) return refuse("hash_bits must be from 1 to 28");
+      if (spec_.hash_bits < 1 || spec_.hash_bits > 28)
+        return refuse("hash_bits must be from 1 to 28");
       hash_seed_ = Hash64(spec_.name);
       break;
-    case Encode::kFrequency: frequency_.emplace(); break;
+    case Encode::kFrequency:
+      frequency_.emplace();
+      break;
     case Encode::kTarget:
       if (!(spec_.smoothing >= 0) || !std::isfinite(spec_.smoothing)) {
         return refuse("smoothing must not be negative");
@@ -89,10 +95,14 @@ Status InputFeature::Check(const FeatureGraph& graph) {
 
 uint32_t InputFeature::sparse_count() const {
   switch (spec_.encode) {
-    case Encode::kOneHot: return static_cast<uint32_t>(spec_.max_values) + 2;
-    case Encode::kBins: return bins_->count() + 1;
-    case Encode::kHash: return uint32_t{1} << spec_.hash_bits;
-    default: return 0;
+    case Encode::kOneHot:
+      return static_cast<uint32_t>(spec_.max_values) + 2;
+    case Encode::kBins:
+      return bins_->count() + 1;
+    case Encode::kHash:
+      return uint32_t{1} << spec_.hash_bits;
+    default:
+      return 0;
   }
 }
 
@@ -113,7 +123,9 @@ void InputFeature::Apply(const Record& record, const double* slots, uint32_t off
       *sparse++ = {offset + (x == x ? bins_->Find(x) : bins_->count()), 1.0f};
       if (x == x) bins_->Learn(x);
       break;
-    case Encode::kNumber: ApplyNumber(record, x, dense); break;
+    case Encode::kNumber:
+      ApplyNumber(record, x, dense);
+      break;
     case Encode::kOneHot:
     case Encode::kHash: {
       SparseEntry entry = Sparse(record, slots, x);
@@ -150,8 +162,12 @@ void InputFeature::ApplyNumber(const Record& record, double x, double*& dense) {
   *dense++ = Scaled(x);
   LearnScale(x);
   switch (spec_.impute) {
-    case Impute::kMean: moments_.Learn(x); break;
-    case Impute::kMedian: median_.Learn(x); break;
+    case Impute::kMean:
+      moments_.Learn(x);
+      break;
+    case Impute::kMedian:
+      median_.Learn(x);
+      break;
     case Impute::kLast: {
       moments_.Learn(x);
       const uint64_t key = record.keys[impute_field_];
@@ -164,39 +180,55 @@ void InputFeature::ApplyNumber(const Record& record, double x, double*& dense) {
       }
       break;
     }
-    default: break;
+    default:
+      break;
   }
 }
 
 double InputFeature::Imputed(const Record& record) const {
   switch (spec_.impute) {
-    case Impute::kConstant: return spec_.impute_constant;
-    case Impute::kMean: return moments_.mean();
-    case Impute::kMedian: return median_.Get();
+    case Impute::kConstant:
+      return spec_.impute_constant;
+    case Impute::kMean:
+      return moments_.mean();
+    case Impute::kMedian:
+      return median_.Get();
     case Impute::kLast: {
       const auto found = last_.find(record.keys[impute_field_]);
       return found == last_.end() ? moments_.mean() : found->second;
     }
-    default: return 0;
+    default:
+      return 0;
   }
 }
 
 double InputFeature::Scaled(double x) const {
   switch (spec_.scale) {
-    case Scale::kNone: return x;
-    case Scale::kStandard: return Finite(standard_.Transform(x));
-    case Scale::kMinMax: return Finite(min_max_.Transform(x));
-    case Scale::kRobust: return Finite(robust_.Transform(x));
+    case Scale::kNone:
+      return x;
+    case Scale::kStandard:
+      return Finite(standard_.Transform(x));
+    case Scale::kMinMax:
+      return Finite(min_max_.Transform(x));
+    case Scale::kRobust:
+      return Finite(robust_.Transform(x));
   }
   return x;
 }
 
 void InputFeature::LearnScale(double x) {
   switch (spec_.scale) {
-    case Scale::kNone: break;
-    case Scale::kStandard: standard_.Learn(x); break;
-    case Scale::kMinMax: min_max_.Learn(x); break;
-    case Scale::kRobust: robust_.Learn(x); break;
+    case Scale::kNone:
+      break;
+    case Scale::kStandard:
+      standard_.Learn(x);
+      break;
+    case Scale::kMinMax:
+      min_max_.Learn(x);
+      break;
+    case Scale::kRobust:
+      robust_.Learn(x);
+      break;
   }
 }
 
@@ -232,8 +264,10 @@ std::string InputFeature::SparseName(uint32_t index) const {
       if (std::isinf(high)) return fmt::format("{} > {:.6g}", spec_.name, low);
       return fmt::format("{} in ({:.6g}, {:.6g}]", spec_.name, low, high);
     }
-    case Encode::kHash: return fmt::format("{} bucket {}", spec_.name, index);
-    default: return spec_.name;
+    case Encode::kHash:
+      return fmt::format("{} bucket {}", spec_.name, index);
+    default:
+      return spec_.name;
   }
 }
 

@@ -35,9 +35,7 @@ class InputFeature {
   uint32_t sparse_count() const;
   bool labelled() const { return target_.has_value(); }
   /// The bins, if they are all there is to this input: the builder's fast path.
-  QuantileBins* plain_bins() {
-    return bins_ && !spec_.missing_indicator ? &*bins_ : nullptr;
-  }
+  QuantileBins* plain_bins() { return bins_ && !spec_.missing_indicator ? &*bins_ : nullptr; }
   uint32_t slot() const { return slot_; }
   /// A name of a sparse index relative to this input.
   std::string SparseName(uint32_t index) const;

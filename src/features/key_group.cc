@@ -25,19 +25,26 @@ bool NeedsAccumulator(Aggregate a) {
     case Aggregate::kMean:
     case Aggregate::kStd:
     case Aggregate::kMin:
-    case Aggregate::kMax: return true;
-    default: return false;
+    case Aggregate::kMax:
+      return true;
+    default:
+      return false;
   }
 }
 
 uint8_t Keeps(Aggregate a) {
   switch (a) {
     case Aggregate::kSum:
-    case Aggregate::kMean: return kKeepSum;
-    case Aggregate::kStd: return kKeepSquares;
-    case Aggregate::kMin: return kKeepMin;
-    case Aggregate::kMax: return kKeepMax;
-    default: return 0;
+    case Aggregate::kMean:
+      return kKeepSum;
+    case Aggregate::kStd:
+      return kKeepSquares;
+    case Aggregate::kMin:
+      return kKeepMin;
+    case Aggregate::kMax:
+      return kKeepMax;
+    default:
+      return 0;
   }
 }
 
@@ -396,8 +403,8 @@ void KeyGroup::AddDistinct(const Column& column, DistinctSet& set, double value,
     --at;
     if (times[at] >= time) return;
   } else {
-    const size_t dead = static_cast<size_t>(
-        std::upper_bound(times.begin(), times.end(), cutoff) - times.begin());
+    const size_t dead =
+        static_cast<size_t>(std::upper_bound(times.begin(), times.end(), cutoff) - times.begin());
     size_t drop = dead > times.size() / 4 ? dead : 0;
     if (times.size() - drop >= static_cast<size_t>(max_events_)) drop = std::max<size_t>(dead, 1);
     times.erase(times.begin(), times.begin() + static_cast<ptrdiff_t>(drop));
@@ -428,8 +435,10 @@ double KeyGroup::Value(const Answer& answer, std::byte* block, int64_t now) cons
   const double* cells = CellsOf(block);
   const Accumulator& a = answer.accumulator;
   switch (answer.aggregate) {
-    case Aggregate::kCount: return cells[a.count];
-    case Aggregate::kSum: return Finite(cells[a.sum]);
+    case Aggregate::kCount:
+      return cells[a.count];
+    case Aggregate::kSum:
+      return Finite(cells[a.sum]);
     case Aggregate::kMean: {
       const double n = cells[a.count];
       return n > 0 ? Finite(cells[a.sum] / n) : kMissing;
@@ -522,7 +531,8 @@ void KeyGroup::Save(StateWriter& out) const {
   out.U64(tick_);
   out.I64(expired_at_);
   std::vector<std::pair<uint64_t, std::byte*>> keys(index_.begin(), index_.end());
-  std::sort(keys.begin(), keys.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(keys.begin(), keys.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
   out.U64(keys.size());
   for (const auto& [key, block] : keys) {
     const Header& header = HeaderOf(block);

@@ -10,11 +10,13 @@
 /// windows as they are, and enters at its own place.
 ///
 /// Columns without label: Find, Touch (answers the windows that do not depend on the current
-/// event), then Enter for each column in order (answers the others). Labelled columns: EnterLabelled.
+/// event), then Enter for each column in order (answers the others). Labelled columns:
+/// EnterLabelled.
 ///
 /// Distinct values: per column the last time of each value, at most `max_events` values; beyond,
 /// the longest unseen are forgotten (a lower bound). Runs: events out of time order are placed
-/// exactly, except that a breaking event inside the span of a run leaves a run of 1 (a lower bound).
+/// exactly, except that a breaking event inside the span of a run leaves a run of 1 (a lower
+/// bound).
 ///
 /// Bound: at `max_keys` keys the sixteenth that was touched longest ago is dropped.
 /// Cost: see EventLog; finding what to drop is O(keys) once per max_keys / 16 new keys.
@@ -114,9 +116,9 @@ class KeyGroup {
     bool constant = false;
     int32_t row = -1;  // Index among the row's columns; -1: no history.
     std::vector<WindowSpec> windows;
-    std::vector<ColumnAccumulator> accumulators;     // With horizon; not the constant ones.
-    std::optional<Accumulator> unbounded;            // Squares as count, mean, squared deviations.
-    int32_t last_cell = -1;   // Value, time of the newest event that entered.
+    std::vector<ColumnAccumulator> accumulators;  // With horizon; not the constant ones.
+    std::optional<Accumulator> unbounded;         // Squares as count, mean, squared deviations.
+    int32_t last_cell = -1;                       // Value, time of the newest event that entered.
     int32_t since_cell = -1;  // Time of the newest event that entered with non-zero.
     int32_t run_cell = -1;    // Length, start, newest, last break.
     int32_t distinct = -1;    // Index of its DistinctSet.
@@ -149,7 +151,7 @@ class KeyGroup {
   const int64_t max_events_;
   std::vector<Column> columns_;
   std::vector<Answer> early_;  // Answered by Touch.
-  LogLayout layouts_[2];  // Unlabelled, labelled.
+  LogLayout layouts_[2];       // Unlabelled, labelled.
   bool has_labelled_ = false;
   bool expirable_ = true;
   Micros longest_ = 0;

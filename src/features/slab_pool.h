@@ -1,8 +1,8 @@
 /// Memory for many small arrays of a few sizes, in large slabs.
 ///
 /// Keyed state is touched at random, one key after another; in slabs of two mebibytes the processor
-/// needs one page-table entry where it would need five hundred (where the system grants huge pages).
-/// Freed arrays are kept for the next of the same size. Alignment: 64 bytes. Cost: a few
+/// needs one page-table entry where it would need five hundred (where the system grants huge
+/// pages). Freed arrays are kept for the next of the same size. Alignment: 64 bytes. Cost: a few
 /// nanoseconds. Thread safety: none.
 #pragma once
 

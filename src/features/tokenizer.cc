@@ -36,14 +36,15 @@ Result<std::vector<Token>> Tokenize(std::string_view text) {
     }
     if (IsDigit(c) || (c == '.' && i + 1 < text.size() && IsDigit(text[i + 1]))) {
       double value = 0;
-      const auto [end, error] = fast_float::from_chars(text.data() + i, text.data() + text.size(), value);
+      const auto [end, error] =
+          fast_float::from_chars(text.data() + i, text.data() + text.size(), value);
       const size_t length = static_cast<size_t>(end - (text.data() + i));
       if (error != std::errc() || length == 0 || !std::isfinite(value)) {
         return At(column, "not a number within range");
       }
       if (i + length < text.size() && (IsNamePart(text[i + length]) || text[i + length] == '.')) {
-        return At(column, fmt::format("'{}' is neither a number nor a name",
-                                      text.substr(i, length + 1)));
+        return At(column,
+                  fmt::format("'{}' is neither a number nor a name", text.substr(i, length + 1)));
       }
       tokens.push_back({TokenKind::kNumber, std::string(text.substr(i, length)), value, column});
       i += length;
@@ -75,8 +76,8 @@ Result<std::vector<Token>> Tokenize(std::string_view text) {
       continue;
     }
     static constexpr std::array<std::string_view, 18> kOperators = {
-        "<=", ">=", "==", "!=", "&&", "||", "+", "-", "*", "/", "^", "%", "<", ">", "!", "?", ":",
-        "="};
+        "<=", ">=", "==", "!=", "&&", "||", "+", "-", "*",
+        "/",  "^",  "%",  "<",  ">",  "!",  "?", ":", "="};
     std::string_view found;
     for (std::string_view candidate : kOperators) {
       if (text.substr(i, candidate.size()) == candidate) {

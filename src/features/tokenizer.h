@@ -13,9 +13,9 @@ enum class TokenKind { kNumber, kName, kText, kOperator, kOpen, kClose, kComma, 
 
 struct Token {
   TokenKind kind = TokenKind::kEnd;
-  std::string text;    ///< As written, without quotes; words and && || become and, or; not stays.
+  std::string text;  ///< As written, without quotes; words and && || become and, or; not stays.
   double number = 0;
-  size_t column = 1;   ///< 1-based.
+  size_t column = 1;  ///< 1-based.
 };
 
 /// Tokens of `text`, the last one kEnd. Errors name the column.

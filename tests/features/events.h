@@ -51,8 +51,9 @@ inline FeatureSpec Expr(std::string name, std::string expression) {
   return spec;
 }
 
-inline FeatureSpec Window(std::string name, Aggregate aggregate, std::string expression, Micros over,
-                          std::vector<std::string> by = {"customer"}, std::string where = "") {
+inline FeatureSpec Window(std::string name, Aggregate aggregate, std::string expression,
+                          Micros over, std::vector<std::string> by = {"customer"},
+                          std::string where = "") {
   FeatureSpec spec;
   spec.name = std::move(name);
   spec.aggregate = aggregate;

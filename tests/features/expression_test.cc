@@ -63,8 +63,8 @@ TEST(Expression, FollowsTheUsualPrecedence) {
 }
 
 TEST(Expression, NotBindsLooserThanComparisonAndBangTighter) {
-  EXPECT_EQ(Eval("not a > 5", 3), 1);   // not (3 > 5)
-  EXPECT_EQ(Eval("!a > 5", 3), 0);      // (!3) > 5
+  EXPECT_EQ(Eval("not a > 5", 3), 1);  // not (3 > 5)
+  EXPECT_EQ(Eval("!a > 5", 3), 0);     // (!3) > 5
   EXPECT_EQ(Eval("not a > 5 and b", 3, 0), 0);
   EXPECT_EQ(Eval("not a", 0), 1);
   EXPECT_EQ(Eval("not label"), 0);
@@ -96,8 +96,8 @@ TEST(Expression, KnowsTheCalendar) {
   EXPECT_EQ(Eval("weekday(time)"), 1);
   EXPECT_EQ(Eval("month(time)"), 11);
   EXPECT_EQ(Eval("day(time)"), 14);
-  EXPECT_EQ(Eval("weekday(a)", 0), 3);                      // 1970-01-01, Thursday.
-  EXPECT_EQ(Eval("month(a) * 100 + day(a)", -1), 1231);     // 1969-12-31.
+  EXPECT_EQ(Eval("weekday(a)", 0), 3);                   // 1970-01-01, Thursday.
+  EXPECT_EQ(Eval("month(a) * 100 + day(a)", -1), 1231);  // 1969-12-31.
   EXPECT_EQ(Eval("hour(a)", -1), 23);
   EXPECT_EQ(Eval("month(a) * 100 + day(a)", 951'782'400), 229);  // 2000-02-29.
   EXPECT_NEAR(Eval("sin_of_day(a)", 6 * 3600), 1, 1e-15);
@@ -188,9 +188,10 @@ TEST(Expression, ListsItsSlotsAndCanBeMoved) {
 }
 
 TEST(Expression, SimpleShapesGiveWhatTheParserGives) {
-  std::vector<std::string> texts = {"a", "5", "-2.5", "label", "not a", "! a", "log1p(a)", "not is_missing(a)"};
-  const std::vector<std::string> operands = {"a", "b", "3", "-1", "label", "hour(a)", "abs(b)",
-                                             "is_missing(a)"};
+  std::vector<std::string> texts = {"a",     "5",   "-2.5",     "label",
+                                    "not a", "! a", "log1p(a)", "not is_missing(a)"};
+  const std::vector<std::string> operands = {"a",     "b",       "3",      "-1",
+                                             "label", "hour(a)", "abs(b)", "is_missing(a)"};
   for (const char* op : {"+", "-", "*", "/", "%", "<", "<=", ">", ">=", "==", "!=", "and", "or"}) {
     for (const std::string& left : operands) {
       for (const std::string& right : operands) texts.push_back(left + " " + op + " " + right);

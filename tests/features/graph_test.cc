@@ -114,7 +114,8 @@ TEST(FeatureGraph, RunsTheExampleOfTheDesign) {
 }
 
 TEST(FeatureGraph, MemoryFollowsTheNumberOfKeys) {
-  Graph g({Window("n", Aggregate::kCount, "", kDay), Window("d", Aggregate::kDistinct, "amount", kDay),
+  Graph g({Window("n", Aggregate::kCount, "", kDay),
+           Window("d", Aggregate::kDistinct, "amount", kDay),
            Window("mean", Aggregate::kMean, "amount", kDay)});
   const size_t empty = g->MemoryBytes();
   for (int i = 0; i < 10'000; ++i) g.Step(Card(i * 0.1, std::to_string(i), "t", i));

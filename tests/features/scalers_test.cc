@@ -49,8 +49,8 @@ TEST(Scalers, PassMissingThroughAndNeverLearnIt) {
 TEST(P2Quantile, FollowsThePaper) {
   // The worked example of Jain and Chlamtac 1985, table I: the median of 20 observations.
   P2Quantile median(0.5);
-  for (double x : {0.02, 0.15, 0.74, 3.39, 0.83, 22.37, 10.15, 15.43, 38.62, 15.92, 34.60, 10.28,
-                   1.47, 0.40, 0.05, 11.39, 0.27, 0.42, 0.09, 11.37}) {
+  for (double x : {0.02,  0.15,  0.74, 3.39, 0.83, 22.37, 10.15, 15.43, 38.62, 15.92,
+                   34.60, 10.28, 1.47, 0.40, 0.05, 11.39, 0.27,  0.42,  0.09,  11.37}) {
     median.Learn(x);
   }
   EXPECT_NEAR(median.Get(), 4.44, 0.01);

@@ -150,7 +150,8 @@ std::vector<FeatureSpec> Everything() {
   const auto name = [&] { return "f" + std::to_string(id++); };
   for (const Aggregate aggregate :
        {Aggregate::kCount, Aggregate::kSum, Aggregate::kMean, Aggregate::kStd, Aggregate::kMin,
-        Aggregate::kMax, Aggregate::kLast, Aggregate::kDistinct, Aggregate::kSince, Aggregate::kRun}) {
+        Aggregate::kMax, Aggregate::kLast, Aggregate::kDistinct, Aggregate::kSince,
+        Aggregate::kRun}) {
     const std::string value = aggregate == Aggregate::kCount ? "" : "amount";
     for (const Micros over : {30 * kSecond, 200 * kSecond}) {
       specs.push_back(Window(name(), aggregate, value, over));
@@ -183,13 +184,14 @@ TEST(WindowState, SaveLoadContinueIsBitEqual) {
     time += random.Uniform(0, 2);
     const double at = time - (random.Uniform() < 0.1 ? random.Uniform(0, 50) : 0);
     const size_t c = random.Below(random.Uniform() < 0.5 ? 30 : 2);
-    const Record r = Card(at, names[c], names[random.Below(30)],
-                          random.Uniform() < 0.1 ? kNaN : random.Normal() * 10,
-                          names[random.Below(5)]);
+    const Record r =
+        Card(at, names[c], names[random.Below(30)],
+             random.Uniform() < 0.1 ? kNaN : random.Normal() * 10, names[random.Below(5)]);
     whole.Step(r);
     cut->Step(r);
     for (size_t s = 0; s < whole.slots().size(); ++s) {
-      ASSERT_TRUE(Near(whole.slots()[s], cut->slots()[s], 0)) << whole->slot_names()[s] << " at " << i;
+      ASSERT_TRUE(Near(whole.slots()[s], cut->slots()[s], 0))
+          << whole->slot_names()[s] << " at " << i;
     }
     waiting.emplace_back(r, whole.Kept(r));
     if (waiting.size() > 20) {

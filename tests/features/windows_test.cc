@@ -142,7 +142,8 @@ TEST(Window, KeysCanBeSeveralFieldsOrNone) {
 
 TEST(Window, UnboundedKeepsEverything) {
   Graph g({Window("n", Aggregate::kCount, "", 0), Window("std", Aggregate::kStd, "amount", 0),
-           Window("mean", Aggregate::kMean, "amount", 0), Window("max", Aggregate::kMax, "amount", 0),
+           Window("mean", Aggregate::kMean, "amount", 0),
+           Window("max", Aggregate::kMax, "amount", 0),
            Window("last", Aggregate::kLast, "channel", 0)});
   for (int i = 0; i < 1000; ++i) g.Step(Card(1e6 * i, "c", "t", 1e6 + i % 10));
   EXPECT_EQ(g.Get("n"), 1000);
@@ -157,9 +158,9 @@ TEST(Window, LateEventsSeeTheKeysLatestWindowAndEnterAtTheirOwnTime) {
   Graph g({Window("n", Aggregate::kCount, "", 10 * kSecond),
            Window("last", Aggregate::kLast, "amount", 0)});
   g.Step(Card(100, "c", "t", 1));
-  EXPECT_EQ(g.Take(Card(95, "c", "t", 2), "n"), 2);   // (90, 100]
-  EXPECT_EQ(g.Get("last"), 1);                        // By event time.
-  EXPECT_EQ(g.Take(Card(80, "c", "t", 3), "n"), 2);   // Outside: enters nothing.
+  EXPECT_EQ(g.Take(Card(95, "c", "t", 2), "n"), 2);     // (90, 100]
+  EXPECT_EQ(g.Get("last"), 1);                          // By event time.
+  EXPECT_EQ(g.Take(Card(80, "c", "t", 3), "n"), 2);     // Outside: enters nothing.
   EXPECT_EQ(g.Take(Card(105.5, "c", "t", 4), "n"), 2);  // 95 has left, 100 has not.
 }
 

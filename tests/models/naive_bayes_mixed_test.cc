@@ -147,6 +147,28 @@ TEST(NaiveBayesMixed, TakesTheFirstOfTwinClasses) {
   EXPECT_EQ(model.Classify({std::vector<double>{2.5, 0}, {}}), 1u);
 }
 
+TEST(NaiveBayesMixed, HandlesWideLayoutsAndManyClasses) {
+  InputSpec spec;
+  for (size_t i = 0; i < 150; ++i) spec.dense.push_back({"x", i % 2 == 1, 0});
+  NaiveBayesMixed model({}, spec);
+  const auto row = [](size_t label, size_t shift) {
+    std::vector<double> x(150);
+    for (size_t i = 0; i < x.size(); ++i) {
+      x[i] = static_cast<double>(i % 2 == 1 ? (label + i) % 3 : (label * i + shift) % 101);
+    }
+    return x;
+  };
+  for (size_t shift = 0; shift < 3; ++shift) {
+    for (size_t label = 0; label < 50; ++label) {
+      Learn(model, row(label, shift), static_cast<double>(label));
+    }
+  }
+  for (size_t label = 0; label < 50; ++label) {
+    EXPECT_EQ(model.Classify({row(label, 1), {}}), label);
+    EXPECT_GT(Predict(model, row(label, 1)).at(label), 0.9);
+  }
+}
+
 TEST(NaiveBayesMixed, CountsWeights) {
   NaiveBayesMixed heavy({}, Both()), twice({}, Both());
   Learn(heavy, {1, 0}, 0, 2);
