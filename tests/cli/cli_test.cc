@@ -49,11 +49,11 @@ class Cli : public ::testing::Test {
   void Write(const std::string& name, const std::string& text) {
     std::ofstream(folder_ / name, std::ios::binary) << text;
   }
-  /// A generated card log.
+  /// A generated card log of few customers, so that it spans weeks and its labels arrive.
   std::string Log(int rows = 20'000) {
     const std::string path = Path("cards.csv");
-    const Ran ran =
-        Leat("generate card-fraud --rows " + std::to_string(rows) + " --seed 3 --output " + path);
+    const Ran ran = Leat("generate card-fraud --customers 300 --terminals 600 --rows " +
+                         std::to_string(rows) + " --seed 3 --output " + path);
     EXPECT_EQ(ran.code, 0) << ran.err;
     return path;
   }
