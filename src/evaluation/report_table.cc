@@ -90,20 +90,25 @@ void AppendLabels(const Report& report, std::string& out) {
   AppendCounts("", others, out);
 }
 
+/// The detections one by one; warnings only as a number.
 void AppendDrift(const Report& report, std::string& out) {
   if (report.drift.empty()) return;
-  fmt::format_to(std::back_inserter(out), "\ndrift     {} {}\n", report.drift.size(),
-                 report.drift.size() == 1 ? "signal" : "signals");
-  for (size_t i = 0; i < std::min(kDriftRows, report.drift.size()); ++i) {
-    const Report::DriftMark& mark = report.drift[i];
-    fmt::format_to(std::back_inserter(out), "  {} label {:>11} {} of {}: {}, mean {} -> {}, {}\n",
-                   FormatTime(mark.time), FormatCount(mark.labels), Plain(mark.detector),
-                   Plain(mark.on), mark.warning ? "warning" : "drift",
-                   FormatMetric(mark.mean_before, "-"), FormatMetric(mark.mean_after, "-"),
-                   Plain(mark.action));
+  const auto warnings = std::count_if(report.drift.begin(), report.drift.end(),
+                                      [](const Report::DriftMark& mark) { return mark.warning; });
+  const size_t found = report.drift.size() - warnings;
+  fmt::format_to(std::back_inserter(out), "\ndrift     {} found, {} {}\n", found, warnings,
+                 warnings == 1 ? "warning" : "warnings");
+  size_t shown = 0;
+  for (const Report::DriftMark& mark : report.drift) {
+    if (mark.warning) continue;
+    if (shown++ == kDriftRows) break;
+    fmt::format_to(std::back_inserter(out), "  {} record {:>10} {} of {}: mean {} -> {}, {}\n",
+                   FormatTime(mark.time), Plain(mark.record_id), Plain(mark.detector),
+                   Plain(mark.on), FormatMetric(mark.mean_before, "-"),
+                   FormatMetric(mark.mean_after, "-"), Plain(mark.action));
   }
-  if (report.drift.size() > kDriftRows) {
-    fmt::format_to(std::back_inserter(out), "  and {} more\n", report.drift.size() - kDriftRows);
+  if (found > kDriftRows) {
+    fmt::format_to(std::back_inserter(out), "  and {} more\n", found - kDriftRows);
   }
 }
 

@@ -1,14 +1,18 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace leat {
 namespace {
@@ -172,6 +176,57 @@ TEST_F(Cli, RecordsThatDoNotFitAreRejectedAndTheRunGoesOn) {
                        " --output " + Path("o"));
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_NE(Slurp(Path("o/rejects.jsonl")).find("field_count"), std::string::npos);
+}
+
+/// The blocks of a language in a Markdown page.
+std::vector<std::string> Blocks(const std::string& page, const std::string& language) {
+  std::vector<std::string> blocks;
+  const std::string fence = "```" + language + "\n";
+  for (size_t at = page.find(fence); at != std::string::npos; at = page.find(fence, at)) {
+    at += fence.size();
+    const size_t end = page.find("```", at);
+    blocks.push_back(page.substr(at, end - at));
+    at = end;
+  }
+  return blocks;
+}
+
+/// Every command of the READMEs that starts with `leat`, run as written (on fewer rows) in a folder
+/// that holds the examples and the README's pipeline. Logs that are not part of the project are
+/// stood in for by a generated one of the same fields.
+TEST_F(Cli, EveryCommandOfTheReadmesRuns) {
+  const fs::path root = fs::current_path();
+  fs::create_symlink(root / "examples", folder_ / "examples");
+  const auto pipelines = Blocks(Slurp(root / "README.md"), "yaml");
+  ASSERT_EQ(pipelines.size(), 1u);
+  Write("card-fraud.yaml", pipelines[0]);
+  fs::create_directory(folder_ / "bin");
+  fs::create_symlink(LEAT_BINARY, folder_ / "bin/leat");
+  ASSERT_EQ(Leat("generate card-fraud --rows 5000 --output " + Path("card_transactions.csv")).code, 0);
+
+  int commands = 0;
+  const std::regex rows("--rows [0-9]+");
+  for (const char* page : {"README.md", "examples/fraud/README.md", "examples/churn/README.md",
+                           "examples/replay/README.md"}) {
+    for (const std::string& block : Blocks(Slurp(root / page), "sh")) {
+      if (!block.starts_with("leat ")) continue;
+      Write("block.sh", "set -e\n" + std::regex_replace(block, rows, "--rows 5000"));
+      const std::string err = Path("block.err");
+      const int status = std::system(("cd " + folder_.string() + " && PATH=" + Path("bin") +
+                                      ":$PATH sh block.sh >/dev/null 2>" + err)
+                                         .c_str());
+      EXPECT_EQ(status, 0) << page << ":\n" << block << Slurp(err);
+      commands += static_cast<int>(std::count(block.begin(), block.end(), '\n'));
+    }
+  }
+  EXPECT_GE(commands, 12);
+}
+
+TEST_F(Cli, TheConfigurationReferenceIsTheCheckersOwn) {
+  const Ran ran = Leat("check --reference");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.out, Slurp("docs/configuration.md"))
+      << "run: leat check --reference > docs/configuration.md";
 }
 
 }  // namespace
