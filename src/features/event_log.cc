@@ -183,9 +183,13 @@ double* EventLog::Insert(const LogLayout& layout, Coverage* live, double* cells,
   if (first_live == horizons) return nullptr;
   if (size_ == capacity_) Grow(layout);
   uint32_t at = size_++;
-  while (at > 0 && Time(layout, at - 1) > time) {
-    std::copy_n(Row(layout, at - 1), layout.stride(), Row(layout, at));
-    --at;
+  if (at == 0 || time >= newest_) {
+    newest_ = time;
+  } else {
+    while (at > 0 && Time(layout, at - 1) > time) {
+      std::copy_n(Row(layout, at - 1), layout.stride(), Row(layout, at));
+      --at;
+    }
   }
   double* row = Row(layout, at);
   row[0] = std::bit_cast<double>(time);
@@ -404,7 +408,7 @@ void EventLog::Load(const LogLayout& layout, Coverage* live, StateReader& in) {
     double* row = Row(layout, size_++);
     for (uint32_t c = 0; c < layout.stride(); ++c) row[c] = in.F64();
     if (std::bit_cast<int64_t>(row[0]) < before) in.Fail("the events of a window are out of order");
-    before = std::bit_cast<int64_t>(row[0]);
+    newest_ = before = std::bit_cast<int64_t>(row[0]);
   }
   const uint64_t panes = in.U64();
   if (panes > kMaxPanes) return in.Fail("a window holds more panes than it may");

@@ -195,6 +195,7 @@ class EventLog {
   uint32_t size_ = 0;
   uint32_t capacity_ = 0;  // A power of two, or 0.
   uint32_t evictions_ = 0;
+  int64_t newest_ = 0;  // Time of the last row, if any: spares most events a look at it.
   std::unique_ptr<Panes> panes_;
 };
 

@@ -60,9 +60,23 @@ std::string FeatureGraph::CategoryName(size_t slot, uint32_t code) const {
   return std::string(impl_->program.dictionaries[dictionary].Text(code));
 }
 
+void FeatureGraph::Prefetch(const Record& record, bool near) const {
+  for (const auto& group : impl_->program.groups) {
+    group.windows->Prefetch(features::GroupKey(group.by, record), record.time, near);
+  }
+}
+
+void FeatureGraph::PrefetchLabel(EventTime event_time, std::span<const double> payload,
+                                 bool near) const {
+  for (const auto& group : impl_->program.groups) {
+    if (!group.windows->has_labelled()) continue;
+    group.windows->Prefetch(std::bit_cast<uint64_t>(payload[group.key_in_payload]), event_time,
+                            near);
+  }
+}
+
 void FeatureGraph::Step(const Record& record, std::span<double> slots) {
   Program& program = impl_->program;
-  // Every key is looked up first, so that the memory of one group arrives while another is found.
   for (auto& group : program.groups) group.windows->Find(features::GroupKey(group.by, record));
   const size_t fields = program.fields.size();
   for (size_t f = 0; f < fields; ++f) {
@@ -85,11 +99,7 @@ void FeatureGraph::Step(const Record& record, std::span<double> slots) {
   const auto evaluate = [&](const features::Operation& operation) {
     slots[operation.slot] = operation.expression->Evaluate(slots.data(), features::kMissing);
   };
-  // Half of what needs no window fills the time until the blocks are here, half until the rows are.
-  const size_t half = program.early.size() / 2;
-  for (size_t i = 0; i < half; ++i) evaluate(program.early[i]);
-  for (auto& group : program.groups) group.windows->Prefetch(record.time);
-  for (size_t i = half; i < program.early.size(); ++i) evaluate(program.early[i]);
+  for (const features::Operation& operation : program.early) evaluate(operation);
   for (auto& group : program.groups) group.windows->Touch(record.time, slots.data());
   for (const features::Operation& operation : program.operations) {
     if (operation.kind == features::Operation::Kind::kExpression) {
@@ -124,9 +134,6 @@ void FeatureGraph::OnLabel(EventTime event_time, double label, std::span<const d
   for (auto& group : program.groups) {
     if (!group.windows->has_labelled()) continue;
     group.windows->Find(std::bit_cast<uint64_t>(payload[group.key_in_payload]));
-  }
-  for (auto& group : program.groups) {
-    if (group.windows->has_labelled()) group.windows->Prefetch(event_time);
   }
   for (auto& group : program.groups) {
     if (!group.windows->has_labelled()) continue;

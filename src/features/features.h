@@ -76,12 +76,17 @@ class FeatureGraph {
   /// The text of a category code; empty for codes that were never given out.
   std::string CategoryName(size_t slot, uint32_t code) const;
 
+  /// Fetches memory that Step will need for this record: `near` false some records before it, true
+  /// again a little later. Changes nothing.
+  void Prefetch(const Record& record, bool near) const;
   /// Takes one event: fills `slots` (slot_count() long) and enters it into the unlabelled windows.
   void Step(const Record& record, std::span<double> slots);
 
   /// What must be kept of an event until its label comes, in doubles (0: nothing).
   size_t label_payload_size() const;
   void Keep(const Record& record, std::span<const double> slots, std::span<double> payload) const;
+  /// Fetches memory that OnLabel will need, as Prefetch does for Step.
+  void PrefetchLabel(EventTime event_time, std::span<const double> payload, bool near) const;
   /// Enters a labelled event (label: 0/1, class index or number) at its own event time.
   void OnLabel(EventTime event_time, double label, std::span<const double> payload);
 

@@ -250,28 +250,30 @@ void KeyGroup::DropOldest() {
   }
 }
 
-void KeyGroup::Find(uint64_t key) {
-  block_ = nullptr;
-  if (key == 0) return;
-  block_ = FindOrCreate(key);
-  for (size_t at = 0; at < stride_ && at < 1024; at += 64) __builtin_prefetch(block_ + at, 1);
-}
-
-void KeyGroup::Prefetch(EventTime time) const {
-  if (block_ == nullptr) return;
+void KeyGroup::Prefetch(uint64_t key, EventTime time, bool near) const {
+  const auto found = index_.find(key);
+  if (found == index_.end()) return;
+  std::byte* block = found->second;
+  if (!near) {
+    for (size_t at = 0; at < stride_ && at < 1024; at += 64) __builtin_prefetch(block + at, 1);
+    return;
+  }
   for (const bool labelled : {false, true}) {
-    const LogLayout& layout = layouts_[labelled ? 1 : 0];
+    const LogLayout& layout = layouts_[labelled];
     if (layout.horizons.empty()) continue;
-    LogOf(block_, labelled).Prefetch(layout, LiveOf(block_, labelled), time.micros);
+    LogOf(block, labelled)
+        .Prefetch(layout, LiveOf(block, labelled), std::max(time.micros, HeaderOf(block).latest));
   }
   for (uint32_t i = 0; i < sets_; ++i) {
-    const DistinctSet& set = SetOf(block_, static_cast<int32_t>(i));
+    const DistinctSet& set = SetOf(block, static_cast<int32_t>(i));
     for (size_t at = 0; at < set.values.size() && at < 64; at += 8) {
       __builtin_prefetch(set.values.data() + at);
       __builtin_prefetch(set.times.data() + at);
     }
   }
 }
+
+void KeyGroup::Find(uint64_t key) { block_ = key == 0 ? nullptr : FindOrCreate(key); }
 
 void KeyGroup::Touch(EventTime time, double* slots) {
   if (block_ == nullptr) {

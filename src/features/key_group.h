@@ -67,10 +67,11 @@ class KeyGroup {
   uint32_t columns() const { return static_cast<uint32_t>(columns_.size()); }
 
   // ---- Running ----
+  /// Fetches the block of a key if there is one or, when `near`, the events that Touch and
+  /// EnterLabelled will look at (the block has come by then).
+  void Prefetch(uint64_t key, EventTime time, bool near) const;
   /// Selects the key of the current event; 0 is no key: every window is missing, nothing enters.
   void Find(uint64_t key);
-  /// Fetches the events of the selected key that Touch, or EnterLabelled, will look at.
-  void Prefetch(EventTime time) const;
   void Touch(EventTime time, double* slots);
   void Enter(uint32_t column, double value, double* slots);
   /// Enters a labelled event of the key that Find selected. `values`: one per column; those of

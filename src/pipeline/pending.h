@@ -41,6 +41,12 @@ class PendingStore {
   const Pending& operator[](Handle handle) const { return headers_[handle]; }
   std::span<double> Block(Handle handle);
   std::span<const double> Block(Handle handle) const;
+  /// Fetches the memory of a header; of a block, once its header is here.
+  void PrefetchHeader(Handle handle) const { __builtin_prefetch(&headers_[handle], 1); }
+  void PrefetchBlock(Handle handle) const {
+    const std::span<const double> block = Block(handle);
+    for (size_t i = 0; i < block.size(); i += 8) __builtin_prefetch(&block[i]);
+  }
   size_t size() const { return headers_.size() - free_.size(); }
 
   /// Handles in order of arrival.

@@ -29,6 +29,8 @@ constexpr size_t kIdDoubles = 4;
 constexpr size_t kIdBytes = kIdDoubles * sizeof(double);
 /// Records between two passes that drop what can no longer matter.
 constexpr uint64_t kTidyEvery = 65'536;
+/// How many labels before it is due the parts of a waiting prediction are fetched.
+constexpr size_t kHeaderAhead = 16, kBlockAhead = 12, kFarAhead = 8, kNearAhead = 4;
 constexpr double kLogLossFloor = 1e-15;
 
 void PutId(std::string_view id, std::span<double> block) {
@@ -101,6 +103,7 @@ struct Pipeline::Impl {
   size_t Width() const;
   void Advance(EventTime time);
   void Drain(Outputs& out);
+  void PrefetchLabels() const;
   void Settle(LabelJoin::Handle handle, double target, Outputs& out);
   void WriteReject(std::string_view code, std::string_view detail, const Record& record,
                    std::string_view kind, Outputs& out);
@@ -221,8 +224,22 @@ void Pipeline::Impl::Settle(LabelJoin::Handle handle, double target, Outputs& ou
   if (scoreboard->RowDue()) scoreboard->WriteRow(header.time, out.metrics);
 }
 
+/// Fetches, step by step, what the labels that are due next will need.
+void Pipeline::Impl::PrefetchLabels() const {
+  join.PrefetchUpcoming(kHeaderAhead, kBlockAhead);
+  if (graph->label_payload_size() == 0) return;
+  for (const bool near : {false, true}) {
+    const auto handle = join.Upcoming(near ? kNearAhead : kFarAhead);
+    if (!handle) continue;
+    graph->PrefetchLabel(join[*handle].time,
+                         join.Block(*handle).subspan(payload_at, graph->label_payload_size()),
+                         near);
+  }
+}
+
 void Pipeline::Impl::Drain(Outputs& out) {
   while (const auto due = join.NextDue(now)) {
+    PrefetchLabels();
     const Pending& header = join[due->handle];
     if (!due->expired) {
       Settle(due->handle, targets.Release(header.label), out);
@@ -282,6 +299,10 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config) {
 }
 
 std::string Pipeline::PredictionsHeader() const { return impl_->writer.Header(); }
+
+void Pipeline::Prefetch(const Record& record, bool near) const {
+  impl_->graph->Prefetch(record, near);
+}
 
 void Pipeline::Step(const Record& record, Outputs& out) {
   Impl& s = *impl_;

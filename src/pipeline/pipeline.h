@@ -43,6 +43,9 @@ class Pipeline {
   /// What a new predictions file starts with (a CSV header, or nothing).
   std::string PredictionsHeader() const;
 
+  /// Fetches memory that Step will need for a record to come: `near` false some records before it,
+  /// true again a little later. Changes nothing; worth it, as keyed state is far larger than caches.
+  void Prefetch(const Record& record, bool near) const;
   void Step(const Record& record, Outputs& out);
   /// A label from a separate source: `label.id_text` names the prediction, `label.time` is when it
   /// became known.

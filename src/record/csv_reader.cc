@@ -55,6 +55,26 @@ class CsvReader final : public RecordReader {
       if (kind == CsvRow::Kind::kFailed) return scanner_.status();
       return ReadOutcome::kEnd;
     }
+    return Take(kind, record, reject);
+  }
+
+  std::optional<ReadOutcome> NextAtHand(Record& record, Reject& reject) override {
+    if (!scanner_.NextAtHand(row_)) return std::nullopt;
+    return Take(CsvRow::Kind::kRow, record, reject);
+  }
+
+  Status Skip(uint64_t count) override {
+    for (uint64_t i = 0; i < count; ++i) {
+      const CsvRow::Kind kind = scanner_.Next(row_);
+      if (kind == CsvRow::Kind::kFailed) return scanner_.status();
+      if (kind == CsvRow::Kind::kEnd) return SkippedBeyondEnd(i, count);
+      numbering_.Pass();
+    }
+    return Status::Ok();
+  }
+
+ private:
+  ReadOutcome Take(CsvRow::Kind kind, Record& record, Reject& reject) {
     numbering_.Begin(record);
     record.line = row_.line;
     record.raw = row_.raw;
@@ -82,17 +102,6 @@ class CsvReader final : public RecordReader {
                : ReadOutcome::kReject;
   }
 
-  Status Skip(uint64_t count) override {
-    for (uint64_t i = 0; i < count; ++i) {
-      const CsvRow::Kind kind = scanner_.Next(row_);
-      if (kind == CsvRow::Kind::kFailed) return scanner_.status();
-      if (kind == CsvRow::Kind::kEnd) return SkippedBeyondEnd(i, count);
-      numbering_.Pass();
-    }
-    return Status::Ok();
-  }
-
- private:
   static Status MissingColumn(const std::string& column, const std::vector<std::string>& header) {
     std::string message = fmt::format("column '{}' is not in the header", column);
     if (const std::string nearest = NearestName(column, header); !nearest.empty()) {

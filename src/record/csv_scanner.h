@@ -41,6 +41,9 @@ class CsvScanner {
       return CsvRow::Kind::kRow;
     return NextUnusual(row);
   }
+  /// As Next for a row without quotes that is in the buffer already: earlier views stay alive.
+  /// False, and nothing is consumed, for any other.
+  bool NextAtHand(CsvRow& row) { return WalkPlainRow(row); }
   const Status& status() const { return status_; }
   /// The fields of the last row: all before LimitFields, then up to the limit.
   const std::string_view* fields() const { return fields_.data(); }

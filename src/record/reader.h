@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 #include "leat/status.h"
 #include "record/record.h"
@@ -40,6 +41,12 @@ class RecordReader {
   /// (`record.line`, `record.number` and `record.raw` are then valid). An error means that the
   /// source failed or that the input cannot be read at all (a required column is absent).
   virtual Result<ReadOutcome> Next(Record& record, Reject& reject) = 0;
+  /// As Next, if the next record is at hand: without waiting for the source, and with the views of
+  /// the records read before left alive. Otherwise nothing, and nothing is consumed.
+  virtual std::optional<ReadOutcome> NextAtHand(Record& record, Reject& reject) {
+    (void)record, (void)reject;
+    return std::nullopt;
+  }
   /// Passes over `count` records (rejected ones included) without decoding their fields.
   virtual Status Skip(uint64_t count) = 0;
 };

@@ -1,5 +1,7 @@
 #include "runtime/drive.h"
 
+#include <array>
+
 namespace leat {
 namespace {
 
@@ -44,26 +46,72 @@ class LabelFeed {
   bool ready_ = false;
 };
 
+/// Reads records a few ahead, as long as they are at hand, and has the pipeline fetch the memory
+/// that it will need for them.
+class ReadAhead {
+ public:
+  ReadAhead(RecordReader& reader, const Pipeline& pipeline)
+      : reader_(reader), pipeline_(pipeline) {}
+
+  struct Slot {
+    Record record;
+    Reject reject;
+    ReadOutcome outcome = ReadOutcome::kEnd;
+  };
+
+  /// The next record; it lives until the next call.
+  Result<Slot*> Next() {
+    if (first_ == filled_) {
+      // Nothing read before is alive beyond this.
+      Slot& slot = slots_[filled_ % kAhead];
+      LEAT_ASSIGN_OR_RETURN(slot.outcome, reader_.Next(slot.record, slot.reject));
+      ++filled_;
+    }
+    // One slot stays free: the record that is being worked on is still in use.
+    while (filled_ - first_ < kAhead - 1) {
+      Slot& slot = slots_[filled_ % kAhead];
+      const auto outcome = reader_.NextAtHand(slot.record, slot.reject);
+      if (!outcome) break;
+      slot.outcome = *outcome;
+      ++filled_;
+      if (*outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, false);
+    }
+    if (filled_ - first_ > kNear) {
+      const Slot& slot = slots_[(first_ + kNear) % kAhead];
+      if (slot.outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, true);
+    }
+    return &slots_[first_++ % kAhead];
+  }
+
+ private:
+  static constexpr size_t kAhead = 8;
+  static constexpr size_t kNear = 3;
+  RecordReader& reader_;
+  const Pipeline& pipeline_;
+  std::array<Slot, kAhead> slots_;
+  size_t first_ = 0, filled_ = 0;
+};
+
 }  // namespace
 
 Result<DriveResult> Drive(Pipeline& pipeline, RecordReader& records, RecordReader* labels,
                           SinkSet& sinks, Position start, const DriveOptions& options) {
   Outputs out;
-  Record record;
-  Reject reject;
+  ReadAhead ahead(records, pipeline);
   DriveResult result;
   result.position = start;
   LabelFeed feed(labels, start.labels);
   for (uint64_t taken = 0; taken < options.max_records;) {
-    LEAT_ASSIGN_OR_RETURN(const ReadOutcome outcome, records.Next(record, reject));
-    if (outcome == ReadOutcome::kEnd) {
+    LEAT_ASSIGN_OR_RETURN(const ReadAhead::Slot* slot, ahead.Next());
+    const Record& record = slot->record;
+    if (slot->outcome == ReadOutcome::kEnd) {
       result.at_end = true;
       break;
     }
     ++taken;
     ++result.position.records;
-    if (outcome == ReadOutcome::kReject) {
-      pipeline.StepReject(record, reject, out);
+    if (slot->outcome == ReadOutcome::kReject) {
+      pipeline.StepReject(record, slot->reject, out);
     } else if ((!options.from || record.time >= *options.from) &&
                (!options.to || record.time < *options.to)) {
       LEAT_RETURN_IF_ERROR(feed.DeliverUntil(record.time, pipeline, out));

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <deque>
 #include <string>
 
 #include "record_testing.h"
@@ -463,6 +464,37 @@ TEST(CsvReader, SkippingEqualsReadingOn) {
   std::string error;
   ReadAll(source, TextAndNumber(), options, &error, 2);
   EXPECT_THAT(error, HasSubstr("ended after 1 of 2"));
+}
+
+// Records read ahead are all looked at only when no more is at hand: their views must live so long.
+TEST(CsvReader, RecordsReadAheadAreTheSameAndStayAlive) {
+  ReaderOptions options;
+  options.max_record_bytes = 64;
+  const std::string text = Everything();
+  const auto whole = ReadText(text, TextAndNumber(), options);
+  for (const size_t chunk : {7, 64, 100, 1000}) {
+    TextSource source(text, chunk);
+    auto reader = OpenReader(source, TextAndNumber(), options);
+    ASSERT_TRUE(reader.ok());
+    size_t seen = 0, longest = 0;
+    for (;;) {
+      std::deque<std::pair<Record, Reject>> held(1);
+      std::vector<ReadOutcome> outcomes = {*(*reader)->Next(held[0].first, held[0].second)};
+      if (outcomes[0] == ReadOutcome::kEnd) break;
+      for (;;) {
+        auto& [record, reject] = held.emplace_back();
+        const auto outcome = (*reader)->NextAtHand(record, reject);
+        if (!outcome) break;
+        outcomes.push_back(*outcome);
+      }
+      longest = std::max(longest, outcomes.size());
+      for (size_t i = 0; i < outcomes.size(); ++i) {
+        ASSERT_EQ(Take(outcomes[i], held[i].first, held[i].second).Flat(), whole[seen++].Flat());
+      }
+    }
+    EXPECT_EQ(seen, whole.size()) << chunk;
+    EXPECT_GT(longest, chunk >= 64 ? 1u : 0u) << chunk;
+  }
 }
 
 // Many records with the window edges of the index falling everywhere in them.
