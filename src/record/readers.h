@@ -28,8 +28,9 @@ class RecordNumbering {
   void Begin(Record& record) {
     record.number = ++number_;
     if (number_is_id_) {
-      const char* const end = std::to_chars(text_, text_ + sizeof(text_), number_).ptr;
-      record.id_text = {text_, static_cast<size_t>(end - text_)};
+      char* const text = record.number_text;
+      const char* const end = std::to_chars(text, text + sizeof(record.number_text), number_).ptr;
+      record.id_text = {text, static_cast<size_t>(end - text)};
       record.id = number_ + 1;  // What KeyOf gives for a canonical integer.
     }
   }
@@ -37,7 +38,6 @@ class RecordNumbering {
  private:
   bool number_is_id_;
   uint64_t number_ = 0;
-  char text_[24];
 };
 
 }  // namespace leat

@@ -2,7 +2,7 @@
 ///
 /// A record has one slot per field of the schema, in order: `values[i]` is the number (NaN when
 /// missing), `keys[i]` a 64-bit identity for id and category fields (0 when missing), `texts[i]` a
-/// view of the text of id and category fields. Views live until the next record is read.
+/// view of the text of id and category fields. Views live until the next call of Next.
 /// A decoder is stateless across records: it never assigns category codes.
 #pragma once
 
@@ -65,6 +65,7 @@ struct Record {
   bool has_label = false;
   double label = std::numeric_limits<double>::quiet_NaN();  ///< Booleans 0 or 1, and numbers.
   std::string_view label_text;                              ///< Category labels.
+  char number_text[20];  ///< What id_text views where the number stands in for it: not in a copy.
   std::string_view raw;  ///< The record as it came, for the rejects sink.
 };
 
