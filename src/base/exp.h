@@ -38,8 +38,9 @@ inline double Scaled(double x, int64_t shift) {
   const double scale =
       std::bit_cast<double>(entry.bits + ((k - static_cast<uint64_t>(shift) * 128) << 45));
   const double r2 = r * r;
+  // Powers of r apart, for a short chain of dependent operations.
   const double p =
-      (entry.rest + r) + r2 * ((0.5 + r * (1.0 / 6)) + r2 * (1.0 / 24 + r * (1.0 / 120)));
+      ((entry.rest + r) + r2 * (0.5 + r * (1.0 / 6))) + (r2 * r2) * (1.0 / 24 + r * (1.0 / 120));
   return scale + scale * p;
 }
 
