@@ -1,7 +1,7 @@
 /// One row of weights of a linear model, with the optimizer's state.
 ///
 /// Layout: the dense part keeps a plane per number of a coordinate (all weights, then all sums...),
-/// which the kernels read two lanes at a time; the sparse part keeps the numbers of a coordinate
+/// which the kernels read four at a time; the sparse part keeps the numbers of a coordinate
 /// side by side, so that a feature costs one cache line.
 ///
 /// Why no weight can overflow: learnt inputs are at most 1e50 in size, derivatives 1e50, rates and
@@ -20,15 +20,11 @@
 #include <vector>
 
 #include "leat/model.h"
-#include "models/linear/rules.h"
+#include "models/linear/kernels.h"
 
 namespace leat::linear {
 
 inline constexpr double kLargestInput = 1e50;
-
-inline double CleanSparse(float value) {
-  return std::fabs(value) <= std::numeric_limits<float>::max() ? static_cast<double>(value) : 0.0;
-}
 
 template <typename Rule>
 class Row {
@@ -46,28 +42,25 @@ class Row {
   /// The margin, always finite: NaN and infinities among the inputs count as 0.
   double Margin(const Input& input) const {
     const double* x = input.dense.data();
-    const double margin =
-        Dot<false>(dense_.data(), x, size_) + (SparseMargin<false>(input.sparse) + bias_[0]);
+    const double margin = Dot(x, SparseMargin<false>(input.sparse) + bias_[0]);
     constexpr double kMax = std::numeric_limits<double>::max();
     if (std::fabs(margin) <= kMax) [[likely]]
       return margin;
     // The same sums in the same order, so that a missing value gives the very bits that a 0 gives.
-    const double cleaned =
-        Dot<true>(dense_.data(), x, size_) + (SparseMargin<true>(input.sparse) + bias_[0]);
+    const double cleaned = DotWith<PairedQuad, Probe::kClean>(
+        dense_.data(), x, size_, SparseMargin<true>(input.sparse) + bias_[0], nullptr);
     return std::isnan(cleaned) ? 0.0 : std::clamp(cleaned, -kMax, kMax);
   }
 
   /// The margin, and the largest dense input in size; both need checking by the caller.
   double Probe(const Input& input, double& largest) const {
-    return DotAndLargest(dense_.data(), input.dense.data(), size_, largest) +
-           (SparseMargin<false>(input.sparse) + bias_[0]);
+    return DotAndLargest(input.dense.data(), SparseMargin<false>(input.sparse) + bias_[0], largest);
   }
 
   /// REQUIRES finite inputs of at most kLargestInput in size.
-  void Step(const Input& input, const Pace& given, bool intercept) {
-    const Pace pace = given;  // a copy: stores to the weights cannot alias it
-    StepDense(input.dense.data(), pace, std::make_index_sequence<kWidth>());
-    StepSparse(input.sparse, pace, std::make_index_sequence<kWidth>());
+  void Step(const Input& input, const Pace& pace, bool intercept) {
+    StepDense(input.dense.data(), pace);
+    if (!input.sparse.empty()) StepSparse(input.sparse, pace);
     if (intercept) Rule::UpdateIntercept(pace, bias_);
     if (!Rule::kOwnPenalty && pace.l1 > 0) Penalise(input.sparse, pace);
   }
@@ -173,73 +166,63 @@ class Row {
     double sums[4] = {0, 0, 0, 0};
     const double* slots = sparse_.data();
     const size_t sparse_size = sparse_.size() / kWidth;
-    const auto term = [slots, sparse_size](const SparseEntry& entry) {
-      if (entry.index >= sparse_size) [[unlikely]]
-        return 0.0;
+    const auto term = [slots](const SparseEntry& entry) {
       return slots[entry.index * kWidth] *
              (kClean ? CleanSparse(entry.value) : static_cast<double>(entry.value));
     };
     size_t e = 0;
     for (; e + 4 <= entries.size(); e += 4) {
-      sums[0] += term(entries[e]);
-      sums[1] += term(entries[e + 1]);
-      sums[2] += term(entries[e + 2]);
-      sums[3] += term(entries[e + 3]);
+      const SparseEntry* const four = entries.data() + e;
+      const uint32_t top =
+          std::max(std::max(four[0].index, four[1].index), std::max(four[2].index, four[3].index));
+      if (top >= sparse_size) [[unlikely]] {
+        for (size_t j = 0; j < 4; ++j) sums[j] += four[j].index < sparse_size ? term(four[j]) : 0.0;
+        continue;
+      }
+      sums[0] += term(four[0]);
+      sums[1] += term(four[1]);
+      sums[2] += term(four[2]);
+      sums[3] += term(four[3]);
     }
-    for (; e < entries.size(); ++e) sums[0] += term(entries[e]);
+    for (; e < entries.size(); ++e) {
+      if (entries[e].index < sparse_size) sums[0] += term(entries[e]);
+    }
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
 
-  // In both steps the numbers of a coordinate are spelt out by an index sequence, so that they live
-  // in registers whatever the compiler thinks of unrolling.
-  template <size_t... kAt>
-  void StepDense(const double* x, const Pace& pace, std::index_sequence<kAt...>) {
-    const size_t size = size_;
-    double* const planes = dense_.data();
-    const bool skip_zero = Rule::kCostly && (Rule::kOwnPenalty || pace.l2 == 0);
-    size_t i = 0;
-    for (; i + kLanes <= size; i += kLanes) {
-      const Lanes value = LoadLanes(x + i);
-      if (skip_zero && AllZero(value)) continue;
-      Lanes c[] = {LoadLanes(planes + kAt * size + i)...};
-      Rule::Update(pace, value, c);
-      (StoreLanes(planes + kAt * size + i, c[kAt]), ...);
-    }
-    if (i < size) {
-      double c[] = {planes[kAt * size + i]...};
-      Rule::Update(pace, x[i], c);
-      ((planes[kAt * size + i] = c[kAt]), ...);
-    }
+  // Short rows stay inline; where the loops are long, the wide kernels do the same four at a time.
+  double Dot(const double* x, double offset) const {
+#if defined(__x86_64__)
+    if (size_ >= kWideFrom && kWideRegisters) return avx2::Dot(dense_.data(), x, size_, offset);
+#endif
+    return DotWith<PairedQuad, Probe::kNone>(dense_.data(), x, size_, offset, nullptr);
   }
-
-  template <size_t... kAt>
-  void StepSparse(std::span<const SparseEntry> entries, const Pace& pace,
-                  std::index_sequence<kAt...>) {
+  double DotAndLargest(const double* x, double offset, double& largest) const {
+#if defined(__x86_64__)
+    if (size_ >= kWideFrom && kWideRegisters) {
+      return avx2::DotAndLargest(dense_.data(), x, size_, offset, &largest);
+    }
+#endif
+    return DotWith<PairedQuad, Probe::kLargest>(dense_.data(), x, size_, offset, &largest);
+  }
+  void StepDense(const double* x, const Pace& pace) {
+#if defined(__x86_64__)
+    if (size_ >= kWideFrom && kWideRegisters) {
+      return avx2::StepDense<Rule>(x, dense_.data(), size_, pace);
+    }
+#endif
+    StepDenseWith<Rule, PairedQuad>(x, dense_.data(), size_, pace);
+  }
+  void StepSparse(std::span<const SparseEntry> entries, const Pace& pace) {
     const size_t sparse_size = sparse_.size() / kWidth;
-    double* const slots = sparse_.data();
-    const auto one = [&](const SparseEntry& entry) {
-      if (entry.index >= sparse_size) return;
-      Rule::Update(pace, CleanSparse(entry.value), slots + entry.index * kWidth);
-    };
-    size_t e = 0;
-    if (Rule::kCostly) {
-      // Two features at a time share a root and a division, unless they are the same feature.
-      for (; e + 2 <= entries.size(); e += 2) {
-        const SparseEntry first = entries[e], second = entries[e + 1];
-        if (first.index == second.index || std::max(first.index, second.index) >= sparse_size)
-            [[unlikely]] {
-          one(first);
-          one(second);
-          continue;
-        }
-        double* const a = slots + first.index * kWidth;
-        double* const b = slots + second.index * kWidth;
-        Lanes c[] = {Lanes{a[kAt], b[kAt]}...};
-        Rule::Update(pace, Lanes{CleanSparse(first.value), CleanSparse(second.value)}, c);
-        ((a[kAt] = c[kAt][0], b[kAt] = c[kAt][1]), ...);
+#if defined(__x86_64__)
+    if constexpr (Rule::kCostly) {
+      if (kWideRegisters) {
+        return avx2::StepSparse<Rule>(entries, sparse_.data(), sparse_size, pace);
       }
     }
-    for (; e < entries.size(); ++e) one(entries[e]);
+#endif
+    StepSparseWith<Rule, PairedQuad>(entries, sparse_.data(), sparse_size, pace);
   }
 
   /// Tsuruoka et al., section 3.1: `received` (their q) is what a weight has had of the penalty_
