@@ -42,19 +42,19 @@ class Row {
   /// The margin, always finite: NaN and infinities among the inputs count as 0.
   double Margin(const Input& input) const {
     const double* x = input.dense.data();
-    const double margin = Dot(x, SparseMargin<false>(input.sparse) + bias_[0]);
+    const double margin = Dot(x, Offset<false>(input));
     constexpr double kMax = std::numeric_limits<double>::max();
     if (std::fabs(margin) <= kMax) [[likely]]
       return margin;
     // The same sums in the same order, so that a missing value gives the very bits that a 0 gives.
-    const double cleaned = DotWith<PairedQuad, Probe::kClean>(
-        dense_.data(), x, size_, SparseMargin<true>(input.sparse) + bias_[0], nullptr);
+    const double cleaned =
+        DotWith<PairedQuad, Probe::kClean>(dense_.data(), x, size_, Offset<true>(input), nullptr);
     return std::isnan(cleaned) ? 0.0 : std::clamp(cleaned, -kMax, kMax);
   }
 
   /// The margin, and the largest dense input in size; both need checking by the caller.
   double Probe(const Input& input, double& largest) const {
-    return DotAndLargest(input.dense.data(), SparseMargin<false>(input.sparse) + bias_[0], largest);
+    return DotAndLargest(input.dense.data(), Offset<false>(input), largest);
   }
 
   /// REQUIRES finite inputs of at most kLargestInput in size.
@@ -160,6 +160,12 @@ class Row {
   }
 
  private:
+  /// The part of the margin that is not dense.
+  template <bool kClean>
+  double Offset(const Input& input) const {
+    return input.sparse.empty() ? bias_[0] : SparseMargin<kClean>(input.sparse) + bias_[0];
+  }
+
   template <bool kClean>
   double SparseMargin(std::span<const SparseEntry> entries) const {
     // Four sums hide the latency of an addition behind the loads.
