@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <new>
 #include <span>
 #include <string>
 #include <utility>
@@ -25,6 +26,21 @@
 namespace leat::linear {
 
 inline constexpr double kLargestInput = 1e50;
+
+/// Numbers that start at a cache line, so that neither a slot nor a load of four straddles two more
+/// often than it must.
+template <typename T>
+struct LineAllocator {
+  using value_type = T;
+  static constexpr std::align_val_t kLine{64};
+  LineAllocator() = default;
+  template <typename U>
+  LineAllocator(const LineAllocator<U>&) {}
+  T* allocate(size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kLine)); }
+  void deallocate(T* p, size_t) { ::operator delete(p, kLine); }
+  bool operator==(const LineAllocator&) const { return true; }
+};
+using Numbers = std::vector<double, LineAllocator<double>>;
 
 template <typename Rule>
 class Row {
@@ -102,7 +118,7 @@ class Row {
   /// Sparse coordinates that were never touched are left out.
   void Save(StateWriter& out) const {
     out.Section("linear_row", 1);
-    out.Array(dense_);
+    out.Array(std::span<const double>(dense_));
     out.Array(std::span<const double>(bias_));
     out.F64(penalty_);
     out.Array(dense_received_);
@@ -153,7 +169,7 @@ class Row {
       for (size_t k = 0; k < kWidth; ++k) sparse_[indices[e] * kWidth + k] = values[e * width + k];
       if (keeps) sparse_received_[indices[e]] = values[e * width + kWidth];
     }
-    dense_ = std::move(dense);
+    std::copy(dense.begin(), dense.end(), dense_.begin());
     dense_received_ = std::move(received);
     std::copy(bias.begin(), bias.end(), bias_);
     penalty_ = penalty;
@@ -172,27 +188,20 @@ class Row {
     double sums[4] = {0, 0, 0, 0};
     const double* slots = sparse_.data();
     const size_t sparse_size = sparse_.size() / kWidth;
-    const auto term = [slots](const SparseEntry& entry) {
+    const auto term = [slots, sparse_size](const SparseEntry& entry) {
+      if (entry.index >= sparse_size) [[unlikely]]
+        return 0.0;
       return slots[entry.index * kWidth] *
              (kClean ? CleanSparse(entry.value) : static_cast<double>(entry.value));
     };
     size_t e = 0;
     for (; e + 4 <= entries.size(); e += 4) {
-      const SparseEntry* const four = entries.data() + e;
-      const uint32_t top =
-          std::max(std::max(four[0].index, four[1].index), std::max(four[2].index, four[3].index));
-      if (top >= sparse_size) [[unlikely]] {
-        for (size_t j = 0; j < 4; ++j) sums[j] += four[j].index < sparse_size ? term(four[j]) : 0.0;
-        continue;
-      }
-      sums[0] += term(four[0]);
-      sums[1] += term(four[1]);
-      sums[2] += term(four[2]);
-      sums[3] += term(four[3]);
+      sums[0] += term(entries[e]);
+      sums[1] += term(entries[e + 1]);
+      sums[2] += term(entries[e + 2]);
+      sums[3] += term(entries[e + 3]);
     }
-    for (; e < entries.size(); ++e) {
-      if (entries[e].index < sparse_size) sums[0] += term(entries[e]);
-    }
+    for (; e < entries.size(); ++e) sums[0] += term(entries[e]);
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
 
@@ -279,8 +288,8 @@ class Row {
   }
 
   size_t size_;
-  std::vector<double> dense_;   // kWidth planes of size_ numbers
-  std::vector<double> sparse_;  // slots of kWidth numbers
+  Numbers dense_;   // kWidth planes of size_ numbers
+  Numbers sparse_;  // slots of kWidth numbers
   double bias_[kWidth] = {};
   double penalty_ = 0;                  // L1 that every weight should have had
   std::vector<double> dense_received_;  // L1 that each has had, signed; empty without L1
