@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "models/linear/kernels.h"
+#include "models/linear/row.h"
 
 namespace leat::linear {
 namespace {

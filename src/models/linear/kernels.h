@@ -10,15 +10,6 @@
 
 namespace leat::linear {
 
-/// Whether four numbers fit one register (kernels_avx2.cc). Decides speed only, never bits.
-#if defined(__x86_64__)
-inline const bool kWideRegisters = __builtin_cpu_supports("avx2") != 0;
-#else
-inline constexpr bool kWideRegisters = false;
-#endif
-/// From this dense length on a call of the wide kernels pays.
-inline constexpr size_t kWideFrom = 16;
-
 LEAT_LANES double CleanSparse(float value) {
   return __builtin_fabsf(value) <= std::numeric_limits<float>::max() ? static_cast<double>(value)
                                                                      : 0.0;
@@ -163,7 +154,7 @@ LEAT_LANES void StepSparseWith(std::span<const SparseEntry> entries, double* slo
 }
 
 #if defined(__x86_64__)
-/// The same with AVX2. REQUIRES kWideRegisters.
+/// The same with AVX2. REQUIRES a processor that has it.
 namespace avx2 {
 double Dot(const double* w, const double* x, size_t n, double offset);
 double DotAndLargest(const double* w, const double* x, size_t n, double offset, double* largest);
