@@ -114,6 +114,7 @@ void Fused(benchmark::State& state) {
 }
 BENCHMARK(Fused<LinearOptimizer::kSgd>)->Arg(8)->Arg(54);
 BENCHMARK(Fused<LinearOptimizer::kAdaGrad>)->Arg(8)->Arg(54);
+BENCHMARK(Fused<LinearOptimizer::kFtrl>)->Arg(8)->Arg(54);
 
 /// 57 features of value 1 out of 2^range.
 template <LinearOptimizer kOptimizer>

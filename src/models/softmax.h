@@ -7,6 +7,8 @@
 #include <limits>
 #include <span>
 
+#include "base/exp.h"
+
 namespace leat {
 
 /// Turns scores (log-odds, log-posteriors) into probabilities over the classes where `seen`, in
@@ -19,7 +21,7 @@ void Softmax(std::span<double> scores, const Seen& seen) {
   }
   double sum = 0;
   for (size_t c = 0; c < scores.size(); ++c) {
-    scores[c] = seen[c] ? std::exp(scores[c] - top) : 0.0;
+    scores[c] = seen[c] ? Exp(scores[c] - top) : 0.0;
     sum += scores[c];
   }
   for (double& score : scores) score /= sum;

@@ -27,9 +27,10 @@ class Classifier final : public LinearModel {
   Task task() const override { return Task::kClassification; }
 
   void Predict(const Input& input, std::vector<double>& out) const override {
-    out.resize(seen_.size());
+    if (out.size() != seen_.size()) out.resize(seen_.size());
     if (binary()) {
-      if (!seen_.empty()) BinaryProbabilities(rows_[0].Margin(input), out);
+      if (seen_.empty()) return;
+      BinaryProbabilities(Odds(rows_[0].Margin(input)), out);
       return;
     }
     for (size_t c = 0; c < rows_.size(); ++c) out[c] = seen_[c] ? rows_[c].Margin(input) : 0.0;
@@ -129,10 +130,10 @@ class Classifier final : public LinearModel {
   }
 
   /// REQUIRES one or two classes.
-  static void BinaryProbabilities(double margin, std::vector<double>& out) {
+  static void BinaryProbabilities(double odds, std::vector<double>& out) {
     out[0] = 1;
     if (out.size() < 2) return;
-    out[1] = Logistic(margin);
+    out[1] = Probability(odds);
     out[0] = 1 - out[1];
   }
 
@@ -141,7 +142,7 @@ class Classifier final : public LinearModel {
     if (!one_vs_rest()) return Softmax(margins, seen_);
     double sum = 0;
     for (size_t c = 0; c < margins.size(); ++c) {
-      margins[c] = seen_[c] ? Logistic(margins[c]) : 0.0;
+      margins[c] = seen_[c] ? Probability(Odds(margins[c])) : 0.0;
       sum += margins[c];
     }
     // All of them may round to 0: then the classes seen share alike.
@@ -210,19 +211,19 @@ class Classifier final : public LinearModel {
   void LearnClean(const Input& input, double margin, size_t c, double weight,
                   std::vector<double>* out) {
     if (!binary()) return LearnMulticlass(input, c, weight, out);
+    const double odds = Odds(margin);
     if (out != nullptr) {
-      out->resize(seen_.size());
-      if (!seen_.empty()) BinaryProbabilities(margin, *out);
+      if (out->size() != seen_.size()) out->resize(seen_.size());
+      if (!seen_.empty()) BinaryProbabilities(odds, *out);
     }
     if (c >= 2) return LearnMulticlass(input, c, weight, nullptr);
     if (c >= seen_.size() || seen_[c] == 0) [[unlikely]]
       Grow(c);
     counts_[c] += weight;
     Pace pace = PaceAt(options_, base_, steps_++);
-    // The sign is worked out, not chosen: a branch on the label would be mispredicted.
-    const double sign = 2 * static_cast<double>(c) - 1;
     StepRow(0, input, pace,
-            SignedGradient(options_.loss, margin, sign) * (weight * ClassWeight(c)));
+            ClassGradient(options_.loss, margin, static_cast<double>(c), odds,
+                          weight * ClassWeight(c)));
   }
 
   void LearnMulticlass(const Input& input, size_t c, double weight, std::vector<double>* out) {
@@ -244,10 +245,14 @@ class Classifier final : public LinearModel {
     const double scale = weight * ClassWeight(c);
     for (size_t k = 0; k < rows_.size(); ++k) {
       if (seen_[k] == 0) continue;
-      const double gradient =
-          one_vs_rest() ? SignedGradient(options_.loss, rows_[k].Margin(input), k == c ? 1.0 : -1.0)
-                        : scores_[k] - (k == c ? 1.0 : 0.0);
-      StepRow(k, input, pace, gradient * scale);
+      double gradient = 0;
+      if (one_vs_rest()) {
+        const double margin = rows_[k].Margin(input);
+        gradient = ClassGradient(options_.loss, margin, k == c ? 1.0 : 0.0, Odds(margin), scale);
+      } else {
+        gradient = (scores_[k] - (k == c ? 1.0 : 0.0)) * scale;
+      }
+      StepRow(k, input, pace, gradient);
     }
   }
 

@@ -1,7 +1,7 @@
 /// One row of weights of a linear model, with the optimizer's state.
 ///
 /// Layout: the dense part keeps a plane per number of a coordinate (all weights, then all sums...),
-/// which the kernels read two lanes at a time; the sparse part keeps the numbers of a coordinate
+/// which the kernels read four at a time; the sparse part keeps the numbers of a coordinate
 /// side by side, so that a feature costs one cache line.
 ///
 /// Why no weight can overflow: learnt inputs are at most 1e50 in size, derivatives 1e50, rates and
@@ -14,21 +14,42 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <new>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "leat/model.h"
-#include "models/linear/rules.h"
+#include "models/linear/kernels.h"
 
 namespace leat::linear {
 
 inline constexpr double kLargestInput = 1e50;
 
-inline double CleanSparse(float value) {
-  return std::fabs(value) <= std::numeric_limits<float>::max() ? static_cast<double>(value) : 0.0;
-}
+/// Whether four numbers fit one register (the kernels of avx2::). Decides speed only, never bits.
+#if defined(__x86_64__)
+inline const bool kWideRegisters = __builtin_cpu_supports("avx2") != 0;
+#else
+inline constexpr bool kWideRegisters = false;
+#endif
+/// From this dense length on a call of the wide kernels pays.
+inline constexpr size_t kWideFrom = 16;
+
+/// Numbers that start at a cache line, so that neither a slot nor a load of four straddles two more
+/// often than it must.
+template <typename T>
+struct LineAllocator {
+  using value_type = T;
+  static constexpr std::align_val_t kLine{64};
+  LineAllocator() = default;
+  template <typename U>
+  LineAllocator(const LineAllocator<U>&) {}
+  T* allocate(size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kLine)); }
+  void deallocate(T* p, size_t) { ::operator delete(p, kLine); }
+  bool operator==(const LineAllocator&) const { return true; }
+};
+using Numbers = std::vector<double, LineAllocator<double>>;
 
 template <typename Rule>
 class Row {
@@ -46,28 +67,25 @@ class Row {
   /// The margin, always finite: NaN and infinities among the inputs count as 0.
   double Margin(const Input& input) const {
     const double* x = input.dense.data();
-    const double margin =
-        Dot<false>(dense_.data(), x, size_) + (SparseMargin<false>(input.sparse) + bias_[0]);
+    const double margin = Dot(x, Offset<false>(input));
     constexpr double kMax = std::numeric_limits<double>::max();
     if (std::fabs(margin) <= kMax) [[likely]]
       return margin;
     // The same sums in the same order, so that a missing value gives the very bits that a 0 gives.
     const double cleaned =
-        Dot<true>(dense_.data(), x, size_) + (SparseMargin<true>(input.sparse) + bias_[0]);
+        DotWith<PairedQuad, Probe::kClean>(dense_.data(), x, size_, Offset<true>(input), nullptr);
     return std::isnan(cleaned) ? 0.0 : std::clamp(cleaned, -kMax, kMax);
   }
 
   /// The margin, and the largest dense input in size; both need checking by the caller.
   double Probe(const Input& input, double& largest) const {
-    return DotAndLargest(dense_.data(), input.dense.data(), size_, largest) +
-           (SparseMargin<false>(input.sparse) + bias_[0]);
+    return DotAndLargest(input.dense.data(), Offset<false>(input), largest);
   }
 
   /// REQUIRES finite inputs of at most kLargestInput in size.
-  void Step(const Input& input, const Pace& given, bool intercept) {
-    const Pace pace = given;  // a copy: stores to the weights cannot alias it
-    StepDense(input.dense.data(), pace, std::make_index_sequence<kWidth>());
-    StepSparse(input.sparse, pace, std::make_index_sequence<kWidth>());
+  void Step(const Input& input, const Pace& pace, bool intercept) {
+    StepDense(input.dense.data(), pace);
+    if (!input.sparse.empty()) StepSparse(input.sparse, pace);
     if (intercept) Rule::UpdateIntercept(pace, bias_);
     if (!Rule::kOwnPenalty && pace.l1 > 0) Penalise(input.sparse, pace);
   }
@@ -109,7 +127,7 @@ class Row {
   /// Sparse coordinates that were never touched are left out.
   void Save(StateWriter& out) const {
     out.Section("linear_row", 1);
-    out.Array(dense_);
+    out.Array(std::span<const double>(dense_));
     out.Array(std::span<const double>(bias_));
     out.F64(penalty_);
     out.Array(dense_received_);
@@ -160,13 +178,19 @@ class Row {
       for (size_t k = 0; k < kWidth; ++k) sparse_[indices[e] * kWidth + k] = values[e * width + k];
       if (keeps) sparse_received_[indices[e]] = values[e * width + kWidth];
     }
-    dense_ = std::move(dense);
+    std::copy(dense.begin(), dense.end(), dense_.begin());
     dense_received_ = std::move(received);
     std::copy(bias.begin(), bias.end(), bias_);
     penalty_ = penalty;
   }
 
  private:
+  /// The part of the margin that is not dense.
+  template <bool kClean>
+  double Offset(const Input& input) const {
+    return input.sparse.empty() ? bias_[0] : SparseMargin<kClean>(input.sparse) + bias_[0];
+  }
+
   template <bool kClean>
   double SparseMargin(std::span<const SparseEntry> entries) const {
     // Four sums hide the latency of an addition behind the loads.
@@ -190,56 +214,39 @@ class Row {
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
 
-  // In both steps the numbers of a coordinate are spelt out by an index sequence, so that they live
-  // in registers whatever the compiler thinks of unrolling.
-  template <size_t... kAt>
-  void StepDense(const double* x, const Pace& pace, std::index_sequence<kAt...>) {
-    const size_t size = size_;
-    double* const planes = dense_.data();
-    const bool skip_zero = Rule::kCostly && (Rule::kOwnPenalty || pace.l2 == 0);
-    size_t i = 0;
-    for (; i + kLanes <= size; i += kLanes) {
-      const Lanes value = LoadLanes(x + i);
-      if (skip_zero && AllZero(value)) continue;
-      Lanes c[] = {LoadLanes(planes + kAt * size + i)...};
-      Rule::Update(pace, value, c);
-      (StoreLanes(planes + kAt * size + i, c[kAt]), ...);
-    }
-    if (i < size) {
-      double c[] = {planes[kAt * size + i]...};
-      Rule::Update(pace, x[i], c);
-      ((planes[kAt * size + i] = c[kAt]), ...);
-    }
+  // Short rows stay inline; where the loops are long, the wide kernels do the same four at a time.
+  double Dot(const double* x, double offset) const {
+#if defined(__x86_64__)
+    if (size_ >= kWideFrom && kWideRegisters) return avx2::Dot(dense_.data(), x, size_, offset);
+#endif
+    return DotWith<PairedQuad, Probe::kNone>(dense_.data(), x, size_, offset, nullptr);
   }
-
-  template <size_t... kAt>
-  void StepSparse(std::span<const SparseEntry> entries, const Pace& pace,
-                  std::index_sequence<kAt...>) {
+  double DotAndLargest(const double* x, double offset, double& largest) const {
+#if defined(__x86_64__)
+    if (size_ >= kWideFrom && kWideRegisters) {
+      return avx2::DotAndLargest(dense_.data(), x, size_, offset, &largest);
+    }
+#endif
+    return DotWith<PairedQuad, Probe::kLargest>(dense_.data(), x, size_, offset, &largest);
+  }
+  void StepDense(const double* x, const Pace& pace) {
+#if defined(__x86_64__)
+    if (size_ >= kWideFrom && kWideRegisters) {
+      return avx2::StepDense<Rule>(x, dense_.data(), size_, pace);
+    }
+#endif
+    StepDenseWith<Rule, PairedQuad>(x, dense_.data(), size_, pace);
+  }
+  void StepSparse(std::span<const SparseEntry> entries, const Pace& pace) {
     const size_t sparse_size = sparse_.size() / kWidth;
-    double* const slots = sparse_.data();
-    const auto one = [&](const SparseEntry& entry) {
-      if (entry.index >= sparse_size) return;
-      Rule::Update(pace, CleanSparse(entry.value), slots + entry.index * kWidth);
-    };
-    size_t e = 0;
-    if (Rule::kCostly) {
-      // Two features at a time share a root and a division, unless they are the same feature.
-      for (; e + 2 <= entries.size(); e += 2) {
-        const SparseEntry first = entries[e], second = entries[e + 1];
-        if (first.index == second.index || std::max(first.index, second.index) >= sparse_size)
-            [[unlikely]] {
-          one(first);
-          one(second);
-          continue;
-        }
-        double* const a = slots + first.index * kWidth;
-        double* const b = slots + second.index * kWidth;
-        Lanes c[] = {Lanes{a[kAt], b[kAt]}...};
-        Rule::Update(pace, Lanes{CleanSparse(first.value), CleanSparse(second.value)}, c);
-        ((a[kAt] = c[kAt][0], b[kAt] = c[kAt][1]), ...);
+#if defined(__x86_64__)
+    if constexpr (Rule::kCostly) {
+      if (kWideRegisters) {
+        return avx2::StepSparse<Rule>(entries, sparse_.data(), sparse_size, pace);
       }
     }
-    for (; e < entries.size(); ++e) one(entries[e]);
+#endif
+    StepSparseWith<Rule, PairedQuad>(entries, sparse_.data(), sparse_size, pace);
   }
 
   /// Tsuruoka et al., section 3.1: `received` (their q) is what a weight has had of the penalty_
@@ -290,8 +297,8 @@ class Row {
   }
 
   size_t size_;
-  std::vector<double> dense_;   // kWidth planes of size_ numbers
-  std::vector<double> sparse_;  // slots of kWidth numbers
+  Numbers dense_;   // kWidth planes of size_ numbers
+  Numbers sparse_;  // slots of kWidth numbers
   double bias_[kWidth] = {};
   double penalty_ = 0;                  // L1 that every weight should have had
   std::vector<double> dense_received_;  // L1 that each has had, signed; empty without L1

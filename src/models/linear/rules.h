@@ -1,4 +1,4 @@
-/// Update rules of the linear models, each for one coordinate (or two at a time).
+/// Update rules of the linear models, each for one coordinate (or two or four at a time).
 ///
 /// A coordinate is `1 + kState` numbers: the weight, then the rule's own. Update takes the value x
 /// of the feature; the derivative of the loss by the margin is in Pace.
@@ -31,7 +31,7 @@ struct SgdRule {
   static constexpr bool kCostly = false;      ///< Worth testing for x = 0, which changes nothing.
 
   template <typename T>
-  static void Update(const Pace& pace, T x, T* c) {
+  LEAT_LANES static void Update(const Pace& pace, T x, T* c) {
     c[0] = c[0] * pace.shrink - x * pace.step;
   }
   static void UpdateIntercept(const Pace& pace, double* c) {
@@ -51,10 +51,10 @@ struct AdaGradRule {
   static constexpr double kEpsilon = 1e-8;
 
   template <typename T>
-  static void Update(const Pace& pace, T x, T* c) {
+  LEAT_LANES static void Update(const Pace& pace, T x, T* c) {
     const T g = x * pace.gradient + c[0] * pace.l2;
-    c[1] += g * g;
-    c[0] -= g * pace.rate / Sqrt(c[1] + kEpsilon);
+    c[1] = c[1] + g * g;
+    c[0] = c[0] - g * pace.rate / Sqrt(c[1] + kEpsilon);
   }
   static void UpdateIntercept(const Pace& pace, double* c) {
     c[0] -= pace.intercept_rate * pace.gradient;
@@ -74,7 +74,7 @@ struct FtrlRule {
   static constexpr bool kCostly = true;
 
   template <typename T>
-  static void Update(const Pace& pace, T x, T* c) {
+  LEAT_LANES static void Update(const Pace& pace, T x, T* c) {
     const T g = x * pace.gradient;
     const T n = c[2] + g * g;
     const T root = Sqrt(n);
@@ -86,8 +86,8 @@ struct FtrlRule {
   }
   /// w from z: exactly zero while |z| <= l1.
   template <typename T>
-  static T Weight(const Pace& pace, T z, T root) {
-    const T excess = Max(Abs(z) - pace.l1, Zero(z));
+  LEAT_LANES static T Weight(const Pace& pace, T z, T root) {
+    const T excess = Max(Abs(z) - pace.l1, T{});
     return CopySign(excess, -z) / (root * pace.inverse_alpha + pace.ridge);
   }
   static void UpdateIntercept(const Pace& pace, double* c) { Update(pace, 1.0, c); }
