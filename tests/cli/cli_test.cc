@@ -222,12 +222,5 @@ TEST_F(Cli, EveryCommandOfTheReadmesRuns) {
   EXPECT_GE(commands, 12);
 }
 
-TEST_F(Cli, TheConfigurationReferenceIsTheCheckersOwn) {
-  const Ran ran = Leat("check --reference");
-  ASSERT_EQ(ran.code, 0) << ran.err;
-  EXPECT_EQ(ran.out, Slurp("docs/configuration.md"))
-      << "run: leat check --reference > docs/configuration.md";
-}
-
 }  // namespace
 }  // namespace leat
