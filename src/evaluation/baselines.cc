@@ -23,8 +23,7 @@ void Baselines::Predict(int which, std::vector<double>& out) const {
   if (which == 0) {
     out[static_cast<size_t>(last_)] = 1;
   } else if (which == 1) {
-    const auto most = std::max_element(counts_.begin(), counts_.end());
-    out[static_cast<size_t>(most - counts_.begin())] = 1;
+    out[most_] = 1;
   } else {
     // One more of each class, so that the first label of a class is a surprise, not an
     // impossibility.
@@ -42,6 +41,8 @@ void Baselines::Learn(double target) {
     const auto c = static_cast<size_t>(target);
     if (c >= counts_.size()) counts_.resize(c + 1);
     counts_[c] += 1;
+    // A tie goes to the lowest class.
+    if (counts_[c] > counts_[most_] || (counts_[c] == counts_[most_] && c < most_)) most_ = c;
     target = static_cast<double>(c);
   }
   last_ = target;
@@ -71,6 +72,7 @@ Status Baselines::Load(StateReader& in) {
     last_ = 0;
     counts_.clear();
   }
+  most_ = static_cast<size_t>(std::max_element(counts_.begin(), counts_.end()) - counts_.begin());
   return in.status();
 }
 

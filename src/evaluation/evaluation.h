@@ -64,6 +64,8 @@ class PrequentialEvaluator {
   virtual void Add(const Scored& scored) = 0;
   virtual int64_t count() const = 0;
   virtual MetricValues Values(View view) const = 0;
+  /// As Values, but what `options.metrics` leaves out may be NaN: it need not be computed.
+  virtual MetricValues ChosenValues(View view) const { return Values(view); }
 
   /// Points of the precision-recall curve (recall, precision) and of the calibration curve (mean
   /// score, share of positives, count) over everything seen; binary only.
@@ -103,6 +105,7 @@ class Baselines {
   double last_ = 0;
   double mean_ = 0;
   std::vector<double> counts_;
+  size_t most_ = 0;  ///< The class with the highest count.
   double count_ = 0;
 };
 
@@ -140,8 +143,8 @@ struct Report {
   std::vector<std::pair<std::string, int64_t>> rejects;  ///< By reason.
   std::vector<std::pair<std::string, int64_t>> labels;   ///< The account: predicted, matched, ...
   EventTime first, last;
-  double seconds = 0;     ///< Wall time, shown on stderr and in HTML only.
-  std::string digest;     ///< Of the final state.
+  double seconds = 0;  ///< Wall time, shown on stderr and in HTML only.
+  std::string digest;  ///< Of the final state.
   int64_t memory_bytes = 0;
 };
 
