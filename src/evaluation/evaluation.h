@@ -62,6 +62,8 @@ class PrequentialEvaluator {
  public:
   virtual ~PrequentialEvaluator() = default;
   virtual void Add(const Scored& scored) = 0;
+  /// A hint that this label will soon be added: fetches what Add will need from memory.
+  virtual void Expect(const Scored& scored) const { static_cast<void>(scored); }
   virtual int64_t count() const = 0;
   virtual MetricValues Values(View view) const = 0;
   /// As Values, but what `options.metrics` leaves out may be NaN: it need not be computed.
@@ -95,7 +97,12 @@ class Baselines {
   static std::span<const std::string_view> Names(EvaluationTask task);
   explicit Baselines(EvaluationTask task) : task_(task) {}
   /// The prediction of baseline `which` (index into Names) from the labels so far.
-  void Predict(int which, std::vector<double>& out) const;
+  void Predict(int which, std::vector<double>& out) const {
+    out.clear();
+    Append(which, out);
+  }
+  /// The same, after what `out` holds.
+  void Append(int which, std::vector<double>& out) const;
   void Learn(double target);
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);

@@ -99,6 +99,13 @@ class ScoreHistogram {
     cell.weight[positive] += weight;
     cell.fading[positive] += fading_weight;
   }
+  /// Fetches the cell of a score (any number) into the cache.
+  void Prefetch(double score) const {
+    const uint32_t bucket = ScoreBucket(score) & (kScoreBuckets - 1);
+    if (const Block* block = blocks_[bucket >> 8].get()) {
+      __builtin_prefetch(&(*block)[bucket & 255], 1);
+    }
+  }
   void ScaleFading(double factor);
 
   RankingMetrics Cumulative() const { return Metrics(false); }

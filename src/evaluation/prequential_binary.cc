@@ -144,6 +144,10 @@ class BinaryEvaluator final : public PrequentialEvaluator {
     }
   }
 
+  void Expect(const Scored& scored) const override {
+    if (scored.probabilities.size() > 1) histogram_.Prefetch(scored.probabilities[1]);
+  }
+
   int64_t count() const override { return count_; }
 
   MetricValues Values(View view) const override { return Values(view, kAll); }
@@ -231,16 +235,24 @@ class BinaryEvaluator final : public PrequentialEvaluator {
       if (needs & kTop) at_k = top_.Fading();
       return Named(fading_, ranking, at_k, 1 / fade_.last());
     }
-    if (needs & kRanking) ranking = weights_.size() > 0 ? RankWeighted() : RankUnitWeights();
-    if (needs & kTop) at_k = top_.Since(count_ - options_.window);
-    return Named(WindowSums(needs), ranking, at_k, 1);
-  }
-
-  RankingMetrics RankUnitWeights() const {
+    // One pass over the window for all that labels of weight 1 need besides their order.
     std::vector<uint64_t> positives;
+    Sums sums;
     latest_.ForEach([&](const Entry& e) {
+      sums.loss += e.loss;
       if (e.truth()) positives.push_back(e.score_bits());
     });
+    sums.weight = static_cast<double>(latest_.size());
+    const bool weighted = weights_.size() > 0;
+    if (weighted || (needs & kSums)) sums = WindowSums(static_cast<double>(positives.size()));
+    if (needs & kRanking) {
+      ranking = weighted ? RankWeighted() : RankUnitWeights(std::move(positives));
+    }
+    if (needs & kTop) at_k = top_.Since(count_ - options_.window);
+    return Named(sums, ranking, at_k, 1);
+  }
+
+  RankingMetrics RankUnitWeights(std::vector<uint64_t> positives) const {
     UnitRanking ranking(std::move(positives));
     latest_.ForEach([&](const Entry& e) {
       if (!e.truth()) ranking.AddNegative(e.score_bits());
@@ -257,15 +269,12 @@ class BinaryEvaluator final : public PrequentialEvaluator {
     return RankExactly(labels);
   }
 
-  Sums WindowSums(unsigned needs) const {
+  /// All sums over the window, which holds so many positives.
+  Sums WindowSums(double positives) const {
     Sums sums;
-    if (weights_.size() == 0 && (needs & kSums) == 0) {
-      sums.weight = static_cast<double>(latest_.size());
-      if (needs & kLoss) latest_.ForEach([&](const Entry& e) { sums.loss += e.loss; });
-      return sums;
-    }
-    std::array<double, 2> seen = seen_;  // Before the window, then before each label.
-    latest_.ForEach([&](const Entry& e) { seen[e.truth()] -= 1; });
+    // Before the window, then before each label.
+    std::array<double, 2> seen = {seen_[0] - (static_cast<double>(latest_.size()) - positives),
+                                  seen_[1] - positives};
     bool previous = before_window_;
     size_t i = 0;
     latest_.ForEach([&](const Entry& e) {

@@ -12,13 +12,12 @@ constexpr size_t kMaxSamples = 2000;
 constexpr std::pair<View, std::string_view> kViews[] = {
     {View::kCumulative, "cumulative"}, {View::kWindow, "window"}, {View::kFading, "fading"}};
 
-int PriorIndex(EvaluationTask task) {
+size_t PriorIndex(EvaluationTask task) {
   // Regression has no class frequencies: its prior is the mean.
   const auto names = Baselines::Names(task);
   const auto wanted = task == EvaluationTask::kRegression ? "mean" : "prior";
   const auto it = std::find(names.begin(), names.end(), wanted);
-  return it == names.end() ? static_cast<int>(names.size()) - 1
-                           : static_cast<int>(it - names.begin());
+  return std::min(static_cast<size_t>(it - names.begin()), names.size() - 1);
 }
 
 void SaveValues(StateWriter& out, const MetricValues& values) {
@@ -56,16 +55,21 @@ void Scoreboard::Add(EventTime time, std::span<const double> predictions, size_t
                      double target) {
   std::vector<double>& values = waiting_predictions_;
   Waiting label{time, target, values.size(), width, 0};
-  const auto models = predictions.first(width * (rows_.size() - Baselines::Names(task_).size()));
+  const size_t baselines = Baselines::Names(task_).size();
+  const auto models = predictions.first(width * (rows_.size() - baselines));
   values.insert(values.end(), models.begin(), models.end());
-  for (int i = 0; i < static_cast<int>(Baselines::Names(task_).size()); ++i) {
-    baselines_.Predict(i, scratch_);
-    label.baseline_width = scratch_.size();
-    values.insert(values.end(), scratch_.begin(), scratch_.end());
+  for (size_t i = 0; i < baselines; ++i) {
+    const size_t before = values.size();
+    if (i == prior_index_ && !prior_.empty()) {
+      values.insert(values.end(), prior_.begin(), prior_.end());
+    } else {
+      baselines_.Append(static_cast<int>(i), values);
+    }
+    label.baseline_width = values.size() - before;
   }
   waiting_.push_back(label);
   baselines_.Learn(target);
-  baselines_.Predict(prior_index_, prior_);
+  baselines_.Predict(static_cast<int>(prior_index_), prior_);
   ++labels_;
   if (waiting_.size() >= kBatch || values.size() >= kBatchDoubles) ScoreWaiting();
 }
@@ -73,12 +77,13 @@ void Scoreboard::Add(EventTime time, std::span<const double> predictions, size_t
 void Scoreboard::ScoreWaiting() const {
   size_t models = 0, baselines = 0;
   for (const Row& row : rows_) {
-    for (const Waiting& label : waiting_) {
+    const auto scored = [&](const Waiting& label) -> Scored {
       const size_t width = row.baseline ? label.baseline_width : label.width;
       const size_t at = label.at + models * label.width + baselines * label.baseline_width;
-      row.evaluator->Add(
-          {label.time, std::span(waiting_predictions_).subspan(at, width), label.target});
-    }
+      return {label.time, std::span(waiting_predictions_).subspan(at, width), label.target};
+    };
+    for (const Waiting& label : waiting_) row.evaluator->Expect(scored(label));
+    for (const Waiting& label : waiting_) row.evaluator->Add(scored(label));
     ++(row.baseline ? baselines : models);
   }
   waiting_.clear();

@@ -64,8 +64,8 @@ class Scoreboard {
   EvaluationOptions options_;
   std::vector<Row> rows_;
   Baselines baselines_;
-  int prior_index_;  ///< Of the baseline that makes prior_.
-  std::vector<double> scratch_, prior_;
+  size_t prior_index_;  ///< Of the baseline whose prediction prior_ is.
+  std::vector<double> prior_;
   mutable std::vector<Waiting> waiting_;
   mutable std::vector<double> waiting_predictions_;
   int64_t labels_ = 0;
