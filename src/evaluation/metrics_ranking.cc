@@ -93,7 +93,7 @@ RankingMetrics RankExactly(std::span<RankedLabel> labels) {
     }
     UnitRanking ranking(std::move(positives));
     for (const RankedLabel& l : labels) {
-      if (!l.positive) ranking.AddNegative(Bits(l));
+      if (!l.positive) ranking.AddNegatives(Bits(l));
     }
     return ranking.Metrics();
   }

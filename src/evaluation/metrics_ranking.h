@@ -62,7 +62,8 @@ class UnitRanking {
  public:
   explicit UnitRanking(std::vector<uint64_t> positives);
 
-  void AddNegative(uint64_t score) {
+  /// Labels of this score, so many.
+  void AddNegatives(uint64_t score, size_t number = 1) {
     size_t i = 0;  // The first positive score that is not below.
     if (score > scores_.back()) {
       i = scores_.size();
@@ -75,7 +76,8 @@ class UnitRanking {
       }
       while (scores_[i] < score) ++i;
     }
-    ++negatives_[2 * i + (i < scores_.size() && scores_[i] == score)];
+    negatives_[2 * i + (i < scores_.size() && scores_[i] == score)] +=
+        static_cast<uint32_t>(number);
   }
   RankingMetrics Metrics() const;
 

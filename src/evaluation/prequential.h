@@ -4,6 +4,7 @@
 /// Design: the cumulative and the fading view keep sums. The window keeps the labels themselves,
 /// one small record each, and its metrics are computed from them when asked: nothing is ever
 /// subtracted, so a window equals a computation from scratch to the last bit, and Add stays cheap.
+/// The binary evaluator keeps them in a LabelWindow (label_window.h), the others in LatestItems.
 /// Thread safety: none.
 #pragma once
 
@@ -38,7 +39,6 @@ class LatestItems {
     if (++next_ == capacity_) next_ = 0;
   }
   size_t size() const { return items_.size(); }
-  bool full() const { return items_.size() == capacity_; }
   /// The i-th, from the oldest on.
   const T& operator[](size_t i) const {
     i += next_;

@@ -1,7 +1,7 @@
 #include <array>
-#include <bit>
 #include <limits>
 
+#include "evaluation/label_window.h"
 #include "evaluation/metrics.h"
 #include "evaluation/metrics_ranking.h"
 #include "evaluation/prequential.h"
@@ -22,22 +22,6 @@ struct Label {
   bool no_change;  ///< Whether this baseline was right.
   bool majority;
 };
-
-/// A label as the window keeps it. Its weight stands elsewhere, if it is not 1; whether the
-/// baselines were right follows from the classes before it.
-struct Entry {
-  uint64_t packed;  ///< The bits of the score, whose two highest are 0; predicted; truth.
-  double loss;
-
-  Entry(const Label& l)
-      : packed(std::bit_cast<uint64_t>(l.score) << 2 | (l.predicted ? 2 : 0) | (l.truth ? 1 : 0)),
-        loss(l.loss) {}
-  Entry() = default;  // For Load.
-  bool truth() const { return (packed & 1) != 0; }
-  bool predicted() const { return (packed & 2) != 0; }
-  uint64_t score_bits() const { return packed >> 2; }
-};
-static_assert(sizeof(Entry) == 16);
 
 /// What a metric needs, as bits.
 enum Needs : unsigned { kCount = 0, kLoss = 1, kRanking = 2, kTop = 4, kSums = 8, kAll = 15 };
@@ -168,7 +152,6 @@ class BinaryEvaluator final : public PrequentialEvaluator {
     out.I64(count_);
     for (const double v : seen_) out.F64(v);
     out.Bool(previous_);
-    out.Bool(before_window_);
     fade_.Save(out);
     cumulative_.Save(out);
     fading_.Save(out);
@@ -183,7 +166,6 @@ class BinaryEvaluator final : public PrequentialEvaluator {
     count_ = in.I64();
     for (double& v : seen_) v = in.F64();
     previous_ = in.Bool();
-    before_window_ = in.Bool();
     fade_.Load(in);
     cumulative_.Load(in);
     fading_.Load(in);
@@ -217,8 +199,7 @@ class BinaryEvaluator final : public PrequentialEvaluator {
       while (weights_.size() < latest_.size()) weights_.Push(1);
       weights_.Push(l.weight);
     }
-    if (latest_.full()) before_window_ = latest_[0].truth();
-    latest_.Push(l);
+    latest_.Push({l.score, l.truth, l.predicted, l.loss});
   }
 
   MetricValues Values(View view, unsigned needs) const {
@@ -238,9 +219,11 @@ class BinaryEvaluator final : public PrequentialEvaluator {
     // One pass over the window for all that labels of weight 1 need besides their order.
     std::vector<uint64_t> positives;
     Sums sums;
-    latest_.ForEach([&](const Entry& e) {
-      sums.loss += e.loss;
-      if (e.truth()) positives.push_back(e.score_bits());
+    latest_.ForEach([&](const WindowLabel& l, size_t n) {
+      if (l.loss != 0) {  // A sum in the order of the labels, to the last bit.
+        for (size_t i = 0; i < n; ++i) sums.loss += l.loss;
+      }
+      if (l.truth()) positives.insert(positives.end(), n, l.score_bits());
     });
     sums.weight = static_cast<double>(latest_.size());
     const bool weighted = weights_.size() > 0;
@@ -254,8 +237,8 @@ class BinaryEvaluator final : public PrequentialEvaluator {
 
   RankingMetrics RankUnitWeights(std::vector<uint64_t> positives) const {
     UnitRanking ranking(std::move(positives));
-    latest_.ForEach([&](const Entry& e) {
-      if (!e.truth()) ranking.AddNegative(e.score_bits());
+    latest_.ForEach([&](const WindowLabel& l, size_t n) {
+      if (!l.truth()) ranking.AddNegatives(l.score_bits(), n);
     });
     return ranking.Metrics();
   }
@@ -263,8 +246,8 @@ class BinaryEvaluator final : public PrequentialEvaluator {
   RankingMetrics RankWeighted() const {
     std::vector<RankedLabel> labels;
     labels.reserve(latest_.size());
-    latest_.ForEach([&](const Entry& e) {
-      labels.push_back({std::bit_cast<double>(e.score_bits()), weights_[labels.size()], e.truth()});
+    latest_.ForEach([&](const WindowLabel& l, size_t n) {
+      for (; n > 0; --n) labels.push_back({l.score(), weights_[labels.size()], l.truth()});
     });
     return RankExactly(labels);
   }
@@ -275,20 +258,22 @@ class BinaryEvaluator final : public PrequentialEvaluator {
     // Before the window, then before each label.
     std::array<double, 2> seen = {seen_[0] - (static_cast<double>(latest_.size()) - positives),
                                   seen_[1] - positives};
-    bool previous = before_window_;
+    bool previous = latest_.truth_before();
     size_t i = 0;
-    latest_.ForEach([&](const Entry& e) {
+    latest_.ForEach([&](const WindowLabel& kept, size_t n) {
       Label l{};
-      l.score = std::bit_cast<double>(e.score_bits());
-      l.weight = weights_.size() > 0 ? weights_[i++] : 1;
-      l.loss = e.loss;
-      l.truth = e.truth();
-      l.predicted = e.predicted();
-      l.no_change = l.truth == previous;
-      l.majority = l.truth == (seen[1] > seen[0]);
-      sums.Add(l, l.weight);
-      seen[l.truth] += 1;
-      previous = l.truth;
+      l.score = kept.score();
+      l.loss = kept.loss;
+      l.truth = kept.truth();
+      l.predicted = kept.predicted();
+      for (; n > 0; --n) {
+        l.weight = weights_.size() > 0 ? weights_[i++] : 1;
+        l.no_change = l.truth == previous;
+        l.majority = l.truth == (seen[1] > seen[0]);
+        sums.Add(l, l.weight);
+        seen[l.truth] += 1;
+        previous = l.truth;
+      }
     });
     return sums;
   }
@@ -328,11 +313,10 @@ class BinaryEvaluator final : public PrequentialEvaluator {
   int64_t count_ = 0;
   std::array<double, 2> seen_{};  ///< Labels so far, by class.
   bool previous_ = false;
-  bool before_window_ = false;  ///< The class of the last label that left the window.
   Sums cumulative_;
   Sums fading_;
   ScoreHistogram histogram_;
-  LatestItems<Entry> latest_;
+  LabelWindow latest_;
   LatestItems<double> weights_;  ///< Of latest_; empty while all have been 1.
   PrecisionAtK top_;
   FadingWeight fade_;
