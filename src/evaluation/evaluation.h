@@ -56,6 +56,8 @@ struct Scored {
 /// Metric name -> value; undefined metrics (a single class seen) are NaN.
 using MetricValues = std::vector<std::pair<std::string, double>>;
 
+/// The fading view follows the metrics that `options.metrics` names; binary ones beyond them may be
+/// NaN.
 enum class View { kCumulative, kWindow, kFading };
 
 class PrequentialEvaluator {

@@ -60,6 +60,18 @@ struct Sums {
     majority += l.majority ? w : 0;
     bins.Add(l.score, l.truth, w);
   }
+  void AddLossOnly(const Label& l, double w) {
+    weight += w;
+    loss += w * l.loss;
+  }
+  /// These, with what AddLossOnly passes over undefined.
+  Sums LossOnly() const {
+    Sums sums;
+    sums.weight = weight;
+    sums.loss = loss;
+    sums.squared = sums.no_change = sums.majority = std::numeric_limits<double>::quiet_NaN();
+    return sums;
+  }
   void Scale(double factor) {
     for (double* sum : {&weight, &loss, &squared, &no_change, &majority}) *sum *= factor;
     for (double& cell : cells) cell *= factor;
@@ -114,7 +126,11 @@ class BinaryEvaluator final : public PrequentialEvaluator {
 
     const double faded = l.weight * fade_.current();
     cumulative_.Add(l, l.weight);
-    fading_.Add(l, faded);
+    if (chosen_ & kSums) {
+      fading_.Add(l, faded);
+    } else {
+      fading_.AddLossOnly(l, faded);
+    }
     histogram_.Add(ScoreBucket(l.score), l.truth, l.weight, faded);
     top_.Add(scored.time, l.score, l.truth, count_, fade_.current());
     Keep(l);
@@ -214,7 +230,8 @@ class BinaryEvaluator final : public PrequentialEvaluator {
     if (view == View::kFading) {
       if (needs & kRanking) ranking = histogram_.Fading();
       if (needs & kTop) at_k = top_.Fading();
-      return Named(fading_, ranking, at_k, 1 / fade_.last());
+      const Sums& sums = (chosen_ & kSums) ? fading_ : fading_.LossOnly();
+      return Named(sums, ranking, at_k, 1 / fade_.last());
     }
     // One pass over the window for all that labels of weight 1 need besides their order.
     std::vector<uint64_t> positives;
@@ -227,7 +244,8 @@ class BinaryEvaluator final : public PrequentialEvaluator {
     });
     sums.weight = static_cast<double>(latest_.size());
     const bool weighted = weights_.size() > 0;
-    if (weighted || (needs & kSums)) sums = WindowSums(static_cast<double>(positives.size()));
+    sums = weighted || (needs & kSums) ? WindowSums(static_cast<double>(positives.size()))
+                                       : sums.LossOnly();
     if (needs & kRanking) {
       ranking = weighted ? RankWeighted() : RankUnitWeights(std::move(positives));
     }

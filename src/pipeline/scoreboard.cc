@@ -82,7 +82,9 @@ void Scoreboard::ScoreWaiting() const {
       const size_t at = label.at + models * label.width + baselines * label.baseline_width;
       return {label.time, std::span(waiting_predictions_).subspan(at, width), label.target};
     };
-    for (const Waiting& label : waiting_) row.evaluator->Expect(scored(label));
+    if (!row.baseline) {  // A baseline's scores repeat: nothing to fetch.
+      for (const Waiting& label : waiting_) row.evaluator->Expect(scored(label));
+    }
     for (const Waiting& label : waiting_) row.evaluator->Add(scored(label));
     ++(row.baseline ? baselines : models);
   }
