@@ -164,18 +164,18 @@ void ScoreHistogram::ScaleFading(double factor) {
   }
 }
 
-RankingMetrics ScoreHistogram::Metrics(bool fading) const {
-  Sweep sweep;
+ScoreHistogram::BothMetrics ScoreHistogram::Metrics() const {
+  Sweep cumulative, fading;
   for (size_t b = blocks_.size(); b-- > 0;) {
     if (!blocks_[b]) continue;
     // Empty cells add nothing, which costs less than to tell them apart.
     for (size_t i = 256; i-- > 0;) {
       const Cell& cell = (*blocks_[b])[i];
-      const double* w = fading ? cell.fading : cell.weight;
-      sweep.Group(w[1], w[0]);
+      cumulative.Group(cell.weight[1], cell.weight[0]);
+      fading.Group(cell.fading[1], cell.fading[0]);
     }
   }
-  return sweep.Done();
+  return {cumulative.Done(), fading.Done()};
 }
 
 std::vector<PrequentialEvaluator::CurvePoint> ScoreHistogram::PrecisionRecall(int points) const {

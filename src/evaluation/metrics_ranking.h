@@ -110,8 +110,13 @@ class ScoreHistogram {
   }
   void ScaleFading(double factor);
 
-  RankingMetrics Cumulative() const { return Metrics(false); }
-  RankingMetrics Fading() const { return Metrics(true); }
+  struct BothMetrics {
+    RankingMetrics cumulative, fading;
+  };
+  /// What costs is to read the cells, so one sweep serves both.
+  BothMetrics Metrics() const;
+  RankingMetrics Cumulative() const { return Metrics().cumulative; }
+  RankingMetrics Fading() const { return Metrics().fading; }
   /// At most `points` points of the cumulative curve, by falling score.
   std::vector<PrequentialEvaluator::CurvePoint> PrecisionRecall(int points) const;
   /// Groups of neighbouring scores, each with about the same share of both classes together.
@@ -128,7 +133,6 @@ class ScoreHistogram {
   };
   using Block = std::array<Cell, 256>;
 
-  RankingMetrics Metrics(bool fading) const;
   /// Calls visit(bucket, cell) for the buckets in use, from the highest score down.
   template <typename Visit>
   void Descend(Visit&& visit) const;

@@ -180,6 +180,7 @@ class BinaryEvaluator final : public PrequentialEvaluator {
   Status Load(StateReader& in) override {
     in.Section("evaluation.binary", 1);
     count_ = in.I64();
+    ranked_at_ = -1;
     for (double& v : seen_) v = in.F64();
     previous_ = in.Bool();
     fade_.Load(in);
@@ -218,30 +219,39 @@ class BinaryEvaluator final : public PrequentialEvaluator {
     latest_.Push({l.score, l.truth, l.predicted, l.loss});
   }
 
+  /// The histogram's metrics after the latest label, kept for the view that is asked for next.
+  const ScoreHistogram::BothMetrics& Ranked() const {
+    if (ranked_at_ != count_) ranked_ = histogram_.Metrics();
+    ranked_at_ = count_;
+    return ranked_;
+  }
+
   MetricValues Values(View view, unsigned needs) const {
     constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
     RankingMetrics ranking{kNan, kNan};
     double at_k = kNan;
     if (view == View::kCumulative) {
-      if (needs & kRanking) ranking = histogram_.Cumulative();
+      if (needs & kRanking) ranking = Ranked().cumulative;
       if (needs & kTop) at_k = top_.Cumulative();
       return Named(cumulative_, ranking, at_k, 1);
     }
     if (view == View::kFading) {
-      if (needs & kRanking) ranking = histogram_.Fading();
+      if (needs & kRanking) ranking = Ranked().fading;
       if (needs & kTop) at_k = top_.Fading();
       const Sums& sums = (chosen_ & kSums) ? fading_ : fading_.LossOnly();
       return Named(sums, ranking, at_k, 1 / fade_.last());
     }
     // One pass over the window for all that labels of weight 1 need besides their order.
     std::vector<uint64_t> positives;
-    Sums sums;
+    double loss = 0;
     latest_.ForEach([&](const WindowLabel& l, size_t n) {
       if (l.loss != 0) {  // A sum in the order of the labels, to the last bit.
-        for (size_t i = 0; i < n; ++i) sums.loss += l.loss;
+        for (size_t i = 0; i < n; ++i) loss += l.loss;
       }
       if (l.truth()) positives.insert(positives.end(), n, l.score_bits());
     });
+    Sums sums;
+    sums.loss = loss;
     sums.weight = static_cast<double>(latest_.size());
     const bool weighted = weights_.size() > 0;
     sums = weighted || (needs & kSums) ? WindowSums(static_cast<double>(positives.size()))
@@ -334,6 +344,8 @@ class BinaryEvaluator final : public PrequentialEvaluator {
   Sums cumulative_;
   Sums fading_;
   ScoreHistogram histogram_;
+  mutable int64_t ranked_at_ = -1;
+  mutable ScoreHistogram::BothMetrics ranked_{};
   LabelWindow latest_;
   LatestItems<double> weights_;  ///< Of latest_; empty while all have been 1.
   PrecisionAtK top_;
