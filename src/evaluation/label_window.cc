@@ -7,6 +7,7 @@ namespace leat {
 void LabelWindow::DropOldest() {
   truth_before_ = slots_[first_].truth();
   --size_;
+  positives_ -= truth_before_;
   const size_t second = At(1);
   if (used_ > 1 && slots_[second].packed == kRepeat) {
     slots_[second].loss -= 1;
@@ -25,6 +26,21 @@ void LabelWindow::Grow() {
   slots_.resize(slots);
 }
 
+double LabelWindow::SumLosses(std::vector<uint64_t>& positives) const {
+  positives.resize(positives_);
+  size_t found = 0;
+  double loss = 0;
+  ForEach([&](const WindowLabel& l, size_t n) {
+    if (l.loss != 0) {
+      for (size_t i = 0; i < n; ++i) loss += l.loss;
+    }
+    if (l.truth()) {
+      for (size_t i = 0; i < n; ++i) positives[found++] = l.score_bits();
+    }
+  });
+  return loss;
+}
+
 void LabelWindow::Save(StateWriter& out) const {
   std::vector<WindowLabel> ordered;
   ordered.reserve(used_);
@@ -38,7 +54,7 @@ void LabelWindow::Load(StateReader& in) {
   const uint64_t capacity = in.U64();
   truth_before_ = in.Bool();
   in.Array(slots_);
-  first_ = size_ = 0;
+  first_ = size_ = positives_ = 0;
   used_ = slots_.size();
   bool sound = capacity == capacity_, repeatable = false;
   for (const WindowLabel& slot : slots_) {
@@ -49,12 +65,13 @@ void LabelWindow::Load(StateReader& in) {
     if (!sound) break;
     size_ += static_cast<size_t>(count);
     if (!repeat) newest_ = slot.packed;
+    positives_ += static_cast<size_t>(count) * (newest_ & 1);
     repeatable = !repeat;
   }
   if (sound) return;
   if (in.ok()) in.Fail("the evaluation window differs in length from the configured one");
   slots_.clear();
-  size_ = used_ = 0;
+  size_ = positives_ = used_ = 0;
 }
 
 }  // namespace leat

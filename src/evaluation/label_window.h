@@ -37,6 +37,7 @@ class LabelWindow {
   void Push(const WindowLabel& label) {
     if (size_ == capacity_) DropOldest();
     ++size_;
+    positives_ += label.truth();
     if (used_ == 0 || label.packed != newest_) {
       newest_ = label.packed;
       PushSlot(label);
@@ -48,6 +49,7 @@ class LabelWindow {
   }
 
   size_t size() const { return size_; }
+  size_t positives() const { return positives_; }
   /// The class of the label that left last; false before.
   bool truth_before() const { return truth_before_; }
 
@@ -69,6 +71,10 @@ class LabelWindow {
     walk(first_, first_ + to_end);
     walk(0, used_ - to_end);
   }
+
+  /// The losses, summed in order, and the score bits of the positives, in one pass. (A function of
+  /// its own: among other code the sum would wait on the stack, twice as long for each label.)
+  double SumLosses(std::vector<uint64_t>& positives) const;
 
   void Save(StateWriter& out) const;
   void Load(StateReader& in);
@@ -96,7 +102,8 @@ class LabelWindow {
   void Grow();
 
   size_t capacity_;
-  size_t size_ = 0;  ///< Labels.
+  size_t size_ = 0;       ///< Labels,
+  size_t positives_ = 0;  ///< and those of class 1.
   bool truth_before_ = false;
   uint64_t newest_ = 0;
   std::vector<WindowLabel> slots_;  ///< A ring.

@@ -241,21 +241,12 @@ class BinaryEvaluator final : public PrequentialEvaluator {
       const Sums& sums = (chosen_ & kSums) ? fading_ : fading_.LossOnly();
       return Named(sums, ranking, at_k, 1 / fade_.last());
     }
-    // One pass over the window for all that labels of weight 1 need besides their order.
     std::vector<uint64_t> positives;
-    double loss = 0;
-    latest_.ForEach([&](const WindowLabel& l, size_t n) {
-      if (l.loss != 0) {  // A sum in the order of the labels, to the last bit.
-        for (size_t i = 0; i < n; ++i) loss += l.loss;
-      }
-      if (l.truth()) positives.insert(positives.end(), n, l.score_bits());
-    });
     Sums sums;
-    sums.loss = loss;
+    sums.loss = latest_.SumLosses(positives);
     sums.weight = static_cast<double>(latest_.size());
     const bool weighted = weights_.size() > 0;
-    sums = weighted || (needs & kSums) ? WindowSums(static_cast<double>(positives.size()))
-                                       : sums.LossOnly();
+    sums = weighted || (needs & kSums) ? WindowSums() : sums.LossOnly();
     if (needs & kRanking) {
       ranking = weighted ? RankWeighted() : RankUnitWeights(std::move(positives));
     }
@@ -280,9 +271,9 @@ class BinaryEvaluator final : public PrequentialEvaluator {
     return RankExactly(labels);
   }
 
-  /// All sums over the window, which holds so many positives.
-  Sums WindowSums(double positives) const {
+  Sums WindowSums() const {
     Sums sums;
+    const auto positives = static_cast<double>(latest_.positives());
     // Before the window, then before each label.
     std::array<double, 2> seen = {seen_[0] - (static_cast<double>(latest_.size()) - positives),
                                   seen_[1] - positives};

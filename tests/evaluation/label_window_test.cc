@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <deque>
 #include <random>
@@ -55,6 +56,9 @@ TEST(LabelWindowTest, KeepsTheLatestLabelsInOrder) {
       for (const WindowLabel& l : expected) packed.push_back(l.packed);
       ASSERT_EQ(Unfolded(window), packed) << capacity;
       ASSERT_EQ(window.size(), expected.size());
+      ASSERT_EQ(window.positives(),
+                static_cast<size_t>(std::count_if(expected.begin(), expected.end(),
+                                                  [](const auto& l) { return l.truth(); })));
       ASSERT_EQ(window.truth_before(), before);
     }
     EXPECT_LE(window.MemoryBytes(), capacity * sizeof(WindowLabel));
@@ -83,6 +87,7 @@ TEST(LabelWindowTest, SaveLoadContinueIsBitEqual) {
       straight.Push(labels[i]);
       loaded.Push(labels[i]);
       ASSERT_EQ(Unfolded(loaded), Unfolded(straight));
+      ASSERT_EQ(loaded.positives(), straight.positives());
     }
     EXPECT_EQ(Bytes(loaded), Bytes(straight));
   }
