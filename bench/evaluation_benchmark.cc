@@ -99,11 +99,38 @@ void Values(benchmark::State& state) {
     evaluator->Add({{i++ * 9 * kSecond}, p, item.target});
     baselines.Learn(item.target);
   }
-  for (auto _ : state) {
+  for (auto _ : state) {  // Every time after one more label: what a view keeps does not count.
+    evaluator->Add({{i++ * 9 * kSecond}, p, 0});
     benchmark::DoNotOptimize(evaluator->Values(static_cast<View>(state.range(1))));
   }
 }
 BENCHMARK(Values)->ArgsProduct({{-1, 0, 2}, {0, 1, 2}})->Unit(benchmark::kMicrosecond);
+
+/// A row of the metrics sink with few metrics chosen; range(0) as above.
+void ChosenRow(benchmark::State& state) {
+  const std::vector<Item> items = Fraud(200'000);
+  EvaluationOptions options;
+  options.metrics = {"average_precision", "roc_auc", "precision_at_k", "log_loss"};
+  const auto evaluator = MakeEvaluator(EvaluationTask::kBinary, options);
+  Baselines baselines(EvaluationTask::kBinary);
+  std::vector<double> p;
+  int64_t i = 0;
+  for (auto _ : state) {
+    state.PauseTiming();
+    for (int n = i == 0 ? 190'000 : 100; n > 0; --n) {
+      const Item& item = items[static_cast<size_t>(i) % items.size()];
+      p.assign(item.p, item.p + 2);
+      if (state.range(0) >= 0) baselines.Predict(static_cast<int>(state.range(0)), p);
+      evaluator->Add({{i++ * 9 * kSecond}, p, item.target});
+      baselines.Learn(item.target);
+    }
+    state.ResumeTiming();
+    for (const View view : {View::kCumulative, View::kWindow, View::kFading}) {
+      benchmark::DoNotOptimize(evaluator->ChosenValues(view));
+    }
+  }
+}
+BENCHMARK(ChosenRow)->Arg(-1)->Arg(0)->Arg(2)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace leat

@@ -13,24 +13,23 @@ std::span<const std::string_view> Baselines::Names(EvaluationTask task) {
   return kClasses;
 }
 
-void Baselines::Predict(int which, std::vector<double>& out) const {
+void Baselines::Append(int which, std::vector<double>& out) const {
   if (task_ == EvaluationTask::kRegression) {
-    out.assign(1, which == 0 ? last_ : mean_);
+    out.push_back(which == 0 ? last_ : mean_);
     return;
   }
-  const size_t classes = std::max<size_t>(counts_.size(), 2);
-  out.assign(classes, 0);
+  const size_t classes = std::max<size_t>(counts_.size(), 2), first = out.size();
+  out.resize(first + classes, 0);
   if (which == 0) {
-    out[static_cast<size_t>(last_)] = 1;
+    out[first + static_cast<size_t>(last_)] = 1;
   } else if (which == 1) {
-    const auto most = std::max_element(counts_.begin(), counts_.end());
-    out[static_cast<size_t>(most - counts_.begin())] = 1;
+    out[first + most_] = 1;
   } else {
     // One more of each class, so that the first label of a class is a surprise, not an
     // impossibility.
     for (size_t c = 0; c < classes; ++c) {
       const double seen = c < counts_.size() ? counts_[c] : 0;
-      out[c] = (seen + 1) / (count_ + static_cast<double>(classes));
+      out[first + c] = (seen + 1) / (count_ + static_cast<double>(classes));
     }
   }
 }
@@ -42,6 +41,8 @@ void Baselines::Learn(double target) {
     const auto c = static_cast<size_t>(target);
     if (c >= counts_.size()) counts_.resize(c + 1);
     counts_[c] += 1;
+    // A tie goes to the lowest class.
+    if (counts_[c] > counts_[most_] || (counts_[c] == counts_[most_] && c < most_)) most_ = c;
     target = static_cast<double>(c);
   }
   last_ = target;
@@ -71,6 +72,7 @@ Status Baselines::Load(StateReader& in) {
     last_ = 0;
     counts_.clear();
   }
+  most_ = static_cast<size_t>(std::max_element(counts_.begin(), counts_.end()) - counts_.begin());
   return in.status();
 }
 

@@ -56,14 +56,20 @@ struct Scored {
 /// Metric name -> value; undefined metrics (a single class seen) are NaN.
 using MetricValues = std::vector<std::pair<std::string, double>>;
 
+/// The fading view follows the metrics that `options.metrics` names; binary ones beyond them may be
+/// NaN.
 enum class View { kCumulative, kWindow, kFading };
 
 class PrequentialEvaluator {
  public:
   virtual ~PrequentialEvaluator() = default;
   virtual void Add(const Scored& scored) = 0;
+  /// A hint that this label will soon be added: fetches what Add will need from memory.
+  virtual void Expect(const Scored& scored) const { static_cast<void>(scored); }
   virtual int64_t count() const = 0;
   virtual MetricValues Values(View view) const = 0;
+  /// As Values, but what `options.metrics` leaves out may be NaN: it need not be computed.
+  virtual MetricValues ChosenValues(View view) const { return Values(view); }
 
   /// Points of the precision-recall curve (recall, precision) and of the calibration curve (mean
   /// score, share of positives, count) over everything seen; binary only.
@@ -93,7 +99,12 @@ class Baselines {
   static std::span<const std::string_view> Names(EvaluationTask task);
   explicit Baselines(EvaluationTask task) : task_(task) {}
   /// The prediction of baseline `which` (index into Names) from the labels so far.
-  void Predict(int which, std::vector<double>& out) const;
+  void Predict(int which, std::vector<double>& out) const {
+    out.clear();
+    Append(which, out);
+  }
+  /// The same, after what `out` holds.
+  void Append(int which, std::vector<double>& out) const;
   void Learn(double target);
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
@@ -103,6 +114,7 @@ class Baselines {
   double last_ = 0;
   double mean_ = 0;
   std::vector<double> counts_;
+  size_t most_ = 0;  ///< The class with the highest count.
   double count_ = 0;
 };
 
@@ -140,8 +152,8 @@ struct Report {
   std::vector<std::pair<std::string, int64_t>> rejects;  ///< By reason.
   std::vector<std::pair<std::string, int64_t>> labels;   ///< The account: predicted, matched, ...
   EventTime first, last;
-  double seconds = 0;     ///< Wall time, shown on stderr and in HTML only.
-  std::string digest;     ///< Of the final state.
+  double seconds = 0;  ///< Wall time, shown on stderr and in HTML only.
+  std::string digest;  ///< Of the final state.
   int64_t memory_bytes = 0;
 };
 

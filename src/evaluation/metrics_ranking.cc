@@ -68,71 +68,6 @@ void SweepSorted(std::span<const RankedLabel> rising, Sweep& sweep) {
   }
 }
 
-/// Labels of weight 1 as (bits of the score, class): scores have their two top bits free.
-void SweepSorted(std::span<const uint64_t> rising, Sweep& sweep) {
-  for (size_t i = rising.size(); i > 0;) {
-    const uint64_t score = rising[i - 1] >> 1;
-    double sums[2] = {0, 0};
-    for (; i > 0 && rising[i - 1] >> 1 == score; --i) sums[rising[i - 1] & 1] += 1;
-    sweep.Group(sums[1], sums[0]);
-  }
-}
-
-/// What a first pass learns of a bucket: buckets without a positive, or with one score only, need
-/// not be sorted.
-struct BucketUse {  // 16 bytes, so that the buckets in use stay in the cache.
-  uint32_t negatives = 0;
-  uint32_t positives : 31 = 0;
-  uint32_t differing : 1 = 0;
-  uint64_t score = 0;  ///< Bits of the first label's; later where the bucket's labels are gathered.
-
-  uint32_t count() const { return negatives + positives; }
-  bool sorted() const { return positives > 0 && differing != 0; }
-};
-
-RankingMetrics RankUnitWeights(std::span<const RankedLabel> labels) {
-  std::vector<BucketUse> uses(kScoreBuckets);
-  uint32_t lowest = kScoreBuckets, highest = 0;
-  for (const RankedLabel& l : labels) {
-    const uint32_t b = ScoreBucket(l.score);
-    lowest = std::min(lowest, b);
-    highest = std::max(highest, b);
-    BucketUse& use = uses[b];
-    if (use.count() == 0) use.score = Bits(l);
-    if (use.score != Bits(l)) use.differing = 1;
-    if (l.positive) {
-      use.positives = (use.positives + 1) & 0x7fffffff;
-    } else {
-      ++use.negatives;
-    }
-  }
-  uint64_t sorted = 0;
-  for (uint32_t b = lowest; b <= highest; ++b) {
-    uses[b].score = sorted;
-    if (uses[b].sorted()) sorted += uses[b].count();
-  }
-  std::vector<uint64_t> keys(sorted), scratch;
-  if (sorted > 0) {
-    for (const RankedLabel& l : labels) {
-      BucketUse& use = uses[ScoreBucket(l.score)];
-      if (use.sorted()) keys[use.score++] = Bits(l) << 1 | (l.positive ? 1 : 0);
-    }
-  }
-  Sweep sweep;
-  for (uint32_t b = highest + 1; b-- > lowest;) {
-    const BucketUse& use = uses[b];
-    if (use.count() == 0) continue;
-    if (!use.sorted()) {
-      sweep.Group(use.positives, use.negatives);
-      continue;
-    }
-    const std::span<uint64_t> run(keys.data() + (use.score - use.count()), use.count());
-    SortByScore(run, scratch);
-    SweepSorted(run, sweep);
-  }
-  return sweep.Done();
-}
-
 int64_t FloorDivide(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 
 }  // namespace
@@ -151,15 +86,58 @@ double BucketScore(uint32_t bucket) {
 }
 
 RankingMetrics RankExactly(std::span<RankedLabel> labels) {
-  const auto unit = [](const RankedLabel& l) { return l.weight == 1; };
-  if (labels.size() >= 2048 && labels.size() < (1u << 31) &&
-      std::all_of(labels.begin(), labels.end(), unit)) {
-    return RankUnitWeights(labels);
+  if (std::all_of(labels.begin(), labels.end(), [](const auto& l) { return l.weight == 1; })) {
+    std::vector<uint64_t> positives;
+    for (const RankedLabel& l : labels) {
+      if (l.positive) positives.push_back(Bits(l));
+    }
+    UnitRanking ranking(std::move(positives));
+    for (const RankedLabel& l : labels) {
+      if (!l.positive) ranking.AddNegatives(Bits(l));
+    }
+    return ranking.Metrics();
   }
   Sweep sweep;
   std::vector<RankedLabel> scratch;
   SortByScore(labels, scratch);
-  SweepSorted(std::span<const RankedLabel>(labels), sweep);
+  SweepSorted(labels, sweep);
+  return sweep.Done();
+}
+
+UnitRanking::UnitRanking(std::vector<uint64_t> positives) : scores_(std::move(positives)) {
+  constexpr int kMostBits = 14;
+  const bool any = !scores_.empty();
+  if (!any) scores_.push_back(0);  // Counted 0 times.
+  std::vector<uint64_t> scratch;
+  SortByScore(std::span<uint64_t>(scores_), scratch);
+  size_t distinct = 0;
+  for (size_t i = 0; i < scores_.size(); ++i) {
+    if (i == 0 || scores_[i] != scores_[i - 1]) {
+      scores_[distinct++] = scores_[i];
+      counts_.push_back(0);
+    }
+    counts_.back() += any;
+  }
+  scores_.resize(distinct);
+  negatives_.resize(2 * distinct + 1);
+  const uint64_t range = scores_.back() - scores_.front();
+  shift_ = std::max(0, static_cast<int>(std::bit_width(range)) -
+                           std::min(kMostBits, static_cast<int>(std::bit_width(4 * distinct))));
+  slots_.resize((range >> shift_) + 2);
+  size_t place = 0;
+  for (size_t slot = 0; slot < slots_.size(); ++slot) {
+    while (place < distinct && (scores_[place] - scores_.front()) >> shift_ < slot) ++place;
+    slots_[slot] = static_cast<uint32_t>(place);
+  }
+}
+
+RankingMetrics UnitRanking::Metrics() const {
+  Sweep sweep;
+  for (size_t i = scores_.size();; --i) {
+    sweep.Group(0, negatives_[2 * i]);
+    if (i == 0) break;
+    sweep.Group(counts_[i - 1], negatives_[2 * i - 1]);
+  }
   return sweep.Done();
 }
 
@@ -186,13 +164,18 @@ void ScoreHistogram::ScaleFading(double factor) {
   }
 }
 
-RankingMetrics ScoreHistogram::Metrics(bool fading) const {
-  Sweep sweep;
-  Descend([&](uint32_t, const Cell& cell) {
-    const double* w = fading ? cell.fading : cell.weight;
-    sweep.Group(w[1], w[0]);
-  });
-  return sweep.Done();
+ScoreHistogram::BothMetrics ScoreHistogram::Metrics() const {
+  Sweep cumulative, fading;
+  for (size_t b = blocks_.size(); b-- > 0;) {
+    if (!blocks_[b]) continue;
+    // Empty cells add nothing, which costs less than to tell them apart.
+    for (size_t i = 256; i-- > 0;) {
+      const Cell& cell = (*blocks_[b])[i];
+      cumulative.Group(cell.weight[1], cell.weight[0]);
+      fading.Group(cell.fading[1], cell.fading[0]);
+    }
+  }
+  return {cumulative.Done(), fading.Done()};
 }
 
 std::vector<PrequentialEvaluator::CurvePoint> ScoreHistogram::PrecisionRecall(int points) const {

@@ -4,6 +4,7 @@
 /// Design: the cumulative and the fading view keep sums. The window keeps the labels themselves,
 /// one small record each, and its metrics are computed from them when asked: nothing is ever
 /// subtracted, so a window equals a computation from scratch to the last bit, and Add stays cheap.
+/// The binary evaluator keeps them in a LabelWindow (label_window.h), the others in LatestItems.
 /// Thread safety: none.
 #pragma once
 
@@ -27,11 +28,10 @@ template <typename T>
 class LatestItems {
  public:
   explicit LatestItems(int64_t capacity)
-      : capacity_(static_cast<size_t>(std::max<int64_t>(capacity, 1))) {
-    items_.reserve(capacity_);
-  }
+      : capacity_(static_cast<size_t>(std::max<int64_t>(capacity, 1))) {}
   void Push(const T& item) {
     if (items_.size() < capacity_) {
+      if (items_.empty()) items_.reserve(capacity_);
       items_.push_back(item);
       return;
     }
@@ -39,6 +39,11 @@ class LatestItems {
     if (++next_ == capacity_) next_ = 0;
   }
   size_t size() const { return items_.size(); }
+  /// The i-th, from the oldest on.
+  const T& operator[](size_t i) const {
+    i += next_;
+    return items_[i < items_.size() ? i : i - items_.size()];
+  }
   /// Oldest first: the order of sums does not depend on where the ring stands.
   template <typename Visit>
   void ForEach(Visit&& visit) const {

@@ -1,6 +1,7 @@
 #include <array>
 #include <limits>
 
+#include "evaluation/label_window.h"
 #include "evaluation/metrics.h"
 #include "evaluation/metrics_ranking.h"
 #include "evaluation/prequential.h"
@@ -11,18 +12,33 @@ namespace {
 constexpr int kCurvePoints = 200;
 constexpr int kCalibrationGroups = 20;
 
-/// One label with its prediction, as the window keeps it. Saved as bytes: no padding.
-struct Entry {
+/// One label with its prediction.
+struct Label {
   double score;  ///< Of class 1, in [0, 1].
   double weight;
   double loss;
-  uint32_t bucket;
-  uint8_t truth;
-  uint8_t predicted;
-  uint8_t no_change;  ///< Whether this baseline was right.
-  uint8_t majority;
+  bool truth;
+  bool predicted;
+  bool no_change;  ///< Whether this baseline was right.
+  bool majority;
 };
-static_assert(sizeof(Entry) == 32);
+
+/// What a metric needs, as bits.
+enum Needs : unsigned { kCount = 0, kLoss = 1, kRanking = 2, kTop = 4, kSums = 8, kAll = 15 };
+
+unsigned NeedsOf(std::string_view metric) {
+  if (metric == "count") return kCount;
+  if (metric == "log_loss") return kLoss;
+  if (metric == "roc_auc" || metric == "average_precision") return kRanking;
+  if (metric == "precision_at_k") return kTop;
+  return kSums;
+}
+
+unsigned NeedsOf(std::span<const std::string> metrics) {
+  unsigned needs = metrics.empty() ? kAll : kCount;
+  for (const std::string& metric : metrics) needs |= NeedsOf(metric);
+  return needs;
+}
 
 /// The sums behind every metric but those of order.
 struct Sums {
@@ -34,15 +50,27 @@ struct Sums {
   double majority = 0;
   CalibrationBins bins{kCalibrationBins};
 
-  void Add(const Entry& e, double w) {
-    cells[2 * e.truth + e.predicted] += w;
+  void Add(const Label& l, double w) {
+    cells[size_t{2} * l.truth + l.predicted] += w;
     weight += w;
-    loss += w * e.loss;
-    const double error = e.score - e.truth;
+    loss += w * l.loss;
+    const double error = l.score - (l.truth ? 1 : 0);
     squared += w * error * error;
-    no_change += e.no_change ? w : 0;
-    majority += e.majority ? w : 0;
-    bins.Add(e.score, e.truth != 0, w);
+    no_change += l.no_change ? w : 0;
+    majority += l.majority ? w : 0;
+    bins.Add(l.score, l.truth, w);
+  }
+  void AddLossOnly(const Label& l, double w) {
+    weight += w;
+    loss += w * l.loss;
+  }
+  /// These, with what AddLossOnly passes over undefined.
+  Sums LossOnly() const {
+    Sums sums;
+    sums.weight = weight;
+    sums.loss = loss;
+    sums.squared = sums.no_change = sums.majority = std::numeric_limits<double>::quiet_NaN();
+    return sums;
   }
   void Scale(double factor) {
     for (double* sum : {&weight, &loss, &squared, &no_change, &majority}) *sum *= factor;
@@ -70,40 +98,45 @@ class BinaryEvaluator final : public PrequentialEvaluator {
  public:
   explicit BinaryEvaluator(const EvaluationOptions& options)
       : options_(options),
+        chosen_(NeedsOf(options.metrics)),
         latest_(options.window),
+        weights_(options.window),
         top_(options.top, options.period),
         fade_(options.fading) {}
 
   void Add(const Scored& scored) override {
     if (!std::isfinite(scored.target)) return;
-    Entry e{};
-    e.truth = scored.target >= 0.5;
+    Label l{};
+    l.truth = scored.target >= 0.5;
     const double positive = scored.probabilities.size() > 1
                                 ? scored.probabilities[1]
                                 : std::numeric_limits<double>::quiet_NaN();
     if (std::isfinite(positive)) {
-      e.score =
+      l.score =
           positive > 0 ? std::min(positive, 1.0) : 0;  // Never -0: scores are compared as bits.
-      e.predicted = e.score >= options_.threshold;
+      l.predicted = l.score >= options_.threshold;
     } else {  // No prediction: class 0, with the share of positives so far (one more of each
               // class).
-      e.score = (seen_[1] + 1) / (seen_[0] + seen_[1] + 2);
+      l.score = (seen_[1] + 1) / (seen_[0] + seen_[1] + 2);
     }
-    e.weight = UsableWeight(scored.weight);
-    e.loss = ClippedLogLoss(e.truth ? e.score : 1 - e.score);
-    e.bucket = ScoreBucket(e.score);
-    e.no_change = e.truth == previous_;
-    e.majority = e.truth == (seen_[1] > seen_[0]);
+    l.weight = UsableWeight(scored.weight);
+    l.loss = Loss(l.truth ? l.score : 1 - l.score);
+    l.no_change = l.truth == previous_;
+    l.majority = l.truth == (seen_[1] > seen_[0]);
 
-    const double faded = e.weight * fade_.current();
-    cumulative_.Add(e, e.weight);
-    fading_.Add(e, faded);
-    histogram_.Add(e.bucket, e.truth, e.weight, faded);
-    top_.Add(scored.time, e.score, e.truth, count_, fade_.current());
-    latest_.Push(e);
+    const double faded = l.weight * fade_.current();
+    cumulative_.Add(l, l.weight);
+    if (chosen_ & kSums) {
+      fading_.Add(l, faded);
+    } else {
+      fading_.AddLossOnly(l, faded);
+    }
+    histogram_.Add(ScoreBucket(l.score), l.truth, l.weight, faded);
+    top_.Add(scored.time, l.score, l.truth, count_, fade_.current());
+    Keep(l);
     ++count_;
-    seen_[e.truth] += 1;
-    previous_ = e.truth;
+    seen_[l.truth] += 1;
+    previous_ = l.truth;
     if (double factor = 1; fade_.Step(&factor)) {
       fading_.Scale(factor);
       histogram_.ScaleFading(factor);
@@ -111,24 +144,14 @@ class BinaryEvaluator final : public PrequentialEvaluator {
     }
   }
 
+  void Expect(const Scored& scored) const override {
+    if (scored.probabilities.size() > 1) histogram_.Prefetch(scored.probabilities[1]);
+  }
+
   int64_t count() const override { return count_; }
 
-  MetricValues Values(View view) const override {
-    if (view == View::kCumulative) {
-      return Named(cumulative_, histogram_.Cumulative(), top_.Cumulative(), 1);
-    }
-    if (view == View::kFading) {
-      return Named(fading_, histogram_.Fading(), top_.Fading(), 1 / fade_.last());
-    }
-    Sums sums;
-    std::vector<RankedLabel> ranked;
-    ranked.reserve(latest_.size());
-    latest_.ForEach([&](const Entry& e) {
-      sums.Add(e, e.weight);
-      ranked.push_back({e.score, e.weight, e.truth != 0});
-    });
-    return Named(sums, RankExactly(ranked), top_.Since(count_ - options_.window), 1);
-  }
+  MetricValues Values(View view) const override { return Values(view, kAll); }
+  MetricValues ChosenValues(View view) const override { return Values(view, chosen_); }
 
   std::vector<CurvePoint> PrecisionRecall() const override {
     return histogram_.PrecisionRecall(kCurvePoints);
@@ -144,37 +167,136 @@ class BinaryEvaluator final : public PrequentialEvaluator {
     out.Section("evaluation.binary", 1);
     out.I64(count_);
     for (const double v : seen_) out.F64(v);
-    out.U8(previous_);
+    out.Bool(previous_);
     fade_.Save(out);
     cumulative_.Save(out);
     fading_.Save(out);
     histogram_.Save(out);
     top_.Save(out);
     latest_.Save(out);
+    weights_.Save(out);
   }
 
   Status Load(StateReader& in) override {
     in.Section("evaluation.binary", 1);
     count_ = in.I64();
+    ranked_at_ = -1;
     for (double& v : seen_) v = in.F64();
-    previous_ = in.U8();
+    previous_ = in.Bool();
     fade_.Load(in);
     cumulative_.Load(in);
     fading_.Load(in);
     histogram_.Load(in);
     top_.Load(in);
     latest_.Load(in);
-    bool sound = true;
-    latest_.ForEach([&](const Entry& e) { sound &= (e.truth | e.predicted) < 2; });
-    if (!sound) in.Fail("the evaluation window holds a class that is not 0 or 1");
+    weights_.Load(in);
+    if (weights_.size() > 0 && weights_.size() != latest_.size()) {
+      in.Fail("the evaluation window has labels without a weight");
+    }
     return in.status();
   }
 
   size_t MemoryBytes() const override {
-    return sizeof(*this) + latest_.MemoryBytes() + histogram_.MemoryBytes() + top_.MemoryBytes();
+    return sizeof(*this) + latest_.MemoryBytes() + weights_.MemoryBytes() +
+           histogram_.MemoryBytes() + top_.MemoryBytes();
   }
 
  private:
+  /// Many scores repeat the one before, a baseline's above all.
+  double Loss(double probability_of_truth) {
+    if (probability_of_truth != loss_of_) {
+      loss_of_ = probability_of_truth;
+      loss_ = ClippedLogLoss(probability_of_truth);
+    }
+    return loss_;
+  }
+
+  void Keep(const Label& l) {
+    if (weights_.size() > 0 || l.weight != 1) {
+      while (weights_.size() < latest_.size()) weights_.Push(1);
+      weights_.Push(l.weight);
+    }
+    latest_.Push({l.score, l.truth, l.predicted, l.loss});
+  }
+
+  /// The histogram's metrics after the latest label, kept for the view that is asked for next.
+  const ScoreHistogram::BothMetrics& Ranked() const {
+    if (ranked_at_ != count_) ranked_ = histogram_.Metrics();
+    ranked_at_ = count_;
+    return ranked_;
+  }
+
+  MetricValues Values(View view, unsigned needs) const {
+    constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+    RankingMetrics ranking{kNan, kNan};
+    double at_k = kNan;
+    if (view == View::kCumulative) {
+      if (needs & kRanking) ranking = Ranked().cumulative;
+      if (needs & kTop) at_k = top_.Cumulative();
+      return Named(cumulative_, ranking, at_k, 1);
+    }
+    if (view == View::kFading) {
+      if (needs & kRanking) ranking = Ranked().fading;
+      if (needs & kTop) at_k = top_.Fading();
+      const Sums& sums = (chosen_ & kSums) ? fading_ : fading_.LossOnly();
+      return Named(sums, ranking, at_k, 1 / fade_.last());
+    }
+    std::vector<uint64_t> positives;
+    Sums sums;
+    sums.loss = latest_.SumLosses(positives);
+    sums.weight = static_cast<double>(latest_.size());
+    const bool weighted = weights_.size() > 0;
+    sums = weighted || (needs & kSums) ? WindowSums() : sums.LossOnly();
+    if (needs & kRanking) {
+      ranking = weighted ? RankWeighted() : RankUnitWeights(std::move(positives));
+    }
+    if (needs & kTop) at_k = top_.Since(count_ - options_.window);
+    return Named(sums, ranking, at_k, 1);
+  }
+
+  RankingMetrics RankUnitWeights(std::vector<uint64_t> positives) const {
+    UnitRanking ranking(std::move(positives));
+    latest_.ForEach([&](const WindowLabel& l, size_t n) {
+      if (!l.truth()) ranking.AddNegatives(l.score_bits(), n);
+    });
+    return ranking.Metrics();
+  }
+
+  RankingMetrics RankWeighted() const {
+    std::vector<RankedLabel> labels;
+    labels.reserve(latest_.size());
+    latest_.ForEach([&](const WindowLabel& l, size_t n) {
+      for (; n > 0; --n) labels.push_back({l.score(), weights_[labels.size()], l.truth()});
+    });
+    return RankExactly(labels);
+  }
+
+  Sums WindowSums() const {
+    Sums sums;
+    const auto positives = static_cast<double>(latest_.positives());
+    // Before the window, then before each label.
+    std::array<double, 2> seen = {seen_[0] - (static_cast<double>(latest_.size()) - positives),
+                                  seen_[1] - positives};
+    bool previous = latest_.truth_before();
+    size_t i = 0;
+    latest_.ForEach([&](const WindowLabel& kept, size_t n) {
+      Label l{};
+      l.score = kept.score();
+      l.loss = kept.loss;
+      l.truth = kept.truth();
+      l.predicted = kept.predicted();
+      for (; n > 0; --n) {
+        l.weight = weights_.size() > 0 ? weights_[i++] : 1;
+        l.no_change = l.truth == previous;
+        l.majority = l.truth == (seen[1] > seen[0]);
+        sums.Add(l, l.weight);
+        seen[l.truth] += 1;
+        previous = l.truth;
+      }
+    });
+    return sums;
+  }
+
   MetricValues Named(const Sums& s, const RankingMetrics& ranking, double at_k,
                      double count_factor) const {
     const double nothing = std::numeric_limits<double>::quiet_NaN();
@@ -206,15 +328,20 @@ class BinaryEvaluator final : public PrequentialEvaluator {
   }
 
   const EvaluationOptions options_;
+  const unsigned chosen_;
   int64_t count_ = 0;
   std::array<double, 2> seen_{};  ///< Labels so far, by class.
-  uint8_t previous_ = 0;
+  bool previous_ = false;
   Sums cumulative_;
   Sums fading_;
   ScoreHistogram histogram_;
-  LatestItems<Entry> latest_;
+  mutable int64_t ranked_at_ = -1;
+  mutable ScoreHistogram::BothMetrics ranked_{};
+  LabelWindow latest_;
+  LatestItems<double> weights_;  ///< Of latest_; empty while all have been 1.
   PrecisionAtK top_;
   FadingWeight fade_;
+  double loss_of_ = -1, loss_ = 0;  ///< The probability last seen by Loss.
 };
 
 }  // namespace

@@ -12,13 +12,12 @@ constexpr size_t kMaxSamples = 2000;
 constexpr std::pair<View, std::string_view> kViews[] = {
     {View::kCumulative, "cumulative"}, {View::kWindow, "window"}, {View::kFading, "fading"}};
 
-int PriorIndex(EvaluationTask task) {
+size_t PriorIndex(EvaluationTask task) {
   // Regression has no class frequencies: its prior is the mean.
   const auto names = Baselines::Names(task);
   const auto wanted = task == EvaluationTask::kRegression ? "mean" : "prior";
   const auto it = std::find(names.begin(), names.end(), wanted);
-  return it == names.end() ? static_cast<int>(names.size()) - 1
-                           : static_cast<int>(it - names.begin());
+  return std::min(static_cast<size_t>(it - names.begin()), names.size() - 1);
 }
 
 void SaveValues(StateWriter& out, const MetricValues& values) {
@@ -42,7 +41,8 @@ MetricValues LoadValues(StateReader& in) {
 
 Scoreboard::Scoreboard(EvaluationTask task, const EvaluationOptions& options,
                        std::vector<std::string> model_names)
-    : task_(task), options_(options), baselines_(task) {
+    : task_(task), options_(options), baselines_(task), prior_index_(PriorIndex(task)) {
+  waiting_.reserve(kBatch);
   for (std::string& name : model_names) {
     rows_.push_back({std::move(name), false, MakeEvaluator(task, options)});
   }
@@ -53,23 +53,43 @@ Scoreboard::Scoreboard(EvaluationTask task, const EvaluationOptions& options,
 
 void Scoreboard::Add(EventTime time, std::span<const double> predictions, size_t width,
                      double target) {
-  Scored scored;
-  scored.time = time;
-  scored.target = target;
-  size_t model = 0;
-  int baseline = 0;
-  for (Row& row : rows_) {
-    if (row.baseline) {
-      baselines_.Predict(baseline++, scratch_);
-      scored.probabilities = scratch_;
+  std::vector<double>& values = waiting_predictions_;
+  Waiting label{time, target, values.size(), width, 0};
+  const size_t baselines = Baselines::Names(task_).size();
+  const auto models = predictions.first(width * (rows_.size() - baselines));
+  values.insert(values.end(), models.begin(), models.end());
+  for (size_t i = 0; i < baselines; ++i) {
+    const size_t before = values.size();
+    if (i == prior_index_ && !prior_.empty()) {
+      values.insert(values.end(), prior_.begin(), prior_.end());
     } else {
-      scored.probabilities = predictions.subspan(model++ * width, width);
+      baselines_.Append(static_cast<int>(i), values);
     }
-    row.evaluator->Add(scored);
+    label.baseline_width = values.size() - before;
   }
+  waiting_.push_back(label);
   baselines_.Learn(target);
-  baselines_.Predict(PriorIndex(task_), prior_);
+  baselines_.Predict(static_cast<int>(prior_index_), prior_);
   ++labels_;
+  if (waiting_.size() >= kBatch || values.size() >= kBatchDoubles) ScoreWaiting();
+}
+
+void Scoreboard::ScoreWaiting() const {
+  size_t models = 0, baselines = 0;
+  for (const Row& row : rows_) {
+    const auto scored = [&](const Waiting& label) -> Scored {
+      const size_t width = row.baseline ? label.baseline_width : label.width;
+      const size_t at = label.at + models * label.width + baselines * label.baseline_width;
+      return {label.time, std::span(waiting_predictions_).subspan(at, width), label.target};
+    };
+    if (!row.baseline) {  // A baseline's scores repeat: nothing to fetch.
+      for (const Waiting& label : waiting_) row.evaluator->Expect(scored(label));
+    }
+    for (const Waiting& label : waiting_) row.evaluator->Add(scored(label));
+    ++(row.baseline ? baselines : models);
+  }
+  waiting_.clear();
+  waiting_predictions_.clear();
 }
 
 MetricValues Scoreboard::Chosen(const MetricValues& all) const {
@@ -86,6 +106,7 @@ MetricValues Scoreboard::Chosen(const MetricValues& all) const {
 void Scoreboard::WriteRow(EventTime time, std::string& out) {
   if (labels_ == last_row_) return;
   last_row_ = labels_;
+  ScoreWaiting();
   Report::CurveSample sample{labels_, time, {}};
   out += "{\"labels\":";
   AppendNumber(out, labels_);
@@ -99,7 +120,7 @@ void Scoreboard::WriteRow(EventTime time, std::string& out) {
     AppendJsonString(out, row.name);
     out += row.baseline ? ":{\"baseline\":true" : ":{\"baseline\":false";
     for (const auto& [view, view_name] : kViews) {
-      const MetricValues values = Chosen(row.evaluator->Values(view));
+      const MetricValues values = Chosen(row.evaluator->ChosenValues(view));
       if (view == View::kWindow) sample.rows.push_back(values);
       out += ',';
       AppendJsonString(out, view_name);
@@ -127,6 +148,7 @@ void Scoreboard::WriteRow(EventTime time, std::string& out) {
 }
 
 void Scoreboard::FillReport(Report& report) const {
+  ScoreWaiting();
   report.task = task_;
   report.curve = curve_;
   for (size_t i = 0; i < rows_.size(); ++i) {
@@ -146,6 +168,7 @@ void Scoreboard::FillReport(Report& report) const {
 }
 
 void Scoreboard::Save(StateWriter& out) const {
+  ScoreWaiting();
   out.Section("scoreboard", 1);
   for (const Row& row : rows_) row.evaluator->Save(out);
   baselines_.Save(out);
@@ -162,6 +185,8 @@ void Scoreboard::Save(StateWriter& out) const {
 
 Status Scoreboard::Load(StateReader& in) {
   in.Section("scoreboard", 1);
+  waiting_.clear();
+  waiting_predictions_.clear();
   for (Row& row : rows_) LEAT_RETURN_IF_ERROR(row.evaluator->Load(in));
   LEAT_RETURN_IF_ERROR(baselines_.Load(in));
   in.Array(prior_);
@@ -178,7 +203,8 @@ Status Scoreboard::Load(StateReader& in) {
 }
 
 size_t Scoreboard::MemoryBytes() const {
-  size_t bytes = curve_.size() * rows_.size() * 512;
+  size_t bytes = curve_.size() * rows_.size() * 512 + waiting_.capacity() * sizeof(Waiting) +
+                 waiting_predictions_.capacity() * sizeof(double);
   for (const Row& row : rows_) bytes += row.evaluator->MemoryBytes();
   return bytes;
 }

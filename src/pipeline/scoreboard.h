@@ -1,7 +1,11 @@
 /// Scores of every model and baseline on the same records, and their history for the report.
 ///
-/// Cost per label: one evaluator update per model and baseline. The history keeps at most 2,000
-/// samples; beyond, every other one is dropped, so memory does not grow with the stream.
+/// Cost per label: one evaluator update per model and baseline. Labels are collected and scored row
+/// by row, kBatch at a time: an evaluator's sums then stay in the nearest cache while it works, and
+/// what it must fetch from memory is fetched for several labels at once. Nothing that can be asked
+/// of a scoreboard shows where a batch ends. The history keeps at most 2,000 samples; beyond, every
+/// other one is dropped, so memory does not grow with the stream. Thread safety: none, not even for
+/// const methods, which score what waits.
 #pragma once
 
 #include <memory>
@@ -43,13 +47,27 @@ class Scoreboard {
     bool baseline;
     std::unique_ptr<PrequentialEvaluator> evaluator;
   };
+  /// A label that waits to be scored; its predictions lie in waiting_predictions_ from `at`: the
+  /// models' (each `width` long), then the baselines' (each `baseline_width` long).
+  struct Waiting {
+    EventTime time;
+    double target;
+    size_t at, width, baseline_width;
+  };
+  static constexpr size_t kBatch = 128;             ///< Labels,
+  static constexpr size_t kBatchDoubles = 1 << 13;  ///< or predictions.
+
+  void ScoreWaiting() const;
   MetricValues Chosen(const MetricValues& all) const;
 
   EvaluationTask task_;
   EvaluationOptions options_;
   std::vector<Row> rows_;
   Baselines baselines_;
-  std::vector<double> scratch_, prior_;
+  size_t prior_index_;  ///< Of the baseline whose prediction prior_ is.
+  std::vector<double> prior_;
+  mutable std::vector<Waiting> waiting_;
+  mutable std::vector<double> waiting_predictions_;
   int64_t labels_ = 0;
   int64_t last_row_ = 0;
   int64_t samples_seen_ = 0, sample_stride_ = 1;

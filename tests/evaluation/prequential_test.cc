@@ -245,6 +245,32 @@ TEST(BinaryEvaluatorTest, KappaBaselinesSeeEarlierLabelsOnly) {
   EXPECT_EQ(Named(all, "majority_accuracy"), 0);
 }
 
+TEST(BinaryEvaluatorTest, ChosenValuesAreThoseOfAllValues) {
+  for (const bool weighted : {false, true}) {
+    EvaluationOptions options;
+    options.window = 100;
+    const auto all = MakeEvaluator(EvaluationTask::kBinary, options);
+    std::vector<Label> stream = Stream(EvaluationTask::kBinary, 300);
+    for (Label& l : stream) {
+      if (!weighted) l.weight = 1;
+      AddTo(*all, l);
+    }
+    for (const std::vector<std::string>& metrics : {std::vector<std::string>{"log_loss", "count"},
+                                                    {"roc_auc"},
+                                                    {"precision_at_k"},
+                                                    {"average_precision", "brier"},
+                                                    {"kappa_t", "kappa_m", "ece"}}) {
+      options.metrics = metrics;
+      const auto chosen = MakeEvaluator(EvaluationTask::kBinary, options);
+      for (const Label& l : stream) AddTo(*chosen, l);
+      for (const View view : {View::kCumulative, View::kWindow, View::kFading}) {
+        const MetricValues some = chosen->ChosenValues(view), every = all->Values(view);
+        for (const std::string& name : metrics) EXPECT_EQ(Named(some, name), Named(every, name));
+      }
+    }
+  }
+}
+
 TEST(BinaryEvaluatorTest, DecidesAtTheThresholdInclusive) {
   EvaluationOptions options;
   options.threshold = 0.25;
