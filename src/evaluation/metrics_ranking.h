@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "base/prefetch.h"
 #include "base/time.h"
 #include "evaluation/evaluation.h"
 #include "leat/state.h"
@@ -105,7 +106,7 @@ class ScoreHistogram {
   void Prefetch(double score) const {
     const uint32_t bucket = ScoreBucket(score) & (kScoreBuckets - 1);
     if (const Block* block = blocks_[bucket >> 8].get()) {
-      __builtin_prefetch(&(*block)[bucket & 255], 1);
+      PrefetchLine(&(*block)[bucket & 255]);
     }
   }
   void ScaleFading(double factor);

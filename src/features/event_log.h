@@ -32,6 +32,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/prefetch.h"
 #include "base/time.h"
 #include "features/slab_pool.h"
 #include "leat/state.h"
@@ -133,12 +134,12 @@ class EventLog {
   /// Fetches the rows that Advance and Insert will look at.
   void Prefetch(const LogLayout& layout, const Coverage* live, int64_t time) const {
     if (capacity_ == 0) return;
-    __builtin_prefetch(Row(layout, size_), 1);
+    PrefetchLine(Row(layout, size_));
     for (size_t h = 0; h < layout.horizons.size(); ++h) {
       if (live[h].oldest > Cutoff(time, layout.horizons[h].over)) continue;
       const double* row = Row(layout, size_ - live[h].rows);
-      __builtin_prefetch(row);
-      __builtin_prefetch(row + 8);
+      PrefetchLine(row);
+      PrefetchLine(row + 8);
     }
   }
 

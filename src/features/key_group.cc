@@ -255,7 +255,7 @@ void KeyGroup::Prefetch(uint64_t key, EventTime time, bool near) const {
   if (found == index_.end()) return;
   std::byte* block = found->second;
   if (!near) {
-    for (size_t at = 0; at < stride_ && at < 1024; at += 64) __builtin_prefetch(block + at, 1);
+    for (size_t at = 0; at < stride_ && at < 1024; at += 64) PrefetchLine(block + at);
     return;
   }
   for (const bool labelled : {false, true}) {
@@ -267,8 +267,8 @@ void KeyGroup::Prefetch(uint64_t key, EventTime time, bool near) const {
   for (uint32_t i = 0; i < sets_; ++i) {
     const DistinctSet& set = SetOf(block, static_cast<int32_t>(i));
     for (size_t at = 0; at < set.values.size() && at < 64; at += 8) {
-      __builtin_prefetch(set.values.data() + at);
-      __builtin_prefetch(set.times.data() + at);
+      PrefetchLine(set.values.data() + at);
+      PrefetchLine(set.times.data() + at);
     }
   }
 }

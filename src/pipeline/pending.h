@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "base/prefetch.h"
 #include "base/time.h"
 #include "leat/state.h"
 #include "leat/status.h"
@@ -21,11 +22,11 @@ struct Pending {
   uint64_t sequence = 0;  ///< Order of arrival, from 1; 0 marks a free header.
   uint64_t id = 0;
   EventTime time;
-  bool held = false;      ///< The label is here already and becomes known at `release`.
+  bool held = false;  ///< The label is here already and becomes known at `release`.
   EventTime release;
-  double label = 0;       ///< Held: the number, or the code of the label's text.
-  uint32_t classes = 0;   ///< Numbers kept per model; 0: there was no prior to give yet.
-  uint32_t warm = 0;      ///< Bit m: model m answered itself (models from 32 on share the last bit).
+  double label = 0;      ///< Held: the number, or the code of the label's text.
+  uint32_t classes = 0;  ///< Numbers kept per model; 0: there was no prior to give yet.
+  uint32_t warm = 0;     ///< Bit m: model m answered itself (models from 32 on share the last bit).
   uint32_t pool = 0;
   uint32_t block = 0;
 };
@@ -42,10 +43,10 @@ class PendingStore {
   std::span<double> Block(Handle handle);
   std::span<const double> Block(Handle handle) const;
   /// Fetches the memory of a header; of a block, once its header is here.
-  void PrefetchHeader(Handle handle) const { __builtin_prefetch(&headers_[handle], 1); }
+  void PrefetchHeader(Handle handle) const { PrefetchLine(&headers_[handle]); }
   void PrefetchBlock(Handle handle) const {
     const std::span<const double> block = Block(handle);
-    for (size_t i = 0; i < block.size(); i += 8) __builtin_prefetch(&block[i]);
+    for (size_t i = 0; i < block.size(); i += 8) PrefetchLine(&block[i]);
   }
   size_t size() const { return headers_.size() - free_.size(); }
 
