@@ -12,6 +12,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,15 @@ static_assert(std::endian::native == std::endian::little, "saved state is little
 
 class StateWriter {
  public:
+  /// Gathers everything in bytes().
+  StateWriter() = default;
+  /// Hands on what has gathered now and then, so that memory stays small; Flush hands on the rest.
+  explicit StateWriter(std::function<void(std::string_view)> take) : take_(std::move(take)) {}
+  void Flush() {
+    if (take_) take_(bytes_);
+    bytes_.clear();
+  }
+
   /// Opens a section: `name` says whose state follows, `version` which layout it has.
   void Section(std::string_view name, uint32_t version) {
     Text(name);
@@ -39,7 +49,7 @@ class StateWriter {
   void F64(double v) { Scalar(v); }
   void Text(std::string_view v) {
     U64(v.size());
-    bytes_.append(v);
+    Append(v);
   }
   /// An array of trivially copyable items, with its length. Items must have no padding bytes.
   template <typename T>
@@ -47,7 +57,7 @@ class StateWriter {
     static_assert(std::is_trivially_copyable_v<T>);
     U64(items.size());
     if (!items.empty()) {
-      bytes_.append(reinterpret_cast<const char*>(items.data()), items.size_bytes());
+      Append({reinterpret_cast<const char*>(items.data()), items.size_bytes()});
     }
   }
   template <typename T>
@@ -63,10 +73,16 @@ class StateWriter {
   void Scalar(T v) {
     char raw[sizeof(T)];
     std::memcpy(raw, &v, sizeof(T));
-    bytes_.append(raw, sizeof(T));
+    Append({raw, sizeof(T)});
+  }
+  void Append(std::string_view v) {
+    bytes_.append(v);
+    if (take_ && bytes_.size() >= kGathered) Flush();
   }
 
+  static constexpr size_t kGathered = size_t{1} << 16;
   std::string bytes_;
+  std::function<void(std::string_view)> take_;
 };
 
 class StateReader {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -19,5 +20,18 @@ constexpr uint64_t Mix64(uint64_t x) {
 
 /// The 128-bit digest of bytes, as 32 hexadecimal digits.
 std::string DigestHex(std::string_view bytes);
+
+/// The same of bytes that come piece by piece.
+class Digester {
+ public:
+  Digester();
+  ~Digester();
+  void Add(std::string_view bytes);
+  std::string Hex() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace leat

@@ -16,7 +16,7 @@ QuantileBins::QuantileBins(int64_t bins, int64_t tail_bins, int64_t warmup)
     : bins_(static_cast<uint32_t>(bins)),
       tail_(static_cast<uint32_t>(tail_bins)),
       warmup_(static_cast<uint64_t>(warmup)) {
-  edges_.assign(std::bit_ceil(size_t{bins_} + tail_), kInfinity);
+  edges_.assign(std::max(kTogether, std::bit_ceil(size_t{bins_} + tail_)), kInfinity);
 }
 
 void QuantileBins::Collect(double x) {

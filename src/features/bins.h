@@ -10,8 +10,9 @@
 /// warm-up) and for good at `warmup` values; before the first fit everything is in bin 0. The
 /// warm-up values are then forgotten.
 ///
-/// Cost: log2(padded edges) branchless steps; O(n log n) at a fit. Memory: warmup doubles until the
-/// warm-up ends, then the edges. Determinism: pure function of the values. Thread safety: none.
+/// Cost: log2(padded edges) - 3 branchless steps and eight comparisons; O(n log n) at a fit.
+/// Memory: warmup doubles until the warm-up ends, then the edges. Determinism: pure function of the
+/// values. Thread safety: none.
 #pragma once
 
 #include <cstdint>
@@ -28,12 +29,15 @@ class QuantileBins {
   uint32_t count() const { return bins_ + tail_; }
   /// The bin of x; any bin for NaN.
   uint32_t Find(double x) const {
+    // Halved down to eight edges, without branches: they would be mispredicted half of the time.
+    // Those eight are compared side by side.
     const double* base = edges_.data();
-    for (size_t half = edges_.size() / 2; half > 0; half /= 2) {
-      // Spelled as arithmetic: a branch here would be mispredicted half of the time.
+    for (size_t half = edges_.size() / 2; half >= kTogether; half /= 2) {
       base += static_cast<size_t>(base[half - 1] < x) * half;
     }
-    return static_cast<uint32_t>(base - edges_.data());
+    uint64_t below = 0;
+    for (size_t i = 0; i < kTogether; ++i) below += base[i] < x ? 1 : 0;
+    return static_cast<uint32_t>(static_cast<size_t>(base - edges_.data()) + below);
   }
   void Learn(double x) {
     if (fitted_) return;
@@ -53,11 +57,13 @@ class QuantileBins {
   void Collect(double x);
   void Fit();
 
+  static constexpr size_t kTogether = 8;
+
   uint32_t bins_;
   uint32_t tail_;
   uint64_t warmup_;
   bool fitted_ = false;
-  std::vector<double> edges_;   // Padded with infinity to a power of two.
+  std::vector<double> edges_;   // Padded with infinity to a power of two, at least kTogether.
   std::vector<double> values_;  // Until the warm-up is over.
 };
 

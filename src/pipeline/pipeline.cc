@@ -131,8 +131,8 @@ struct Pipeline::Impl {
 };
 
 Status Pipeline::Impl::Init() {
-  LEAT_ASSIGN_OR_RETURN(graph,
-                        FeatureGraph::Create(config.schema, config.features, config.feature_options));
+  LEAT_ASSIGN_OR_RETURN(
+      graph, FeatureGraph::Create(config.schema, config.features, config.feature_options));
   LEAT_ASSIGN_OR_RETURN(roster, Roster::Create(*graph, config.models, targets.task()));
   LEAT_ASSIGN_OR_RETURN(monitor, Monitor::Create(config.drift, *graph, *roster));
   if (config.has_label && !config.label.file.empty() && config.label.time.empty()) {
@@ -154,7 +154,8 @@ Status Pipeline::Impl::Init() {
   }
   const std::string& sink = config.sinks.predictions;
   const bool json = sink.find(".jsonl") != std::string::npos ||
-                    sink.find(".json") != std::string::npos || sink.find(".ndjson") != std::string::npos;
+                    sink.find(".json") != std::string::npos ||
+                    sink.find(".ndjson") != std::string::npos;
   writer = PredictionWriter(json, targets.task(), config.evaluation.threshold,
                             config.schema.id_column.empty() ? "record" : config.schema.id_column,
                             std::move(models), std::move(clusters), std::move(features));
@@ -171,9 +172,12 @@ Status Pipeline::Impl::Init() {
 size_t Pipeline::Impl::Width() const {
   if (scoreboard->prior().empty()) return 0;  // No label yet: there is nothing to say.
   switch (targets.task()) {
-    case EvaluationTask::kBinary: return 2;
-    case EvaluationTask::kRegression: return 1;
-    case EvaluationTask::kMulticlass: return targets.classes().size();
+    case EvaluationTask::kBinary:
+      return 2;
+    case EvaluationTask::kRegression:
+      return 1;
+    case EvaluationTask::kMulticlass:
+      return targets.classes().size();
   }
   return 1;
 }
@@ -397,7 +401,8 @@ void Pipeline::StepLabel(const Record& label, Outputs& out) {
       s.Settle(handle, s.targets.Release(s.targets.Hold(label)), out);
       s.join.Settle(handle, true, s.now);
       break;
-    case LabelJoin::Arrival::kWaits: break;
+    case LabelJoin::Arrival::kWaits:
+      break;
     case LabelJoin::Arrival::kLate:
       s.WriteReject("late_label", "its prediction had expired", label, "label", out);
       break;
@@ -433,18 +438,16 @@ Report Pipeline::MakeReport() const {
   for (size_t m = 0; m < s.roster->size(); ++m) report.rows[m].summary = s.roster->Summary(m);
   report.class_names = s.targets.classes();
   report.drift = s.monitor->marks();
-  report.records = {{"read", s.read},
-                    {"scored", s.taken},
-                    {"rejected", s.rejected},
-                    {"late", s.late}};
+  report.records = {
+      {"read", s.read}, {"scored", s.taken}, {"rejected", s.rejected}, {"late", s.late}};
   for (const auto& [reason, count] : s.reject_reasons) report.rejects.emplace_back(reason, count);
   if (s.config.has_label) {
     const LabelAccount& a = s.join.account();
-    report.labels = {{"predicted", a.predicted}, {"matched", a.matched},
-                     {"expired", a.expired},     {"pending", s.join.pending()},
-                     {"labels", a.labels},       {"early", a.early},
+    report.labels = {{"predicted", a.predicted},    {"matched", a.matched},
+                     {"expired", a.expired},        {"pending", s.join.pending()},
+                     {"labels", a.labels},          {"early", a.early},
                      {"waiting", s.join.waiting()}, {"late", a.late},
-                     {"duplicate", a.duplicate}, {"orphan", a.orphan}};
+                     {"duplicate", a.duplicate},    {"orphan", a.orphan}};
   }
   report.first = s.first;
   report.last = s.now;
@@ -505,9 +508,11 @@ Status Pipeline::Load(StateReader& in) {
 }
 
 std::string Pipeline::Digest() const {
-  StateWriter state;
+  Digester digester;
+  StateWriter state([&](std::string_view bytes) { digester.Add(bytes); });
   Save(state);
-  return DigestHex(state.bytes());
+  state.Flush();
+  return digester.Hex();
 }
 
 size_t Pipeline::MemoryBytes() const {
