@@ -17,11 +17,11 @@ template <typename Seen>
 void Softmax(std::span<double> scores, const Seen& seen) {
   double top = -std::numeric_limits<double>::infinity();
   for (size_t c = 0; c < scores.size(); ++c) {
-    if (seen[c]) top = std::max(top, scores[c]);
+    if (seen[c] != 0) top = std::max(top, scores[c]);
   }
   double sum = 0;
   for (size_t c = 0; c < scores.size(); ++c) {
-    scores[c] = seen[c] ? Exp(scores[c] - top) : 0.0;
+    scores[c] = seen[c] != 0 ? Exp(scores[c] - top) : 0.0;
     sum += scores[c];
   }
   for (double& score : scores) score /= sum;
