@@ -44,7 +44,7 @@ struct LineAllocator {
   static constexpr std::align_val_t kLine{64};
   LineAllocator() = default;
   template <typename U>
-  LineAllocator(const LineAllocator<U>&) {}
+  LineAllocator(const LineAllocator<U>&) {}  // NOLINT(google-explicit-constructor): rebinding.
   T* allocate(size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kLine)); }
   void deallocate(T* p, size_t) { ::operator delete(p, kLine); }
   bool operator==(const LineAllocator&) const { return true; }
