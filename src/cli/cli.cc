@@ -12,13 +12,15 @@ int ReportStatus(const Status& status) {
 
 int RunCli(int argc, const char* const* argv) {
   int exit_code = 0;
-  CLI::App app("A streaming learning engine: event logs in; features, delayed labels, online models,\n"
-               "drift detection and honest evaluation out; the same bytes every time.");
+  CLI::App app(
+      "A streaming learning engine: event logs in; features, delayed labels, online models,\n"
+      "drift detection and honest evaluation out; the same bytes every time.");
   app.name("leat");
   app.set_version_flag("--version", "leat 0.1.0");
   app.require_subcommand(1);
-  app.footer("Example:\n  leat generate card-fraud --rows 100000 --output transactions.csv.zst\n"
-             "  leat replay examples/fraud/fraud.yaml --input transactions.csv.zst --report report.html");
+  app.footer(
+      "Example:\n  leat generate card-fraud --rows 100000 --output transactions.csv.zst\n"
+      "  leat replay examples/fraud/fraud.yaml --input transactions.csv.zst --report report.html");
   AddRun(app, exit_code);
   AddReplay(app, exit_code);
   AddCheck(app, exit_code);

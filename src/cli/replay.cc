@@ -18,7 +18,7 @@ namespace {
 struct Arguments {
   std::string config, input, labels, output, from, to, html, state;
   uint64_t max_records = 0;
-  bool json = false, quiet = false, fresh = false;
+  bool json = false, quiet = false, fresh = false, accept_divergence = false;
 };
 
 Result<std::optional<EventTime>> ParseTime(const std::string& flag, const std::string& text) {
@@ -48,15 +48,16 @@ Status RunAndReport(const Arguments& arguments, bool keep_state) {
   options.output = arguments.output;
   options.progress = !arguments.quiet;
   options.fresh = arguments.fresh;
+  options.accept_divergence = arguments.accept_divergence;
   if (arguments.max_records > 0) options.max_records = arguments.max_records;
   LEAT_ASSIGN_OR_RETURN(options.from, ParseTime("--from", arguments.from));
   LEAT_ASSIGN_OR_RETURN(options.to, ParseTime("--to", arguments.to));
   if (keep_state) {
-    const std::string folder =
-        !arguments.state.empty()      ? arguments.state
-        : !config.state_path.empty() ? config.state_path
-                                      : (std::filesystem::path("state") / config.name).string();
-    options.state_file = (std::filesystem::path(folder) / "snapshot").string();
+    const std::string folder = !arguments.state.empty() ? arguments.state
+                               : !config.state_path.empty()
+                                   ? config.state_path
+                                   : (std::filesystem::path("state") / config.name).string();
+    options.state = folder;
   } else if (options.output.empty()) {
     options.output = (std::filesystem::path("out") / config.name).string();
   }
@@ -70,7 +71,7 @@ Status RunAndReport(const Arguments& arguments, bool keep_state) {
     std::cerr << fmt::format(
         "{} records in {:.2f} s ({:.0f} a second){}{}\n", result.records, result.report.seconds,
         static_cast<double>(result.records) / std::max(1e-9, result.report.seconds),
-        keep_state ? "; state: " + options.state_file : "; outputs: " + options.output,
+        keep_state ? "; state: " + options.state : "; outputs: " + options.output,
         arguments.html.empty() ? "" : "; report: " + arguments.html);
   }
   if (!std::cout) return Status::Io("standard output: cannot write");
@@ -93,16 +94,16 @@ void AddShared(CLI::App* verb, Arguments* a) {
 void AddReplay(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* verb = app.add_subcommand(
-      "replay", "Backtest: a bounded log through a pipeline, throw-away state, a report at the end");
+      "replay",
+      "Backtest: a bounded log through a pipeline, throw-away state, a report at the end");
   AddShared(verb, arguments.get());
   verb->add_option("--from", arguments->from, "Pass over records before this time");
   verb->add_option("--to", arguments->to, "Pass over records at or after this time");
   verb->footer(
       "Example:\n  leat replay examples/fraud/fraud.yaml --input transactions.csv.zst "
       "--output out/fraud --report out/fraud/report.html");
-  verb->callback([arguments, &exit_code] {
-    exit_code = ReportStatus(RunAndReport(*arguments, false));
-  });
+  verb->callback(
+      [arguments, &exit_code] { exit_code = ReportStatus(RunAndReport(*arguments, false)); });
 }
 
 void AddRun(CLI::App& app, int& exit_code) {
@@ -112,10 +113,12 @@ void AddRun(CLI::App& app, int& exit_code) {
   AddShared(verb, arguments.get());
   verb->add_option("--state", arguments->state, "Folder of the state instead of state.path");
   verb->add_flag("--fresh", arguments->fresh, "Start from nothing and replace the saved state");
+  verb->add_flag(
+      "--accept-divergence", arguments->accept_divergence,
+      "Go on from the last snapshot although the input gives something else than it did");
   verb->footer("Example:\n  leat run examples/fraud/fraud.yaml --input transactions.csv.zst");
-  verb->callback([arguments, &exit_code] {
-    exit_code = ReportStatus(RunAndReport(*arguments, true));
-  });
+  verb->callback(
+      [arguments, &exit_code] { exit_code = ReportStatus(RunAndReport(*arguments, true)); });
 }
 
 }  // namespace leat

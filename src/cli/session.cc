@@ -10,7 +10,7 @@
 #include "cli/progress.h"
 #include "connectors/file/file_sink.h"
 #include "connectors/file/file_source.h"
-#include "runtime/snapshot.h"
+#include "runtime/shard.h"
 
 namespace leat {
 namespace {
@@ -25,10 +25,8 @@ void RequestStop(int signal) {
 /// The four sinks as files.
 class FileSinks final : public SinkSet {
  public:
-  using Lengths = std::array<uint64_t, 4>;
-
   static Result<std::unique_ptr<FileSinks>> Open(const std::array<std::string, 4>& paths,
-                                                 const std::optional<Lengths>& keep) {
+                                                 const std::optional<SinkLengths>& keep) {
     auto sinks = std::make_unique<FileSinks>();
     for (size_t i = 0; i < paths.size(); ++i) {
       if (paths[i].empty()) continue;
@@ -56,7 +54,7 @@ class FileSinks final : public SinkSet {
   Status WritePredictions(std::string_view bytes) {
     return files_[0] ? files_[0]->Append(bytes) : Status::Ok();
   }
-  Status Sync() {
+  Status Sync() override {
     for (const auto& file : files_) {
       if (file) LEAT_RETURN_IF_ERROR(file->Sync());
     }
@@ -68,8 +66,8 @@ class FileSinks final : public SinkSet {
     }
     return Status::Ok();
   }
-  Lengths lengths() const {
-    Lengths lengths{};
+  SinkLengths lengths() const override {
+    SinkLengths lengths{};
     for (size_t i = 0; i < files_.size(); ++i) lengths[i] = files_[i] ? files_[i]->length() : 0;
     return lengths;
   }
@@ -125,34 +123,15 @@ Result<OpenedInput> OpenInput(const std::string& path, const Schema& schema,
   return input;
 }
 
-struct Resume {
-  Position position;
-  FileSinks::Lengths lengths{};
+/// Writes each epoch at once: for runs whose state is thrown away.
+class DirectSink final : public EpochSink {
+ public:
+  explicit DirectSink(SinkSet& sinks) : sinks_(sinks) {}
+  Status Commit(const Position&, Outputs& outputs, bool) override { return sinks_.Write(outputs); }
+
+ private:
+  SinkSet& sinks_;
 };
-
-Result<Resume> LoadState(const std::string& path, Pipeline& pipeline) {
-  LEAT_ASSIGN_OR_RETURN(const std::string payload, ReadSnapshot(path));
-  StateReader in(payload);
-  in.Section("run", 1);
-  Resume resume;
-  resume.position.records = in.U64();
-  resume.position.labels = in.U64();
-  for (uint64_t& length : resume.lengths) length = in.U64();
-  const Status loaded = in.ok() ? pipeline.Load(in) : in.status();
-  if (!loaded.ok()) return Status(loaded.code(), fmt::format("{}: {}", path, loaded.message()));
-  if (!in.AtEnd()) return Status::Corrupt(fmt::format("{}: bytes follow the state", path));
-  return resume;
-}
-
-Status SaveState(const std::string& path, const Pipeline& pipeline, const Resume& resume) {
-  StateWriter out;
-  out.Section("run", 1);
-  out.U64(resume.position.records);
-  out.U64(resume.position.labels);
-  for (const uint64_t length : resume.lengths) out.U64(length);
-  pipeline.Save(out);
-  return WriteSnapshot(path, out.bytes());
-}
 
 }  // namespace
 
@@ -160,10 +139,16 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
   const auto started = std::chrono::steady_clock::now();
   LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Pipeline> pipeline, Pipeline::Create(config));
 
-  std::optional<Resume> resume;
-  if (!options.state_file.empty() && !options.fresh && SnapshotExists(options.state_file)) {
-    LEAT_ASSIGN_OR_RETURN(resume, LoadState(options.state_file, *pipeline));
+  std::unique_ptr<Shard> shard;
+  if (!options.state.empty()) {
+    ShardOptions shard_options;
+    shard_options.folder = options.state;
+    shard_options.fresh = options.fresh;
+    shard_options.accept_divergence = options.accept_divergence;
+    shard_options.snapshot_every = std::chrono::milliseconds(config.snapshot_every / 1000);
+    LEAT_ASSIGN_OR_RETURN(shard, Shard::Open(shard_options, *pipeline));
   }
+  const bool resumed = shard && shard->resumed();
 
   const std::string path = options.input.empty() ? config.source.file : options.input;
   if (path.empty()) return Status::Invalid("source.file: no input is named; add it or --input");
@@ -173,46 +158,48 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
   if (config.has_label && !config.label.file.empty()) {
     LEAT_ASSIGN_OR_RETURN(labels, OpenInput(label_path, LabelSchema(config), config.source));
   }
-  const Position start = resume ? resume->position : Position{};
+  const Position start = resumed ? shard->start() : Position{};
   LEAT_RETURN_IF_ERROR(input.reader->Skip(start.records));
   if (labels.reader) LEAT_RETURN_IF_ERROR(labels.reader->Skip(start.labels));
 
   LEAT_ASSIGN_OR_RETURN(
       const std::unique_ptr<FileSinks> sinks,
       FileSinks::Open(SinkPaths(config.sinks, options.output),
-                      resume ? std::optional(resume->lengths) : std::nullopt));
-  if (!resume) LEAT_RETURN_IF_ERROR(sinks->WritePredictions(pipeline->PredictionsHeader()));
+                      resumed ? std::optional(shard->start_lengths()) : std::nullopt));
+  if (!resumed) LEAT_RETURN_IF_ERROR(sinks->WritePredictions(pipeline->PredictionsHeader()));
+  Driver driver(*pipeline, *input.reader, labels.reader.get(), start);
+  DirectSink direct(*sinks);
+  EpochSink& epochs = shard ? static_cast<EpochSink&>(*shard) : direct;
+  if (shard) LEAT_RETURN_IF_ERROR(shard->Recover(driver, *sinks));
 
   stop_requested = false;
   const auto old_interrupt = std::signal(SIGINT, RequestStop);
   const auto old_terminate = std::signal(SIGTERM, RequestStop);
+  const uint64_t recovered = driver.position().records;
   Progress progress(config.name, options.progress);
   DriveOptions drive;
   drive.max_records = options.max_records;
   drive.from = options.from;
   drive.to = options.to;
   drive.on_batch = [&](uint64_t records) {
-    progress.Update(records - start.records, input.bytes->consumed(), input.bytes->total());
+    progress.Update(records - recovered, input.bytes->consumed(), input.bytes->total());
     return !stop_requested.load();
   };
-  const auto driven = Drive(*pipeline, *input.reader, labels.reader.get(), *sinks, start, drive);
+  const Result<bool> at_end = driver.Run(epochs, drive);
   std::signal(SIGINT, old_interrupt);
   std::signal(SIGTERM, old_terminate);
   progress.Finish();
-  if (!driven.ok()) return driven.status();
+  if (!at_end.ok()) return at_end.status();
+  if (*at_end) LEAT_RETURN_IF_ERROR(driver.Finish(epochs));
+  if (shard) LEAT_RETURN_IF_ERROR(shard->Close());
 
   SessionResult result;
-  if (!options.state_file.empty()) {
-    LEAT_RETURN_IF_ERROR(sinks->Sync());
-    LEAT_RETURN_IF_ERROR(
-        SaveState(options.state_file, *pipeline, {driven->position, sinks->lengths()}));
-  }
   LEAT_RETURN_IF_ERROR(sinks->Close());
   result.report = pipeline->MakeReport();
   result.report.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  result.records = driven->position.records - start.records;
-  result.at_end = driven->at_end;
+  result.records = driver.position().records - recovered;
+  result.at_end = *at_end;
   return result;
 }
 

@@ -14,14 +14,15 @@
 namespace leat {
 
 struct SessionOptions {
-  std::string input;         ///< Instead of source.file; empty: as configured.
-  std::string labels;        ///< Instead of label.file.
-  std::string output;        ///< A folder for the sinks; empty: sinks as configured.
-  std::string state_file;    ///< Continue from it and save to it; empty: throw-away state.
-  bool fresh = false;        ///< Ignore (and replace) what the state file holds.
+  std::string input;   ///< Instead of source.file; empty: as configured.
+  std::string labels;  ///< Instead of label.file.
+  std::string output;  ///< A folder for the sinks; empty: sinks as configured.
+  std::string state;   ///< Folder to go on from and to save to; empty: throw-away state.
+  bool fresh = false;  ///< Ignore (and replace) what the folder holds.
+  bool accept_divergence = false;  ///< Go on although a replay of the journal gives something else.
   uint64_t max_records = UINT64_MAX;
   std::optional<EventTime> from, to;
-  bool progress = true;      ///< A progress line on a terminal.
+  bool progress = true;  ///< A progress line on a terminal.
 };
 
 struct SessionResult {
@@ -30,8 +31,8 @@ struct SessionResult {
   bool at_end = false;
 };
 
-/// Runs to the end of the input, to `max_records`, or until SIGINT or SIGTERM; then saves the state,
-/// if there is a state file.
+/// Runs to the end of the input, to `max_records`, or until SIGINT or SIGTERM. With a state folder
+/// everything that was committed survives a crash at any moment.
 Result<SessionResult> RunSession(const Config& config, const SessionOptions& options);
 
 }  // namespace leat

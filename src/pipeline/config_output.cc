@@ -144,7 +144,7 @@ void ReadState(Build& b, const YamlNode& node) {
     return;
   }
   YamlParams p = b.Map(node, "state");
-  DescribeState(p, b.config.state_path);
+  DescribeState(p, b.config);
   p.Finish();
 }
 

@@ -153,8 +153,8 @@ std::string ConfigReference() {
   out += Table([&](SectionParams& p) { config::DescribePredictions(p, sinks); });
 
   out += Section("state", "A path alone stands for `{path: PATH}`.");
-  std::string path;
-  out += Table([&](SectionParams& p) { config::DescribeState(p, path); });
+  Config state;
+  out += Table([&](SectionParams& p) { config::DescribeState(p, state); });
   while (out.ends_with("\n\n")) out.pop_back();
   return out;
 }

@@ -236,8 +236,11 @@ void DescribeSink(SectionParams& p, std::string& file) {
   p.Text("file", file, "Path; `-` is standard output.");
 }
 
-void DescribeState(SectionParams& p, std::string& path) {
-  p.Text("path", path, "The state directory; `state/NAME` unless said.");
+void DescribeState(SectionParams& p, Config& config) {
+  p.Text("path", config.state_path, "The state directory; `state/NAME` unless said.");
+  p.Duration("snapshot_every", config.snapshot_every,
+             Range{kMillisecond, kDay, false, false},
+             "Wall time between two snapshots; a restart takes at most so much input again.");
 }
 
 }  // namespace leat::config

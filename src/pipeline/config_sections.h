@@ -48,6 +48,6 @@ void DescribeDrift(SectionParams& p, DriftConfig& drift);
 void DescribeSinks(SectionParams& p, SinkConfig& sinks);
 void DescribePredictions(SectionParams& p, SinkConfig& sinks);
 void DescribeSink(SectionParams& p, std::string& file);
-void DescribeState(SectionParams& p, std::string& path);
+void DescribeState(SectionParams& p, Config& config);
 
 }  // namespace leat::config

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cmath>
 #include <cstring>
@@ -123,6 +124,7 @@ struct Pipeline::Impl {
   EventTime first, now;  ///< The first and the highest event time seen.
   int64_t read = 0, taken = 0, rejected = 0, late = 0, label_rejects = 0;
   uint64_t steps = 0;
+  uint64_t chain = 0;
   std::map<std::string, int64_t, std::less<>> reject_reasons;
 
   // Layout of a block: id, label payload of the feature graph, inputs, predictions.
@@ -193,6 +195,10 @@ void Pipeline::Impl::Settle(LabelJoin::Handle handle, double target, Outputs& ou
   const size_t width = header.classes;
   const std::span<const double> predictions = block.subspan(predictions_at);
 
+  chain = Mix64(chain ^ header.sequence ^ std::bit_cast<uint64_t>(target));
+  for (const double p : predictions.first(width * roster->size())) {
+    chain = Mix64(chain ^ std::bit_cast<uint64_t>(p));
+  }
   // Scored first: nothing that follows can reach this prediction any more.
   scoreboard->Add(header.time, predictions, width, target);
   if (monitor->watches_models()) {
@@ -464,6 +470,7 @@ void Pipeline::Save(StateWriter& out) const {
   out.I64(s.now.micros);
   for (const int64_t v : {s.read, s.taken, s.rejected, s.late, s.label_rejects}) out.I64(v);
   out.U64(s.steps);
+  out.U64(s.chain);
   out.U64(s.reject_reasons.size());
   for (const auto& [reason, count] : s.reject_reasons) {
     out.Text(reason);
@@ -491,6 +498,7 @@ Status Pipeline::Load(StateReader& in) {
   s.now.micros = in.I64();
   for (int64_t* v : {&s.read, &s.taken, &s.rejected, &s.late, &s.label_rejects}) *v = in.I64();
   s.steps = in.U64();
+  s.chain = in.U64();
   s.reject_reasons.clear();
   for (uint64_t n = in.Count(16); n > 0 && in.ok(); --n) {
     std::string reason = in.Text();
@@ -506,6 +514,8 @@ Status Pipeline::Load(StateReader& in) {
   s.seen.Load(in);
   return in.status();
 }
+
+uint64_t Pipeline::Chain() const { return impl_->chain; }
 
 std::string Pipeline::Digest() const {
   Digester digester;

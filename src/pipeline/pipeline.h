@@ -58,6 +58,9 @@ class Pipeline {
 
   Report MakeReport() const;
 
+  /// A hash over every label learnt so far and the predictions it was scored against, in order: two
+  /// pipelines that learnt alike have the same.
+  uint64_t Chain() const;
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
   /// 32 hexadecimal digits over everything that Save writes.

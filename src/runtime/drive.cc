@@ -1,138 +1,102 @@
 #include "runtime/drive.h"
 
-#include <array>
-
 namespace leat {
 namespace {
 
-constexpr size_t kFlushBytes = size_t{1} << 18;
-constexpr uint64_t kBatchRecords = 4096;
-
-/// The next label that could be read, held until its time has come.
-class LabelFeed {
- public:
-  LabelFeed(RecordReader* reader, uint64_t consumed) : reader_(reader), consumed_(consumed) {}
-
-  /// Delivers every label known by `time` (all of them when `time` is empty).
-  Status DeliverUntil(std::optional<EventTime> time, Pipeline& pipeline, Outputs& out) {
-    while (reader_ != nullptr) {
-      if (!ready_) {
-        Reject reject;
-        LEAT_ASSIGN_OR_RETURN(const ReadOutcome outcome, reader_->Next(label_, reject));
-        if (outcome == ReadOutcome::kEnd) {
-          reader_ = nullptr;
-          break;
-        }
-        if (outcome == ReadOutcome::kReject) {
-          ++consumed_;
-          pipeline.StepLabelReject(label_, reject, out);
-          continue;
-        }
-        ready_ = true;
-      }
-      if (time && label_.time > *time) break;
-      ready_ = false;
-      ++consumed_;
-      pipeline.StepLabel(label_, out);
-    }
-    return Status::Ok();
-  }
-  uint64_t consumed() const { return consumed_; }
-
- private:
-  RecordReader* reader_;
-  uint64_t consumed_;
-  Record label_;
-  bool ready_ = false;
-};
-
-/// Reads records a few ahead, as long as they are at hand, and has the pipeline fetch the memory
-/// that it will need for them.
-class ReadAhead {
- public:
-  ReadAhead(RecordReader& reader, const Pipeline& pipeline)
-      : reader_(reader), pipeline_(pipeline) {}
-
-  struct Slot {
-    Record record;
-    Reject reject;
-    ReadOutcome outcome = ReadOutcome::kEnd;
-  };
-
-  /// The next record; it lives until the next call.
-  Result<Slot*> Next() {
-    if (first_ == filled_) {
-      // Nothing read before is alive beyond this.
-      Slot& slot = slots_[filled_ % kAhead];
-      LEAT_ASSIGN_OR_RETURN(slot.outcome, reader_.Next(slot.record, slot.reject));
-      ++filled_;
-    }
-    // One slot stays free: the record that is being worked on is still in use.
-    while (filled_ - first_ < kAhead - 1) {
-      Slot& slot = slots_[filled_ % kAhead];
-      const auto outcome = reader_.NextAtHand(slot.record, slot.reject);
-      if (!outcome) break;
-      slot.outcome = *outcome;
-      ++filled_;
-      if (*outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, false);
-    }
-    if (filled_ - first_ > kNear) {
-      const Slot& slot = slots_[(first_ + kNear) % kAhead];
-      if (slot.outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, true);
-    }
-    return &slots_[first_++ % kAhead];
-  }
-
- private:
-  static constexpr size_t kAhead = 8;
-  static constexpr size_t kNear = 3;
-  RecordReader& reader_;
-  const Pipeline& pipeline_;
-  std::array<Slot, kAhead> slots_;
-  size_t first_ = 0, filled_ = 0;
-};
+constexpr size_t kEpochBytes = size_t{1} << 18;
+constexpr uint64_t kEpochRecords = 4096;
 
 }  // namespace
 
-Result<DriveResult> Drive(Pipeline& pipeline, RecordReader& records, RecordReader* labels,
-                          SinkSet& sinks, Position start, const DriveOptions& options) {
-  Outputs out;
-  ReadAhead ahead(records, pipeline);
-  DriveResult result;
-  result.position = start;
-  LabelFeed feed(labels, start.labels);
-  for (uint64_t taken = 0; taken < options.max_records;) {
-    LEAT_ASSIGN_OR_RETURN(const ReadAhead::Slot* slot, ahead.Next());
-    const Record& record = slot->record;
+Driver::Driver(Pipeline& pipeline, RecordReader& records, RecordReader* labels, Position start)
+    : pipeline_(pipeline), records_(records), labels_(labels), position_(start) {}
+
+/// The next record; it lives until the next call. Reads on as long as records are at hand, and has
+/// the pipeline fetch the memory that it will need for them.
+Result<const Driver::Slot*> Driver::Next() {
+  if (first_ == filled_) {
+    Slot& slot = slots_[filled_ % kAhead];
+    LEAT_ASSIGN_OR_RETURN(slot.outcome, records_.Next(slot.record, slot.reject));
+    ++filled_;
+  }
+  // One slot stays free: the record that is being worked on is still in use.
+  while (filled_ - first_ < kAhead - 1) {
+    Slot& slot = slots_[filled_ % kAhead];
+    const auto outcome = records_.NextAtHand(slot.record, slot.reject);
+    if (!outcome) break;
+    slot.outcome = *outcome;
+    ++filled_;
+    if (*outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, false);
+  }
+  if (filled_ - first_ > kNear) {
+    const Slot& slot = slots_[(first_ + kNear) % kAhead];
+    if (slot.outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, true);
+  }
+  return &slots_[first_++ % kAhead];
+}
+
+/// Delivers every label known by `until` (all of them when empty).
+Status Driver::DeliverLabels(std::optional<EventTime> until) {
+  while (labels_ != nullptr) {
+    if (!label_ready_) {
+      Reject reject;
+      LEAT_ASSIGN_OR_RETURN(const ReadOutcome outcome, labels_->Next(label_, reject));
+      if (outcome == ReadOutcome::kEnd) {
+        labels_ = nullptr;
+        break;
+      }
+      if (outcome == ReadOutcome::kReject) {
+        ++position_.labels;
+        pipeline_.StepLabelReject(label_, reject, out_);
+        continue;
+      }
+      label_ready_ = true;
+    }
+    if (until && label_.time > *until) break;
+    label_ready_ = false;
+    ++position_.labels;
+    pipeline_.StepLabel(label_, out_);
+  }
+  return Status::Ok();
+}
+
+Status Driver::EndEpoch(EpochSink& sink, bool finished) {
+  in_epoch_ = 0;
+  const Status committed = sink.Commit(position_, out_, finished);
+  out_.clear();
+  return committed;
+}
+
+Result<bool> Driver::Run(EpochSink& sink, const DriveOptions& options) {
+  bool at_end = false;
+  for (uint64_t taken = 0; taken < options.max_records; ++taken) {
+    LEAT_ASSIGN_OR_RETURN(const Slot* slot, Next());
     if (slot->outcome == ReadOutcome::kEnd) {
-      result.at_end = true;
+      at_end = true;
       break;
     }
-    ++taken;
-    ++result.position.records;
+    ++position_.records;
+    ++in_epoch_;
+    const Record& record = slot->record;
     if (slot->outcome == ReadOutcome::kReject) {
-      pipeline.StepReject(record, slot->reject, out);
+      pipeline_.StepReject(record, slot->reject, out_);
     } else if ((!options.from || record.time >= *options.from) &&
                (!options.to || record.time < *options.to)) {
-      LEAT_RETURN_IF_ERROR(feed.DeliverUntil(record.time, pipeline, out));
-      pipeline.Step(record, out);
+      LEAT_RETURN_IF_ERROR(DeliverLabels(record.time));
+      pipeline_.Step(record, out_);
     }
-    if (out.size() >= kFlushBytes) {
-      LEAT_RETURN_IF_ERROR(sinks.Write(out));
-      out.clear();
-    }
-    if (taken % kBatchRecords == 0 && options.on_batch &&
-        !options.on_batch(result.position.records)) {
-      break;
-    }
+    if (in_epoch_ < kEpochRecords && out_.size() < kEpochBytes) continue;
+    LEAT_RETURN_IF_ERROR(EndEpoch(sink, false));
+    if (options.on_batch && !options.on_batch(position_.records)) break;
   }
-  if (result.at_end) {
-    LEAT_RETURN_IF_ERROR(feed.DeliverUntil(std::nullopt, pipeline, out));
-    pipeline.Finish(out);
-  }
-  result.position.labels = feed.consumed();
-  LEAT_RETURN_IF_ERROR(sinks.Write(out));
-  return result;
+  if (in_epoch_ > 0) LEAT_RETURN_IF_ERROR(EndEpoch(sink, false));
+  return at_end;
+}
+
+Status Driver::Finish(EpochSink& sink) {
+  LEAT_RETURN_IF_ERROR(DeliverLabels(std::nullopt));
+  pipeline_.Finish(out_);
+  return EndEpoch(sink, true);
 }
 
 }  // namespace leat

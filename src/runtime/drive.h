@@ -1,14 +1,15 @@
-/// Drives a pipeline over a bounded log: records and labels merged by event time, outputs written out.
+/// Drives a pipeline over a bounded log: records and labels merged by event time, outputs handed on
+/// epoch by epoch.
 ///
-/// A label is delivered before the first record whose time is not before it, so the merge depends on
-/// the two inputs only. Thread safety: none.
+/// A label is delivered before the first record whose time is not before it, so the merge depends
+/// on the two inputs only. An epoch ends after 4096 records or with 256 KiB of output, whichever
+/// comes first, and when Run ends. Thread safety: none.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <string>
-#include <string_view>
 
 #include "base/time.h"
 #include "leat/status.h"
@@ -17,34 +18,64 @@
 
 namespace leat {
 
-/// Where outputs go: the four sinks of a pipeline. Implemented over connectors.
-class SinkSet {
- public:
-  virtual ~SinkSet() = default;
-  /// Writes out everything in `outputs`, in order.
-  virtual Status Write(const Outputs& outputs) = 0;
-};
-
 /// How far a run has come in its inputs: counts of records consumed, rejected ones included.
 struct Position {
   uint64_t records = 0;
   uint64_t labels = 0;
+
+  bool operator==(const Position&) const = default;
+};
+
+/// Where the epochs of a run go, in order.
+class EpochSink {
+ public:
+  virtual ~EpochSink() = default;
+  /// Takes what the pipeline put out up to `position` since the last call; `outputs` may be
+  /// emptied. `finished`: the input had ended, and the pipeline was told so.
+  virtual Status Commit(const Position& position, Outputs& outputs, bool finished) = 0;
 };
 
 struct DriveOptions {
-  uint64_t max_records = UINT64_MAX;        ///< Stop after so many more records.
-  std::optional<EventTime> from, to;        ///< Records outside [from, to) are passed over.
-  std::function<bool(uint64_t)> on_batch;   ///< Called with records so far; false stops the run.
+  uint64_t max_records = UINT64_MAX;       ///< Stop after so many more records.
+  std::optional<EventTime> from, to;       ///< Records outside [from, to) are passed over.
+  std::function<bool(uint64_t)> on_batch;  ///< Called with records so far; false stops the run.
 };
 
-struct DriveResult {
-  Position position;
-  bool at_end = false;  ///< The input is exhausted (and Finish was called).
-};
+class Driver {
+ public:
+  /// Reads on from where the readers stand, which is `start`. `labels` may be null. All outlive it.
+  Driver(Pipeline& pipeline, RecordReader& records, RecordReader* labels, Position start);
 
-/// Reads on from where the readers stand. `labels` may be null. `start` is the position they have
-/// been skipped to.
-Result<DriveResult> Drive(Pipeline& pipeline, RecordReader& records, RecordReader* labels,
-                          SinkSet& sinks, Position start, const DriveOptions& options);
+  /// Takes records until the input ends (true), `max_records` were taken or `on_batch` says so.
+  Result<bool> Run(EpochSink& sink, const DriveOptions& options);
+  /// Delivers the labels that are left and tells the pipeline that the input has ended.
+  Status Finish(EpochSink& sink);
+  const Position& position() const { return position_; }
+
+ private:
+  static constexpr size_t kAhead = 8;  ///< Records read ahead, as long as they are at hand.
+  static constexpr size_t kNear = 3;
+
+  struct Slot {
+    Record record;
+    Reject reject;
+    ReadOutcome outcome = ReadOutcome::kEnd;
+  };
+  Result<const Slot*> Next();
+  Status DeliverLabels(std::optional<EventTime> until);
+  Status EndEpoch(EpochSink& sink, bool finished);
+
+  Pipeline& pipeline_;
+  RecordReader& records_;
+  RecordReader* labels_;
+  Position position_;
+  Outputs out_;
+  uint64_t in_epoch_ = 0;
+
+  std::array<Slot, kAhead> slots_;
+  size_t first_ = 0, filled_ = 0;
+  Record label_;  ///< Read, and held until its time has come.
+  bool label_ready_ = false;
+};
 
 }  // namespace leat

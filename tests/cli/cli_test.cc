@@ -1,6 +1,4 @@
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -10,60 +8,13 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include "cli/fixture.h"
+
 namespace leat {
 namespace {
-
-namespace fs = std::filesystem;
-
-struct Ran {
-  int code;
-  std::string out, err;
-};
-
-std::string Slurp(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return std::move(text).str();
-}
-
-/// A scratch folder and the real binary.
-class Cli : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              ("leat-cli-" + std::to_string(getpid()) + "-" +
-               ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  Ran Leat(const std::string& arguments) {
-    const fs::path out = folder_ / "stdout", err = folder_ / "stderr";
-    const int status = std::system(
-        (std::string(LEAT_BINARY) + " " + arguments + " >" + out.string() + " 2>" + err.string())
-            .c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, Slurp(out), Slurp(err)};
-  }
-  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
-  void Write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name, std::ios::binary) << text;
-  }
-  /// A generated card log of few customers, so that it spans weeks and its labels arrive.
-  std::string Log(int rows = 20'000) {
-    const std::string path = Path("cards.csv");
-    const Ran ran = Leat("generate card-fraud --customers 300 --terminals 600 --rows " +
-                         std::to_string(rows) + " --seed 3 --output " + path);
-    EXPECT_EQ(ran.code, 0) << ran.err;
-    return path;
-  }
-
-  fs::path folder_;
-};
 
 constexpr const char* kFraud = "examples/fraud/fraud.yaml";
 
@@ -83,7 +34,8 @@ TEST_F(Cli, UsageErrorsExitWithTwo) {
   Write("bad.yaml", "name: x\nsource: {file: a.csv}\nmodles: {}\n");
   const Ran ran = Leat("check " + Path("bad.yaml"));
   EXPECT_EQ(ran.code, 2);
-  EXPECT_NE(ran.err.find("models"), std::string::npos) << "the nearest name is offered: " << ran.err;
+  EXPECT_NE(ran.err.find("models"), std::string::npos)
+      << "the nearest name is offered: " << ran.err;
 }
 
 TEST_F(Cli, InputThatCannotBeReadExitsWithThree) {
@@ -202,7 +154,8 @@ TEST_F(Cli, EveryCommandOfTheReadmesRuns) {
   Write("card-fraud.yaml", pipelines[0]);
   fs::create_directory(folder_ / "bin");
   fs::create_symlink(LEAT_BINARY, folder_ / "bin/leat");
-  ASSERT_EQ(Leat("generate card-fraud --rows 5000 --output " + Path("card_transactions.csv")).code, 0);
+  ASSERT_EQ(Leat("generate card-fraud --rows 5000 --output " + Path("card_transactions.csv")).code,
+            0);
 
   int commands = 0;
   const std::regex rows("--rows [0-9]+");

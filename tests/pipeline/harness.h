@@ -31,9 +31,9 @@ class TextSource final : public ByteSource {
   size_t at_ = 0;
 };
 
-class Collect final : public SinkSet {
+class Collect final : public EpochSink {
  public:
-  Status Write(const Outputs& outputs) override {
+  Status Commit(const Position&, Outputs& outputs, bool) override {
     all.predictions += outputs.predictions;
     all.events += outputs.events;
     all.metrics += outputs.metrics;
@@ -55,10 +55,15 @@ inline std::unique_ptr<Pipeline> MakePipeline(const Config& config) {
   return pipeline.ok() ? std::move(*pipeline) : nullptr;
 }
 
+struct DriveResult {
+  Position position;
+  bool at_end = false;
+};
+
 /// Drives `csv` (and `labels`, a CSV of id, time, label, when given) through the pipeline from
 /// `start`.
 inline DriveResult DriveText(Pipeline& pipeline, const Config& config, const std::string& csv,
-                             SinkSet& sinks, const std::string& labels = {}, Position start = {},
+                             EpochSink& sinks, const std::string& labels = {}, Position start = {},
                              uint64_t max_records = UINT64_MAX) {
   TextSource bytes(csv);
   auto reader = OpenReader(bytes, config.schema, {});
@@ -82,9 +87,13 @@ inline DriveResult DriveText(Pipeline& pipeline, const Config& config, const std
   }
   DriveOptions options;
   options.max_records = max_records;
-  auto result = Drive(pipeline, **reader, label_reader.get(), sinks, start, options);
-  EXPECT_TRUE(result.ok()) << result.status().message();
-  return result.ok() ? *result : DriveResult{};
+  Driver driver(pipeline, **reader, label_reader.get(), start);
+  const auto at_end = driver.Run(sinks, options);
+  EXPECT_TRUE(at_end.ok()) << at_end.status().message();
+  if (at_end.ok() && *at_end) {
+    EXPECT_TRUE(driver.Finish(sinks).ok());
+  }
+  return {driver.position(), at_end.ok() && *at_end};
 }
 
 inline int64_t Of(const std::vector<std::pair<std::string, int64_t>>& counts,

@@ -1,0 +1,134 @@
+#include "runtime/journal.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/hash.h"
+#include "leat/state.h"
+#include "runtime/files.h"
+
+namespace leat {
+namespace {
+
+constexpr std::string_view kMagic = "LEATJRNL";
+constexpr uint32_t kVersion = 1;
+constexpr size_t kHead = 12;
+constexpr size_t kPayload = 8 * 8 + 1;  // Of an entry in this version.
+
+std::string EncodeEpoch(const Epoch& epoch) {
+  StateWriter out;
+  out.U64(epoch.number);
+  out.U64(epoch.position.records);
+  out.U64(epoch.position.labels);
+  for (const uint64_t length : epoch.lengths) out.U64(length);
+  out.U64(epoch.chain);
+  out.Bool(epoch.finished);
+  return out.Take();
+}
+
+Epoch DecodeEpoch(StateReader& in) {
+  Epoch epoch;
+  epoch.number = in.U64();
+  epoch.position.records = in.U64();
+  epoch.position.labels = in.U64();
+  for (uint64_t& length : epoch.lengths) length = in.U64();
+  epoch.chain = in.U64();
+  epoch.finished = in.Bool();
+  return epoch;
+}
+
+}  // namespace
+
+Journal::~Journal() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+bool Journal::Exists() const {
+  std::error_code error;
+  return std::filesystem::exists(path_, error);
+}
+
+Status Journal::Fail(const char* what) {
+  status_ = FileError(what, path_);
+  return status_;
+}
+
+Result<std::vector<Epoch>> Journal::Read() const {
+  std::vector<Epoch> epochs;
+  if (!Exists()) return epochs;
+  LEAT_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path_));
+  const auto corrupt = [&](std::string_view why) {
+    return Status::Corrupt(fmt::format(
+        "{}: {}; start afresh with --fresh, or restore the folder from a copy", path_, why));
+  };
+  if (bytes.size() < kHead || !bytes.starts_with(kMagic)) return corrupt("not a journal of leat");
+  StateReader head(std::string_view(bytes).substr(kMagic.size()));
+  if (const uint32_t version = head.U32(); version != kVersion) {
+    return corrupt(
+        fmt::format("journal has version {}, this build reads version {}", version, kVersion));
+  }
+  std::string_view rest = std::string_view(bytes).substr(kHead);
+  while (!rest.empty()) {
+    StateReader in(rest);
+    const uint32_t size = in.U32();
+    const size_t whole = sizeof(uint32_t) + size_t{size} + sizeof(uint64_t);
+    // An append that a crash cut short: part of an entry, or space that was never filled.
+    if (!in.ok()) break;
+    if (std::all_of(rest.begin(), rest.end(), [](char c) { return c == 0; })) break;
+    if (size != kPayload) return corrupt(fmt::format("an entry of {} bytes", size));
+    if (whole > rest.size()) break;
+    const std::string_view payload = rest.substr(sizeof(uint32_t), size);
+    StateReader sum(rest.substr(sizeof(uint32_t) + size));
+    const uint64_t before = epochs.empty() ? 0 : epochs.back().number;
+    if (sum.U64() != Hash64(payload, before)) {
+      if (whole == rest.size()) break;  // The last one: its bytes never all came.
+      return corrupt(fmt::format("the entry after epoch {} is damaged", before));
+    }
+    StateReader entry(payload);
+    const Epoch epoch = DecodeEpoch(entry);
+    if (!entry.ok() || !entry.AtEnd() || (before != 0 && epoch.number != before + 1)) {
+      return corrupt(fmt::format("the entry after epoch {} does not follow it", before));
+    }
+    epochs.push_back(epoch);
+    rest.remove_prefix(whole);
+  }
+  return epochs;
+}
+
+Status Journal::Restart() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  descriptor_ = -1;
+  StateWriter head;
+  head.U32(kVersion);
+  LEAT_RETURN_IF_ERROR(ReplaceFile(path_, {kMagic, head.bytes()}));
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (descriptor_ < 0) return Fail("open");
+  last_ = 0;
+  status_ = Status::Ok();
+  return status_;
+}
+
+Status Journal::Append(std::span<const Epoch> epochs) {
+  LEAT_RETURN_IF_ERROR(status_);
+  StateWriter out;
+  std::string bytes;
+  for (const Epoch& epoch : epochs) {
+    const std::string payload = EncodeEpoch(epoch);
+    StateWriter size, sum;
+    size.U32(static_cast<uint32_t>(payload.size()));
+    sum.U64(Hash64(payload, last_));
+    bytes += size.bytes() + payload + sum.bytes();
+    last_ = epoch.number;
+  }
+  if (const Status written = WriteAll(descriptor_, bytes, path_); !written.ok()) {
+    return status_ = written;
+  }
+  if (::fdatasync(descriptor_) != 0) return Fail("sync");
+  return Status::Ok();
+}
+
+}  // namespace leat

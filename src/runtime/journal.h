@@ -1,0 +1,59 @@
+/// The epochs that a run has committed since its last snapshot, on disk.
+///
+/// File: the 8 bytes `LEATJRNL` and a 32-bit version, then an entry an epoch: a 32-bit size, that
+/// many bytes, and their 64-bit XXH3 seeded with the epoch before (so entries cannot change
+/// places). An entry is durable once Append returns. A torn tail, as a crash leaves it, is dropped
+/// when the file is read; anything else that does not fit is Corrupt. Errors: Io when the disk
+/// fails; after one, nothing more is appended, since a sync that failed may have lost what it was
+/// to keep. Thread safety: none.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "leat/status.h"
+#include "runtime/drive.h"
+
+namespace leat {
+
+/// Bytes of the predictions, events, metrics and rejects written so far.
+using SinkLengths = std::array<uint64_t, 4>;
+
+/// A run of input that was committed as one, as of its end.
+struct Epoch {
+  uint64_t number = 0;
+  Position position;
+  SinkLengths lengths{};
+  uint64_t chain = 0;     ///< Hash over all outputs and learning steps so far.
+  bool finished = false;  ///< The input had ended, and the pipeline was told so.
+
+  bool operator==(const Epoch&) const = default;
+};
+
+class Journal {
+ public:
+  explicit Journal(std::string path) : path_(std::move(path)) {}
+  ~Journal();
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  bool Exists() const;
+  /// The entries of the file, oldest first; none if there is no file. Numbers are contiguous.
+  Result<std::vector<Epoch>> Read() const;
+  /// Replaces the file by an empty one, and opens it for Append.
+  Status Restart();
+  Status Append(std::span<const Epoch> epochs);
+
+ private:
+  Status Fail(const char* what);
+
+  std::string path_;
+  int descriptor_ = -1;
+  uint64_t last_ = 0;  ///< The number appended last; 0 after Restart.
+  Status status_;
+};
+
+}  // namespace leat

@@ -1,0 +1,129 @@
+// What was committed survives kill -9 at any moment: the files and the state end as they do
+// without.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <string>
+
+#include "cli/fixture.h"
+
+namespace leat {
+namespace {
+
+constexpr const char* kSinks[] = {"predictions.csv", "events.jsonl", "metrics.jsonl",
+                                  "rejects.jsonl"};
+constexpr int kKilled = 128 + 9;
+
+class Crash : public Cli {
+ protected:
+  void SetUp() override {
+    Cli::SetUp();
+    // Snapshots follow each other closely, so that crashes meet them.
+    std::string pipeline = Slurp("examples/fraud/fraud.yaml");
+    const size_t state = pipeline.find("state: {path: state/fraud}");
+    ASSERT_NE(state, std::string::npos);
+    pipeline.replace(state, std::string::npos, "state: {path: state, snapshot_every: 15ms}\n");
+    Write("fraud.yaml", pipeline);
+    log_ = Log(40'000);
+    whole_ = Run("whole");
+    ASSERT_EQ(whole_.code, 0) << whole_.err;
+  }
+  Ran Run(const std::string& name, const std::string& before = {}, const std::string& more = {}) {
+    return Leat(fmt::format("run {} --json --input {} --output {} --state {} {}",
+                            Path("fraud.yaml"), log_, Path(name), Path(name + "-state"), more),
+                before);
+  }
+  void ExpectAsWhole(const std::string& name, const Ran& last) {
+    ASSERT_EQ(last.code, 0) << last.err;
+    for (const char* sink : kSinks) {
+      EXPECT_EQ(Slurp(Path(name) + "/" + sink), Slurp(Path("whole") + "/" + sink)) << sink;
+    }
+    EXPECT_EQ(boost::json::parse(last.out).at("digest"),
+              boost::json::parse(whole_.out).at("digest"));
+  }
+
+  std::string log_;
+  Ran whole_;
+};
+
+TEST_F(Crash, AtEveryNamedPlace) {
+  for (const char* point : {"genesis", "before_journal", "after_journal", "after_output",
+                            "before_snapshot", "after_snapshot", "after_restart"}) {
+    int crashes = 0;
+    for (const int passing : {1, 2, 4}) {
+      const std::string name = fmt::format("{}-{}", point, passing);
+      const Ran crashed = Run(name, fmt::format("LEAT_CRASH={}:{}", point, passing));
+      if (crashed.code == kKilled) ++crashes;
+      ASSERT_TRUE(crashed.code == kKilled || crashed.code == 0) << name << crashed.err;
+      ExpectAsWhole(name, Run(name));
+    }
+    EXPECT_GE(crashes, 1) << point;
+  }
+}
+
+TEST_F(Crash, AgainWhileRecovering) {
+  // The journal is long where no snapshot comes in between.
+  const auto run = [&](const std::string& before) { return Run("again", before); };
+  ASSERT_EQ(run("LEAT_CRASH=before_snapshot:2").code, kKilled);
+  for (int i = 0; i < 3; ++i) run("LEAT_CRASH=during_replay:1");
+  ExpectAsWhole("again", run({}));
+}
+
+TEST_F(Crash, AtRandomMoments) {
+  int killed = 0;
+  for (int i = 0; i < 20; ++i) {
+    const Ran ran = Run("random", fmt::format("timeout -s KILL 0.0{:02}", 20 + i * 37 % 80));
+    if (ran.code == kKilled) ++killed;
+    ASSERT_TRUE(ran.code == kKilled || ran.code == 0) << ran.err;
+  }
+  EXPECT_GE(killed, 5);
+  ExpectAsWhole("random", Run("random"));
+}
+
+TEST_F(Crash, ATornJournalIsCutAndADamagedOneRefused) {
+  ASSERT_EQ(Run("torn", "LEAT_CRASH=after_journal:4").code, kKilled);
+  const std::string journal = Slurp(Path("torn-state/journal"));
+  Write("torn-state/journal", journal.substr(0, journal.size() - 3));
+  ExpectAsWhole("torn", Run("torn"));
+
+  ASSERT_EQ(Run("flipped", "LEAT_CRASH=before_snapshot:3").code, kKilled);
+  std::string damaged = Slurp(Path("flipped-state/journal"));
+  ASSERT_GT(damaged.size(), 30u);
+  damaged[20] ^= 1;
+  damaged += damaged.substr(12);  // Whatever follows, so that it is not the tail.
+  Write("flipped-state/journal", damaged);
+  const Ran refused = Run("flipped");
+  EXPECT_EQ(refused.code, 4) << refused.err;
+  EXPECT_NE(refused.err.find("--fresh"), std::string::npos) << refused.err;
+  ExpectAsWhole("flipped", Run("flipped", {}, "--fresh"));
+}
+
+TEST_F(Crash, AMissingSnapshotAndAnotherInputAreRefused) {
+  ASSERT_EQ(Run("lost", "LEAT_CRASH=after_output:6").code, kKilled);
+  fs::remove(Path("lost-state/snapshot"));
+  EXPECT_EQ(Run("lost").code, 4) << "a journal without its snapshot";
+
+  ASSERT_EQ(Run("other", "LEAT_CRASH=before_snapshot:3").code, kKilled);
+  std::string text = Slurp(log_);
+  const std::string original = text;
+  for (char& c : text) c = c == '7' ? '3' : c;
+  Write("cards.csv", text);
+  const Ran refused = Run("other");
+  EXPECT_EQ(refused.code, 4) << refused.err;
+  EXPECT_NE(refused.err.find("--accept-divergence"), std::string::npos) << refused.err;
+  EXPECT_EQ(Run("other", {}, "--accept-divergence").code, 0);
+  Write("cards.csv", original);
+}
+
+TEST_F(Crash, AStateInUseIsRefused) {
+  const Ran both =
+      Leat("--version", fmt::format("flock {}/lock sleep 5 & sleep 0.2;", Path("whole-state")));
+  EXPECT_EQ(both.code, 0);
+  const Ran refused = Run("whole");
+  EXPECT_EQ(refused.code, 4) << refused.err;
+  EXPECT_NE(refused.err.find("another process"), std::string::npos) << refused.err;
+}
+
+}  // namespace
+}  // namespace leat
