@@ -74,18 +74,23 @@ class ReadAhead {
       if (!outcome) break;
       slot.outcome = *outcome;
       ++filled_;
-      if (*outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, false);
+      if (*outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, FetchStage::kIndex);
     }
-    if (filled_ - first_ > kNear) {
-      const Slot& slot = slots_[(first_ + kNear) % kAhead];
-      if (slot.outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, true);
-    }
+    Prefetch(kBlockAhead, FetchStage::kBlock);
+    Prefetch(kEventsAhead, FetchStage::kEvents);
     return &slots_[first_++ % kAhead];
   }
 
  private:
-  static constexpr size_t kAhead = 8;
-  static constexpr size_t kNear = 3;
+  /// For the record that comes `ahead` after the next one.
+  void Prefetch(size_t ahead, FetchStage stage) const {
+    if (filled_ - first_ <= ahead) return;
+    const Slot& slot = slots_[(first_ + ahead) % kAhead];
+    if (slot.outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, stage);
+  }
+
+  static constexpr size_t kAhead = 16;
+  static constexpr size_t kBlockAhead = 7, kEventsAhead = 3;
   RecordReader& reader_;
   const Pipeline& pipeline_;
   std::array<Slot, kAhead> slots_;
