@@ -3,8 +3,9 @@
 /// A key's first slot is known from the key alone, so it can be fetched before anybody asks for it,
 /// which the tables of libraries do not offer; a lookup then reads one cache line, seldom two.
 /// Linear probing; erasing moves the rest of the run back, so there are no tombstones. At most five
-/// eighths of the slots are used. Cost: O(1) per operation. Memory: 16 bytes a slot. Thread safety:
-/// none. Determinism: the order of ForEach follows from the sequence of calls.
+/// eighths of the slots are used: fewer would mean more lines to fetch. Cost: O(1) per operation.
+/// Memory: 16 bytes a slot. Thread safety: none. Determinism: the order of ForEach follows from the
+/// sequence of calls.
 #pragma once
 
 #include <cstddef>
