@@ -66,7 +66,9 @@ class LabelJoin {
   }
   /// Fetches a prediction whose label comes soon.
   void PrefetchUpcoming(size_t ahead) const {
-    if (held_.size() > ahead) store_.Prefetch(held_[ahead].handle);
+    if (held_.size() <= 2 * ahead) return;
+    PrefetchLine(&held_[2 * ahead]);
+    store_.Prefetch(held_[ahead].handle);
   }
 
   /// Removes a prediction that has been matched or has expired and remembers its id.

@@ -31,9 +31,9 @@ constexpr size_t kIdBytes = kIdDoubles * sizeof(double);
 constexpr uint64_t kTidyEvery = 65'536;
 /// How many labels before it is due a waiting prediction is fetched, and then each stage of what
 /// its label enters.
-constexpr size_t kPendingAhead = 14;
+constexpr size_t kPendingAhead = 8;
 constexpr std::pair<FetchStage, size_t> kLabelStages[] = {
-    {FetchStage::kIndex, 9}, {FetchStage::kBlock, 6}, {FetchStage::kEvents, 3}};
+    {FetchStage::kIndex, 6}, {FetchStage::kBlock, 3}, {FetchStage::kEvents, 1}};
 constexpr double kLogLossFloor = 1e-15;
 
 void PutId(std::string_view id, std::span<double> block) {

@@ -89,8 +89,8 @@ class ReadAhead {
     if (slot.outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, stage);
   }
 
-  static constexpr size_t kAhead = 16;
-  static constexpr size_t kBlockAhead = 7, kEventsAhead = 3;
+  static constexpr size_t kAhead = 8;
+  static constexpr size_t kBlockAhead = 4, kEventsAhead = 1;
   RecordReader& reader_;
   const Pipeline& pipeline_;
   std::array<Slot, kAhead> slots_;
