@@ -19,6 +19,8 @@ endif()
 
 # The same bytes on every machine: no contraction into fused multiply-adds, no fast-math.
 add_compile_options(-ffp-contract=off -fno-math-errno)
+# Position-independent code may still inline its own functions: nobody replaces them at load time.
+add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fno-semantic-interposition>)
 if(LEAT_NATIVE)
   add_compile_options(-march=native)
 endif()

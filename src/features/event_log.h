@@ -137,9 +137,14 @@ class EventLog {
     PrefetchLine(Row(layout, size_));
     for (size_t h = 0; h < layout.horizons.size(); ++h) {
       if (live[h].oldest > Cutoff(time, layout.horizons[h].over)) continue;
+      // Seldom more than two rows leave; the one after them is looked at as well.
       const double* row = Row(layout, size_ - live[h].rows);
       PrefetchLine(row);
-      PrefetchLine(row + 8);
+      const double* beyond = row + size_t{3} * layout.stride() - 1;
+      if (((reinterpret_cast<uintptr_t>(row) ^ reinterpret_cast<uintptr_t>(beyond)) &
+           ~uintptr_t{63}) != 0) {
+        PrefetchLine(beyond);
+      }
     }
   }
 

@@ -60,18 +60,18 @@ std::string FeatureGraph::CategoryName(size_t slot, uint32_t code) const {
   return std::string(impl_->program.dictionaries[dictionary].Text(code));
 }
 
-void FeatureGraph::Prefetch(const Record& record, bool near) const {
+void FeatureGraph::Prefetch(const Record& record, FetchStage stage) const {
   for (const auto& group : impl_->program.groups) {
-    group.windows->Prefetch(features::GroupKey(group.by, record), record.time, near);
+    group.windows->Prefetch(stage, features::GroupKey(group.by, record), record.time, false);
   }
 }
 
 void FeatureGraph::PrefetchLabel(EventTime event_time, std::span<const double> payload,
-                                 bool near) const {
+                                 FetchStage stage) const {
   for (const auto& group : impl_->program.groups) {
     if (!group.windows->has_labelled()) continue;
-    group.windows->Prefetch(std::bit_cast<uint64_t>(payload[group.key_in_payload]), event_time,
-                            near);
+    group.windows->Prefetch(stage, std::bit_cast<uint64_t>(payload[group.key_in_payload]),
+                            event_time, true);
   }
 }
 

@@ -54,6 +54,10 @@ struct FeatureError {
   std::string message;
 };
 
+/// Keyed state is far larger than caches, and each part of it says where the next one is: the index
+/// of keys, the block of the key, its events.
+enum class FetchStage { kIndex, kBlock, kEvents };
+
 class FeatureGraph {
  public:
   /// Compiles; on failure every problem is in `errors` and the result is the first of them.
@@ -76,9 +80,9 @@ class FeatureGraph {
   /// The text of a category code; empty for codes that were never given out.
   std::string CategoryName(size_t slot, uint32_t code) const;
 
-  /// Fetches memory that Step will need for this record: `near` false some records before it, true
-  /// again a little later. Changes nothing.
-  void Prefetch(const Record& record, bool near) const;
+  /// Fetches memory that Step will need for this record: call it for each stage in turn, some
+  /// records apart and before Step. Changes nothing that anybody could see.
+  void Prefetch(const Record& record, FetchStage stage) const;
   /// Takes one event: fills `slots` (slot_count() long) and enters it into the unlabelled windows.
   void Step(const Record& record, std::span<double> slots);
 
@@ -86,7 +90,7 @@ class FeatureGraph {
   size_t label_payload_size() const;
   void Keep(const Record& record, std::span<const double> slots, std::span<double> payload) const;
   /// Fetches memory that OnLabel will need, as Prefetch does for Step.
-  void PrefetchLabel(EventTime event_time, std::span<const double> payload, bool near) const;
+  void PrefetchLabel(EventTime event_time, std::span<const double> payload, FetchStage stage) const;
   /// Enters a labelled event (label: 0/1, class index or number) at its own event time.
   void OnLabel(EventTime event_time, double label, std::span<const double> payload);
 

@@ -25,16 +25,23 @@ inline double Finite(double x) { return std::isfinite(x) ? x : kMissing; }
 /// Truth of a number: missing and zero are false.
 inline bool Truth(double x) { return x != 0 && x == x; }
 
+/// std::floor, which is a call into a library where the instruction may not be assumed.
+inline double RoundDown(double x) {
+  if (!(std::fabs(x) < 0x1p51)) return std::floor(x);
+  const auto whole = static_cast<double>(static_cast<int64_t>(x));
+  return std::copysign(whole > x ? whole - 1 : whole, x);
+}
+
 /// Whole days since 1970-01-01, rounded down.
-inline double DayNumber(double t) { return std::floor(t / kSecondsPerDay); }
+inline double DayNumber(double t) { return RoundDown(t / kSecondsPerDay); }
 inline double SecondOfDay(double t) { return t - DayNumber(t) * kSecondsPerDay; }
 
-inline double Hour(double t) { return std::floor(SecondOfDay(t) / 3600); }
+inline double Hour(double t) { return RoundDown(SecondOfDay(t) / 3600); }
 
 /// 0 is Monday. (1970-01-01 was a Thursday, day 3.)
 inline double Weekday(double t) {
   const double d = DayNumber(t) + 3;
-  return d - 7 * std::floor(d / 7);
+  return d - 7 * RoundDown(d / 7);
 }
 
 /// 1 is January; missing outside the years 1 to 9999.

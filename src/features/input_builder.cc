@@ -13,11 +13,22 @@ using features::InputFeature;
 struct InputBuilder::Impl {
   /// An input as the hot loop sees it.
   struct Step {
-    features::QuantileBins* bins;  // Null: the general way.
+    features::QuantileBins::Table table;  // Of `bins`.
+    features::QuantileBins* bins;         // Null: the general way.
     InputFeature* input;
     uint32_t slot;
-    uint32_t offset;  // Of its sparse indices.
+    uint32_t offset;   // Of its sparse indices.
+    uint32_t missing;  // The index of a missing value.
+    bool learning;     // The bins are not fitted yet.
   };
+  void AddStep(InputFeature& feature, uint32_t offset) {
+    Step step{{}, feature.plain_bins(), &feature, feature.slot(), offset, 0, true};
+    if (step.bins != nullptr) {
+      step.table = step.bins->table();
+      step.missing = offset + step.bins->count();
+    }
+    steps.push_back(step);
+  }
 
   InputSpec spec;
   std::vector<std::unique_ptr<InputFeature>> inputs;
@@ -48,8 +59,7 @@ Result<std::unique_ptr<InputBuilder>> InputBuilder::Create(
       impl->spec.dense.push_back({spec.name + " is missing", false, 0});
     }
     impl->offsets.push_back(static_cast<uint32_t>(sparse));
-    impl->steps.push_back(
-        {feature->plain_bins(), feature.get(), feature->slot(), static_cast<uint32_t>(sparse)});
+    impl->AddStep(*feature, static_cast<uint32_t>(sparse));
     sparse += feature->sparse_count();
     impl->sparse_entries += feature->sparse_count() > 0 ? 1 : 0;
     if (sparse > std::numeric_limits<uint32_t>::max()) {
@@ -86,15 +96,18 @@ size_t InputBuilder::BuildAndUpdate(const Record& record, std::span<const double
                                     std::span<double> dense, std::span<SparseEntry> sparse) {
   double* next_dense = dense.data();
   SparseEntry* next_sparse = sparse.data();
-  for (const Impl::Step& step : impl_->steps) {
+  for (Impl::Step& step : impl_->steps) {
     if (step.bins == nullptr) {
       step.input->Apply(record, slots.data(), step.offset, next_dense, next_sparse);
       continue;
     }
     const double x = slots[step.slot];
-    const uint32_t found = step.bins->Find(x);
-    *next_sparse++ = {step.offset + (x == x ? found : step.bins->count()), 1.0f};
-    if (x == x) step.bins->Learn(x);
+    const uint32_t found = step.offset + features::QuantileBins::Find(step.table, x);
+    *next_sparse++ = {x == x ? found : step.missing, 1.0f};
+    if (step.learning && x == x) {
+      step.bins->Learn(x);
+      step.learning = !step.bins->fitted();
+    }
   }
   return static_cast<size_t>(next_sparse - sparse.data());
 }
@@ -126,6 +139,7 @@ Status InputBuilder::Load(StateReader& in) {
   in.Section("inputs", 1);
   if (in.U64() != impl_->layout_hash && in.ok()) in.Fail("the stored inputs are others");
   for (const auto& input : impl_->inputs) input->Load(in);
+  for (Impl::Step& step : impl_->steps) step.learning = true;  // Put right by the next value.
   return in.status();
 }
 

@@ -67,7 +67,7 @@ KeyGroup::KeyGroup(int64_t max_keys, int64_t max_events)
     : max_keys_(std::max<int64_t>(1, max_keys)), max_events_(std::max<int64_t>(2, max_events)) {}
 
 KeyGroup::~KeyGroup() {
-  for (const auto& [key, block] : index_) FreeBlock(block);
+  index_.ForEach([&](uint64_t, std::byte* block) { FreeBlock(block); });
 }
 
 uint32_t KeyGroup::AddColumn(bool labelled, bool constant) {
@@ -112,16 +112,17 @@ void KeyGroup::Finish() {
   cells_ = cells;
 
   size_t at = sizeof(Header);
-  log_at_ = at;
-  if (!layouts_[0].horizons.empty()) at += sizeof(EventLog);
   labelled_log_at_ = at;
   if (!layouts_[1].horizons.empty()) at += sizeof(EventLog);
-  live_at_ = at;
-  at += layouts_[0].horizons.size() * sizeof(Coverage);
   labelled_live_at_ = at;
   at += layouts_[1].horizons.size() * sizeof(Coverage);
   cells_at_ = at;
   at += cells_ * sizeof(double);
+  labelled_end_ = at;
+  live_at_ = at;
+  at += layouts_[0].horizons.size() * sizeof(Coverage);
+  log_at_ = at;
+  if (!layouts_[0].horizons.empty()) at += sizeof(EventLog);
   sets_at_ = at;
   at += sets_ * sizeof(DistinctSet);
   stride_ = (at + 63) / 64 * 64;
@@ -229,40 +230,53 @@ void KeyGroup::FreeBlock(std::byte* block) {
   pool_.Free(block, stride_);
 }
 
+std::byte* KeyGroup::Lookup(uint64_t key) const {
+  Found& found = recent_[(key * 0x9e3779b97f4a7c15) >> (64 - kRecentBits)];
+  if (found.key == key) return found.block;
+  std::byte* block = index_.Find(key);
+  if (block != nullptr) found = {key, block};
+  return block;
+}
+
 std::byte* KeyGroup::FindOrCreate(uint64_t key) {
-  if (const auto found = index_.find(key); found != index_.end()) return found->second;
+  if (std::byte* block = Lookup(key)) return block;
   if (index_.size() >= static_cast<size_t>(max_keys_)) DropOldest();
   std::byte* block = NewBlock(key);
-  index_.emplace(key, block);
+  index_.Insert(key, block);
   return block;
+}
+
+void KeyGroup::Drop(uint64_t key) {
+  FreeBlock(index_.Find(key));
+  index_.Erase(key);
+  recent_[(key * 0x9e3779b97f4a7c15) >> (64 - kRecentBits)] = {};
 }
 
 void KeyGroup::DropOldest() {
   std::vector<std::pair<uint64_t, uint64_t>> ages;  // Tick, key; ticks are distinct.
   ages.reserve(index_.size());
-  for (const auto& [key, block] : index_) ages.emplace_back(HeaderOf(block).tick, key);
+  index_.ForEach(
+      [&](uint64_t key, std::byte* block) { ages.emplace_back(HeaderOf(block).tick, key); });
   const size_t drop = std::max<size_t>(1, ages.size() / 16);
   std::nth_element(ages.begin(), ages.begin() + static_cast<ptrdiff_t>(drop - 1), ages.end());
-  for (size_t i = 0; i < drop; ++i) {
-    const auto found = index_.find(ages[i].second);
-    FreeBlock(found->second);
-    index_.erase(found);
-  }
+  for (size_t i = 0; i < drop; ++i) Drop(ages[i].second);
 }
 
-void KeyGroup::Prefetch(uint64_t key, EventTime time, bool near) const {
-  const auto found = index_.find(key);
-  if (found == index_.end()) return;
-  std::byte* block = found->second;
-  if (!near) {
-    for (size_t at = 0; at < stride_ && at < 1024; at += 64) PrefetchLine(block + at);
+void KeyGroup::Prefetch(FetchStage stage, uint64_t key, EventTime time, bool labelled) const {
+  if (key == 0) return;
+  if (stage == FetchStage::kIndex) return index_.Prefetch(key);
+  std::byte* const block = Lookup(key);
+  if (block == nullptr) return;
+  if (stage == FetchStage::kBlock) {
+    const size_t end = std::min<size_t>(labelled ? labelled_end_ : stride_, 1024);
+    for (size_t at = 0; at < end; at += 64) PrefetchLine(block + at);
     return;
   }
-  for (const bool labelled : {false, true}) {
-    const LogLayout& layout = layouts_[labelled];
-    if (layout.horizons.empty()) continue;
-    LogOf(block, labelled)
-        .Prefetch(layout, LiveOf(block, labelled), std::max(time.micros, HeaderOf(block).latest));
+  for (const bool kind : {false, true}) {
+    const LogLayout& layout = layouts_[kind];
+    if (layout.horizons.empty() || (labelled && !kind)) continue;
+    LogOf(block, kind)
+        .Prefetch(layout, LiveOf(block, kind), std::max(time.micros, HeaderOf(block).latest));
   }
   for (uint32_t i = 0; i < sets_; ++i) {
     const DistinctSet& set = SetOf(block, static_cast<int32_t>(i));
@@ -496,110 +510,10 @@ void KeyGroup::Expire(EventTime watermark) {
   expired_at_ = watermark.micros;
   const int64_t cutoff = Cutoff(watermark.micros, longest_);
   std::vector<uint64_t> dead;
-  for (const auto& [key, block] : index_) {
+  index_.ForEach([&](uint64_t key, std::byte* block) {
     if (HeaderOf(block).latest <= cutoff) dead.push_back(key);
-  }
-  for (uint64_t key : dead) {
-    const auto found = index_.find(key);
-    FreeBlock(found->second);
-    index_.erase(found);
-  }
-}
-
-size_t KeyGroup::MemoryBytes() const {
-  size_t bytes = sizeof(*this) + pool_.MemoryBytes() +
-                 index_.bucket_count() * (sizeof(std::pair<uint64_t, std::byte*>) + 1);
-  // What is not in the pool, from up to 4096 keys.
-  size_t heap = 0, looked = 0;
-  for (const auto& [key, block] : index_) {
-    if (looked == 4096) break;
-    ++looked;
-    for (const bool labelled : {false, true}) {
-      if (!layouts_[labelled ? 1 : 0].horizons.empty()) heap += LogOf(block, labelled).HeapBytes();
-    }
-    for (uint32_t s = 0; s < sets_; ++s) {
-      const size_t capacity = SetOf(block, static_cast<int32_t>(s)).times.capacity();
-      if (capacity > 0) heap += capacity * 16 + 32;
-    }
-  }
-  if (looked > 0) {
-    bytes += static_cast<size_t>(static_cast<double>(heap) * static_cast<double>(index_.size()) /
-                                 static_cast<double>(looked));
-  }
-  return bytes;
-}
-
-void KeyGroup::Save(StateWriter& out) const {
-  out.U64(tick_);
-  out.I64(expired_at_);
-  std::vector<std::pair<uint64_t, std::byte*>> keys(index_.begin(), index_.end());
-  std::sort(keys.begin(), keys.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  out.U64(keys.size());
-  for (const auto& [key, block] : keys) {
-    const Header& header = HeaderOf(block);
-    out.U64(header.key);
-    out.I64(header.latest);
-    out.U64(header.tick);
-    for (int labelled = 0; labelled < 2; ++labelled) {
-      const LogLayout& layout = layouts_[labelled];
-      if (layout.horizons.empty()) continue;
-      const Coverage* live = LiveOf(block, labelled == 1);
-      for (size_t h = 0; h < layout.horizons.size(); ++h) {
-        out.U32(live[h].rows);
-        out.U32(live[h].panes);
-      }
-      LogOf(block, labelled == 1).Save(layout, out);
-    }
-    for (uint32_t i = 0; i < cells_; ++i) out.F64(CellsOf(block)[i]);
-    for (uint32_t s = 0; s < sets_; ++s) {
-      const DistinctSet& set = SetOf(block, static_cast<int32_t>(s));
-      out.Array(set.times);
-      out.Array(set.values);
-    }
-  }
-}
-
-void KeyGroup::Load(StateReader& in) {
-  for (const auto& [key, block] : index_) FreeBlock(block);
-  index_.clear();
-  pool_.Clear();
-  block_ = nullptr;
-  tick_ = in.U64();
-  expired_at_ = in.I64();
-  const uint64_t count = in.Count(24);
-  if (count > static_cast<uint64_t>(max_keys_)) return in.Fail("more keys than max_keys allows");
-  index_.reserve(count);
-  for (uint64_t k = 0; k < count && in.ok(); ++k) {
-    const uint64_t key = in.U64();
-    if (key == 0 || index_.contains(key)) return in.Fail("a key is stored twice");
-    std::byte* block = NewBlock(key);
-    index_.emplace(key, block);
-    Header& header = HeaderOf(block);
-    header.latest = in.I64();
-    header.tick = in.U64();
-    for (int labelled = 0; labelled < 2; ++labelled) {
-      const LogLayout& layout = layouts_[labelled];
-      if (layout.horizons.empty()) continue;
-      Coverage* live = LiveOf(block, labelled == 1);
-      for (size_t h = 0; h < layout.horizons.size(); ++h) {
-        live[h].rows = in.U32();
-        live[h].panes = in.U32();
-      }
-      LogOf(block, labelled == 1).Load(layout, live, in);
-      if (!in.ok()) std::fill_n(live, layout.horizons.size(), Coverage{});
-    }
-    for (uint32_t i = 0; i < cells_; ++i) CellsOf(block)[i] = in.F64();
-    for (uint32_t s = 0; s < sets_; ++s) {
-      DistinctSet& set = SetOf(block, static_cast<int32_t>(s));
-      in.Array(set.times);
-      in.Array(set.values);
-      if (set.times.size() != set.values.size()) {
-        set = {};
-        in.Fail("a set of distinct values is cut");
-      }
-    }
-  }
+  });
+  for (uint64_t key : dead) Drop(key);
 }
 
 }  // namespace leat::features

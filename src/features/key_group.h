@@ -23,6 +23,7 @@
 /// Determinism: state depends on the sequence of calls only; Save is in key order.
 #pragma once
 
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +32,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "features/block_index.h"
 #include "features/event_log.h"
 #include "features/features.h"
 
@@ -67,9 +69,9 @@ class KeyGroup {
   uint32_t columns() const { return static_cast<uint32_t>(columns_.size()); }
 
   // ---- Running ----
-  /// Fetches the block of a key if there is one or, when `near`, the events that Touch and
-  /// EnterLabelled will look at (the block has come by then).
-  void Prefetch(uint64_t key, EventTime time, bool near) const;
+  /// Fetches what Find, then Touch (or EnterLabelled, if `labelled`) will look at. Each stage uses
+  /// what the one before has fetched.
+  void Prefetch(FetchStage stage, uint64_t key, EventTime time, bool labelled) const;
   /// Selects the key of the current event; 0 is no key: every window is missing, nothing enters.
   void Find(uint64_t key);
   void Touch(EventTime time, double* slots);
@@ -140,7 +142,9 @@ class KeyGroup {
 
   void LayOutColumn(Column& column, uint32_t& cells);
   void BuildAnswers(Column& column);
+  std::byte* Lookup(uint64_t key) const;
   std::byte* FindOrCreate(uint64_t key);
+  void Drop(uint64_t key);
   std::byte* NewBlock(uint64_t key);
   void FreeBlock(std::byte* block);
   void DropOldest();
@@ -159,11 +163,19 @@ class KeyGroup {
   uint32_t sets_ = 0;
   uint32_t cells_ = 0;
   std::vector<uint32_t> time_cells_;  // Cells that start as "before every time".
+  // What labelled events need comes first, up to labelled_end_.
   size_t log_at_ = 0, labelled_log_at_ = 0, live_at_ = 0, labelled_live_at_ = 0, cells_at_ = 0,
-         sets_at_ = 0, stride_ = 0;
+         labelled_end_ = 0, sets_at_ = 0, stride_ = 0;
 
   SlabPool pool_;  // Blocks and rows.
-  KeyMap<std::byte*> index_;
+  BlockIndex index_;
+  /// Blocks found lately, by a few bits of the key: an event's key is looked up at several stages.
+  struct Found {
+    uint64_t key = 0;
+    std::byte* block = nullptr;
+  };
+  static constexpr int kRecentBits = 6;
+  mutable std::array<Found, size_t{1} << kRecentBits> recent_;
   uint64_t tick_ = 0;
   int64_t expired_at_ = std::numeric_limits<int64_t>::min();
 

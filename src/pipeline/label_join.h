@@ -43,8 +43,7 @@ class LabelJoin {
 
   /// Adds a prediction; `header.sequence` is assigned here. Fill Block(handle) afterwards.
   Handle Predict(Pending header, size_t doubles);
-  std::span<double> Block(Handle handle) { return store_.Block(handle); }
-  std::span<const double> Block(Handle handle) const { return store_.Block(handle); }
+  std::span<double> Block(Handle handle) const { return store_.Block(handle); }
   const Pending& operator[](Handle handle) const { return store_[handle]; }
 
   /// A label that waited for the prediction just made for `id`, if any; it is taken out.
@@ -65,10 +64,11 @@ class LabelJoin {
     if (held_.size() <= ahead || !Alive(held_[ahead])) return std::nullopt;
     return held_[ahead].handle;
   }
-  /// Fetches the header, and later the block, of predictions whose labels come soon.
-  void PrefetchUpcoming(size_t header_ahead, size_t block_ahead) const {
-    if (held_.size() > header_ahead) store_.PrefetchHeader(held_[header_ahead].handle);
-    if (const auto handle = Upcoming(block_ahead)) store_.PrefetchBlock(*handle);
+  /// Fetches a prediction whose label comes soon.
+  void PrefetchUpcoming(size_t ahead) const {
+    if (held_.size() <= 2 * ahead) return;
+    PrefetchLine(&held_[2 * ahead]);
+    store_.Prefetch(held_[ahead].handle);
   }
 
   /// Removes a prediction that has been matched or has expired and remembers its id.

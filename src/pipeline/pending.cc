@@ -2,71 +2,50 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 
 namespace leat {
 
 PendingStore::Handle PendingStore::Add(const Pending& header, size_t doubles) {
+  // Blocks that differ by less than a line share a pool.
+  const size_t bytes = (sizeof(Pending) + doubles * sizeof(double) + 63) / 64 * 64;
   uint32_t pool_index = 0;
-  while (pool_index < pools_.size() && pools_[pool_index].doubles != doubles) ++pool_index;
-  if (pool_index == pools_.size()) pools_.push_back({doubles, {}, {}, 0});
+  while (pool_index < pools_.size() && pools_[pool_index].bytes != bytes) ++pool_index;
+  if (pool_index == pools_.size()) pools_.push_back({bytes, {}, {}});
   Pool& pool = pools_[pool_index];
-  uint32_t block;
-  if (!pool.free.empty()) {
-    block = pool.free.back();
-    pool.free.pop_back();
-  } else {
-    block = pool.used++;
-    if (block / kBlocksPerChunk == pool.chunks.size()) {
-      pool.chunks.push_back(
-          std::make_unique_for_overwrite<double[]>(std::max<size_t>(1, doubles) * kBlocksPerChunk));
-    }
-  }
+  last_bytes_ = bytes;
   Handle handle;
-  if (!free_.empty()) {
-    handle = free_.back();
-    free_.pop_back();
-    headers_[handle] = header;
+  if (!pool.free.empty()) {
+    handle = pool.free.back();
+    pool.free.pop_back();
+    *handle = header;
   } else {
-    handle = static_cast<Handle>(headers_.size());
-    headers_.push_back(header);
+    handle = new (slabs_.Allocate(bytes)) Pending(header);
+    pool.all.push_back(handle);
   }
-  headers_[handle].pool = pool_index;
-  headers_[handle].block = block;
+  handle->pool = pool_index;
+  handle->doubles = static_cast<uint32_t>(doubles);
+  ++size_;
   return handle;
 }
 
 void PendingStore::Remove(Handle handle) {
-  Pending& header = headers_[handle];
-  assert(header.sequence != 0);
-  pools_[header.pool].free.push_back(header.block);
-  header.sequence = 0;
-  free_.push_back(handle);
-}
-
-std::span<double> PendingStore::Block(Handle handle) {
-  const Pending& header = headers_[handle];
-  Pool& pool = pools_[header.pool];
-  return {pool.chunks[header.block / kBlocksPerChunk].get() +
-              (header.block % kBlocksPerChunk) * pool.doubles,
-          pool.doubles};
-}
-
-std::span<const double> PendingStore::Block(Handle handle) const {
-  const Pending& header = headers_[handle];
-  const Pool& pool = pools_[header.pool];
-  return {pool.chunks[header.block / kBlocksPerChunk].get() +
-              (header.block % kBlocksPerChunk) * pool.doubles,
-          pool.doubles};
+  assert(handle->sequence != 0);
+  pools_[handle->pool].free.push_back(handle);
+  handle->sequence = 0;
+  --size_;
 }
 
 std::vector<PendingStore::Handle> PendingStore::InOrder() const {
   std::vector<Handle> handles;
   handles.reserve(size());
-  for (Handle h = 0; h < headers_.size(); ++h) {
-    if (headers_[h].sequence != 0) handles.push_back(h);
+  for (const Pool& pool : pools_) {
+    for (const Handle handle : pool.all) {
+      if (handle->sequence != 0) handles.push_back(handle);
+    }
   }
   std::sort(handles.begin(), handles.end(),
-            [&](Handle a, Handle b) { return headers_[a].sequence < headers_[b].sequence; });
+            [](Handle a, Handle b) { return a->sequence < b->sequence; });
   return handles;
 }
 
@@ -74,7 +53,7 @@ void PendingStore::Save(StateWriter& out) const {
   out.Section("pending", 1);
   out.U64(size());
   for (const Handle handle : InOrder()) {
-    const Pending& p = headers_[handle];
+    const Pending& p = *handle;
     out.U64(p.sequence);
     out.U64(p.id);
     out.I64(p.time.micros);
@@ -83,15 +62,15 @@ void PendingStore::Save(StateWriter& out) const {
     out.F64(p.label);
     out.U32(p.classes);
     out.U32(p.warm);
-    out.Array(Block(handle));
+    out.Array(std::span<const double>(Block(handle)));
   }
 }
 
 Status PendingStore::Load(StateReader& in) {
   in.Section("pending", 1);
-  headers_.clear();
-  free_.clear();
   pools_.clear();
+  slabs_.Clear();
+  size_ = 0;
   std::vector<double> block;
   for (uint64_t n = in.Count(8); n > 0 && in.ok(); --n) {
     Pending p;
@@ -113,10 +92,9 @@ Status PendingStore::Load(StateReader& in) {
 }
 
 size_t PendingStore::MemoryBytes() const {
-  size_t bytes = headers_.capacity() * sizeof(Pending) + free_.capacity() * sizeof(Handle);
+  size_t bytes = slabs_.MemoryBytes();
   for (const Pool& pool : pools_) {
-    bytes += pool.chunks.size() * kBlocksPerChunk * pool.doubles * sizeof(double) +
-             pool.free.capacity() * sizeof(uint32_t);
+    bytes += (pool.all.capacity() + pool.free.capacity()) * sizeof(Handle);
   }
   return bytes;
 }

@@ -1,18 +1,19 @@
 /// Predictions that wait for their label, with the inputs as they were when they were made.
 ///
-/// Each waiting prediction has a header and a block of doubles (inputs, kept label payloads,
-/// predictions). Blocks come from pools of equal size, so steady state allocates nothing. Handles
-/// stay valid until Remove. Saved in order of arrival; handles change over Save and Load.
-/// Cost: O(1) per operation. Thread safety: none.
+/// Each waiting prediction has a header and, right behind it, a block of doubles (inputs, kept
+/// label payloads, predictions): one run of cache lines, in large slabs. Free ones are kept in a
+/// pool for each size, so steady state allocates nothing. Handles stay valid until Remove;
+/// `sequence` can still be read afterwards. Saved in order of arrival; handles change over Save and
+/// Load. Cost: O(1) per operation. Thread safety: none.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
 #include "base/prefetch.h"
 #include "base/time.h"
+#include "features/slab_pool.h"
 #include "leat/state.h"
 #include "leat/status.h"
 
@@ -28,27 +29,28 @@ struct Pending {
   uint32_t classes = 0;  ///< Numbers kept per model; 0: there was no prior to give yet.
   uint32_t warm = 0;     ///< Bit m: model m answered itself (models from 32 on share the last bit).
   uint32_t pool = 0;
-  uint32_t block = 0;
+  uint32_t doubles = 0;  ///< Length of the block.
 };
+static_assert(sizeof(Pending) % alignof(double) == 0);
 
 class PendingStore {
  public:
-  using Handle = uint32_t;
+  using Handle = Pending*;
 
   /// Adds a header with a block of `doubles` uninitialised numbers.
   Handle Add(const Pending& header, size_t doubles);
   void Remove(Handle handle);
 
-  const Pending& operator[](Handle handle) const { return headers_[handle]; }
-  std::span<double> Block(Handle handle);
-  std::span<const double> Block(Handle handle) const;
-  /// Fetches the memory of a header; of a block, once its header is here.
-  void PrefetchHeader(Handle handle) const { PrefetchLine(&headers_[handle]); }
-  void PrefetchBlock(Handle handle) const {
-    const std::span<const double> block = Block(handle);
-    for (size_t i = 0; i < block.size(); i += 8) PrefetchLine(&block[i]);
+  const Pending& operator[](Handle handle) const { return *handle; }
+  std::span<double> Block(Handle handle) const {
+    return {reinterpret_cast<double*>(handle + 1), handle->doubles};
   }
-  size_t size() const { return headers_.size() - free_.size(); }
+  /// Fetches header and block, as long as the last one added.
+  void Prefetch(Handle handle) const {
+    const auto* at = reinterpret_cast<const std::byte*>(handle);
+    for (size_t i = 0; i < last_bytes_; i += 64) PrefetchLine(at + i);
+  }
+  size_t size() const { return size_; }
 
   /// Handles in order of arrival.
   std::vector<Handle> InOrder() const;
@@ -57,17 +59,15 @@ class PendingStore {
   size_t MemoryBytes() const;
 
  private:
-  static constexpr size_t kBlocksPerChunk = 256;
   struct Pool {
-    size_t doubles = 0;
-    std::vector<std::unique_ptr<double[]>> chunks;
-    std::vector<uint32_t> free;
-    uint32_t used = 0;  ///< Blocks ever handed out.
+    size_t bytes = 0;
+    std::vector<Handle> all, free;
   };
 
-  std::vector<Pending> headers_;
-  std::vector<Handle> free_;
+  features::SlabPool slabs_;
   std::vector<Pool> pools_;
+  size_t size_ = 0;
+  size_t last_bytes_ = 0;
 };
 
 }  // namespace leat

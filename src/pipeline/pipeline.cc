@@ -30,8 +30,11 @@ constexpr size_t kIdDoubles = 4;
 constexpr size_t kIdBytes = kIdDoubles * sizeof(double);
 /// Records between two passes that drop what can no longer matter.
 constexpr uint64_t kTidyEvery = 65'536;
-/// How many labels before it is due the parts of a waiting prediction are fetched.
-constexpr size_t kHeaderAhead = 16, kBlockAhead = 12, kFarAhead = 8, kNearAhead = 4;
+/// How many labels before it is due a waiting prediction is fetched, and then each stage of what
+/// its label enters.
+constexpr size_t kPendingAhead = 8;
+constexpr std::pair<FetchStage, size_t> kLabelStages[] = {
+    {FetchStage::kIndex, 6}, {FetchStage::kBlock, 3}, {FetchStage::kEvents, 1}};
 constexpr double kLogLossFloor = 1e-15;
 
 void PutId(std::string_view id, std::span<double> block) {
@@ -236,14 +239,13 @@ void Pipeline::Impl::Settle(LabelJoin::Handle handle, double target, Outputs& ou
 
 /// Fetches, step by step, what the labels that are due next will need.
 void Pipeline::Impl::PrefetchLabels() const {
-  join.PrefetchUpcoming(kHeaderAhead, kBlockAhead);
-  if (graph->label_payload_size() == 0) return;
-  for (const bool near : {false, true}) {
-    const auto handle = join.Upcoming(near ? kNearAhead : kFarAhead);
+  join.PrefetchUpcoming(kPendingAhead);
+  const size_t size = graph->label_payload_size();
+  if (size == 0) return;
+  for (const auto& [stage, ahead] : kLabelStages) {
+    const auto handle = join.Upcoming(ahead);
     if (!handle) continue;
-    graph->PrefetchLabel(join[*handle].time,
-                         join.Block(*handle).subspan(payload_at, graph->label_payload_size()),
-                         near);
+    graph->PrefetchLabel(join[*handle].time, join.Block(*handle).subspan(payload_at, size), stage);
   }
 }
 
@@ -310,8 +312,8 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config) {
 
 std::string Pipeline::PredictionsHeader() const { return impl_->writer.Header(); }
 
-void Pipeline::Prefetch(const Record& record, bool near) const {
-  impl_->graph->Prefetch(record, near);
+void Pipeline::Prefetch(const Record& record, FetchStage stage) const {
+  impl_->graph->Prefetch(record, stage);
 }
 
 void Pipeline::Step(const Record& record, Outputs& out) {
@@ -347,7 +349,7 @@ void Pipeline::Step(const Record& record, Outputs& out) {
 
   const size_t width = s.Width();
   const size_t doubles = s.predictions_at + width * s.roster->size();
-  LabelJoin::Handle handle = 0;
+  LabelJoin::Handle handle = nullptr;
   std::span<double> block;
   if (s.config.has_label) {
     Pending header;
@@ -401,7 +403,7 @@ void Pipeline::StepLabel(const Record& label, Outputs& out) {
     s.WriteReject("missing_label", "the label is empty", label, "label", out);
     return;
   }
-  LabelJoin::Handle handle = 0;
+  LabelJoin::Handle handle = nullptr;
   switch (s.join.Label(label.id, s.targets.Hold(label), s.now, &handle)) {
     case LabelJoin::Arrival::kMatched:
       s.Settle(handle, s.targets.Release(s.targets.Hold(label)), out);

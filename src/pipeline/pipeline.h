@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "evaluation/evaluation.h"
+#include "features/features.h"
 #include "leat/state.h"
 #include "leat/status.h"
 #include "pipeline/config.h"
@@ -43,9 +44,9 @@ class Pipeline {
   /// What a new predictions file starts with (a CSV header, or nothing).
   std::string PredictionsHeader() const;
 
-  /// Fetches memory that Step will need for a record to come: `near` false some records before it,
-  /// true again a little later. Changes nothing; worth it, as keyed state is far larger than caches.
-  void Prefetch(const Record& record, bool near) const;
+  /// Fetches memory that Step will need for a record to come: call it for each stage in turn, some
+  /// records apart. Changes no output.
+  void Prefetch(const Record& record, FetchStage stage) const;
   void Step(const Record& record, Outputs& out);
   /// A label from a separate source: `label.id_text` names the prediction, `label.time` is when it
   /// became known.

@@ -11,6 +11,13 @@ constexpr uint64_t kEpochRecords = 4096;
 Driver::Driver(Pipeline& pipeline, RecordReader& records, RecordReader* labels, Position start)
     : pipeline_(pipeline), records_(records), labels_(labels), position_(start) {}
 
+/// Fetches memory for the record that comes `ahead` after the next one.
+void Driver::Prefetch(size_t ahead, FetchStage stage) const {
+  if (filled_ - first_ <= ahead) return;
+  const Slot& slot = slots_[(first_ + ahead) % kAhead];
+  if (slot.outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, stage);
+}
+
 /// The next record; it lives until the next call. Reads on as long as records are at hand, and has
 /// the pipeline fetch the memory that it will need for them.
 Result<const Driver::Slot*> Driver::Next() {
@@ -26,12 +33,10 @@ Result<const Driver::Slot*> Driver::Next() {
     if (!outcome) break;
     slot.outcome = *outcome;
     ++filled_;
-    if (*outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, false);
+    if (*outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, FetchStage::kIndex);
   }
-  if (filled_ - first_ > kNear) {
-    const Slot& slot = slots_[(first_ + kNear) % kAhead];
-    if (slot.outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, true);
-  }
+  Prefetch(kBlockAhead, FetchStage::kBlock);
+  Prefetch(kEventsAhead, FetchStage::kEvents);
   return &slots_[first_++ % kAhead];
 }
 

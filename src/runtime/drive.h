@@ -54,7 +54,7 @@ class Driver {
 
  private:
   static constexpr size_t kAhead = 8;  ///< Records read ahead, as long as they are at hand.
-  static constexpr size_t kNear = 3;
+  static constexpr size_t kBlockAhead = 4, kEventsAhead = 1;
 
   struct Slot {
     Record record;
@@ -62,6 +62,7 @@ class Driver {
     ReadOutcome outcome = ReadOutcome::kEnd;
   };
   Result<const Slot*> Next();
+  void Prefetch(size_t ahead, FetchStage stage) const;
   Status DeliverLabels(std::optional<EventTime> until);
   Status EndEpoch(EpochSink& sink, bool finished);
 

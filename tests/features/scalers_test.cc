@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "base/random.h"
 #include "features/bins.h"
@@ -95,7 +97,7 @@ TEST(QuantileBins, MergeTiesAndStartInOneBin) {
 }
 
 TEST(QuantileBins, FindsWhatALinearSearchFinds) {
-  for (const int count : {2, 3, 31, 32, 33, 64, 100}) {
+  for (const int count : {2, 3, 31, 32, 33, 61, 64, 100, 600, 1024}) {
     features::QuantileBins bins(count, 3, 2000);
     CounterRandom random(static_cast<uint64_t>(count), 4);
     for (int i = 0; i < 2000; ++i) bins.Learn(random.Exponential());
@@ -106,6 +108,30 @@ TEST(QuantileBins, FindsWhatALinearSearchFinds) {
       ASSERT_GT(x, bins.Low(bin));
       ASSERT_LE(x, bins.High(bin));
     }
+  }
+}
+
+TEST(QuantileBins, EdgesAreThoseThatASortGives) {
+  for (const int distinct : {1, 2, 7, 300, 1'000'000}) {
+    CounterRandom random(static_cast<uint64_t>(distinct), 5);
+    features::QuantileBins bins(20, 4, 1500);
+    std::vector<double> values;
+    for (int i = 0; i < 1500; ++i) {
+      values.push_back(static_cast<double>(random.Below(static_cast<uint64_t>(distinct))));
+      bins.Learn(values.back());
+    }
+    std::sort(values.begin(), values.end());
+    std::vector<double> shares, edges;
+    for (int i = 1; i < 20; ++i) shares.push_back(i / 20.0);
+    for (int j = 1; j <= 4; ++j) shares.push_back(1 - 1 / (20 * std::pow(2, j)));
+    for (const double q : shares) {
+      const double edge = values[static_cast<size_t>(std::ceil(1500 * q - 1e-9)) - 1];
+      if (edge < values.back() && (edges.empty() || edge > edges.back())) edges.push_back(edge);
+    }
+    for (size_t i = 0; i < edges.size(); ++i) {
+      ASSERT_EQ(bins.High(static_cast<uint32_t>(i)), edges[i]);
+    }
+    ASSERT_TRUE(std::isinf(bins.High(static_cast<uint32_t>(edges.size()))));
   }
 }
 
