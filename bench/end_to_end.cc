@@ -3,9 +3,9 @@
 //
 //   end_to_end CONFIG INPUT [RUNS]
 //
-// Stages are nested runs over the same log: read and decompress; decode; and the whole pipeline with
-// its outputs written to a scratch folder. The floor is the first: no engine can be faster than
-// reading its input.
+// Stages are nested runs over the same log: read and decompress; decode; and the whole pipeline
+// with its outputs written to a scratch folder. The floor is the first: no engine can be faster
+// than reading its input.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -73,7 +73,8 @@ int main(int argc, char** argv) {
   const leat::Config config = Value(leat::LoadConfig(argv[1]));
   const std::string input = argv[2];
   const int runs = argc > 3 ? std::max(1, std::atoi(argv[3])) : 5;
-  const auto scratch = std::filesystem::temp_directory_path() / fmt::format("leat-bench-{}", getpid());
+  const auto scratch =
+      std::filesystem::temp_directory_path() / fmt::format("leat-bench-{}", getpid());
 
   uint64_t events = 0;
   struct Stage {
@@ -83,25 +84,32 @@ int main(int argc, char** argv) {
   };
   std::vector<char> buffer(1 << 18);
   std::vector<Stage> stages;
-  stages.push_back({"read (the floor)", [&] {
+  stages.push_back({"read (the floor)",
+                    [&] {
                       const auto bytes = Value(leat::OpenFile(input));
                       while (Value(bytes->Read(buffer.data(), buffer.size())) > 0) {
                       }
-                    }, {}});
-  stages.push_back({"+ decode", [&] { events = ReadAll(input, config, [](const leat::Record&) {}); }, {}});
-  stages.push_back({"+ features", [&] {
+                    },
+                    {}});
+  stages.push_back(
+      {"+ decode", [&] { events = ReadAll(input, config, [](const leat::Record&) {}); }, {}});
+  stages.push_back({"+ features",
+                    [&] {
                       const auto graph = Value(leat::FeatureGraph::Create(
                           config.schema, config.features, config.feature_options));
                       std::vector<double> slots(graph->slot_count());
                       ReadAll(input, config, [&](const leat::Record& r) { graph->Step(r, slots); });
-                    }, {}});
-  stages.push_back({"whole pipeline", [&] {
+                    },
+                    {}});
+  stages.push_back({"whole pipeline",
+                    [&] {
                       leat::SessionOptions options;
                       options.input = input;
                       options.output = scratch.string();
                       options.progress = false;
                       Value(leat::RunSession(config, options));
-                    }, {}});
+                    },
+                    {}});
   for (int run = 0; run <= runs; ++run) {
     for (Stage& stage : stages) {
       const double seconds = Seconds(stage.work);

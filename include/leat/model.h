@@ -35,8 +35,8 @@ struct Input {
 /// What one position of the dense part holds.
 struct DenseAttribute {
   std::string name;
-  bool nominal = false;    ///< Codes 0..values-1 instead of a quantity.
-  uint32_t values = 0;     ///< Number of nominal values known at the start; 0 is "it grows".
+  bool nominal = false;  ///< Codes 0..values-1 instead of a quantity.
+  uint32_t values = 0;   ///< Number of nominal values known at the start; 0 is "it grows".
 };
 
 /// The fixed layout of a model's inputs.

@@ -55,12 +55,17 @@ class [[nodiscard]] Status {
 /// The process exit code for an outcome: 0 done, 2 usage, 3 input or output, 4 state, 5 fenced.
 inline int ExitCode(StatusCode code) {
   switch (code) {
-    case StatusCode::kOk: return 0;
+    case StatusCode::kOk:
+      return 0;
     case StatusCode::kInvalid:
-    case StatusCode::kUnsupported: return 2;
-    case StatusCode::kIo: return 3;
-    case StatusCode::kCorrupt: return 4;
-    case StatusCode::kFenced: return 5;
+    case StatusCode::kUnsupported:
+      return 2;
+    case StatusCode::kIo:
+      return 3;
+    case StatusCode::kCorrupt:
+      return 4;
+    case StatusCode::kFenced:
+      return 5;
   }
   return 3;
 }
@@ -69,8 +74,8 @@ inline int ExitCode(StatusCode code) {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}             // NOLINT(google-explicit-constructor)
-  Result(Status status) : status_(std::move(status)) {      // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
+  Result(Status status) : status_(std::move(status)) {  // NOLINT(google-explicit-constructor)
     assert(!status_.ok() && "a Result needs a value or an error");
   }
 
@@ -99,10 +104,9 @@ class [[nodiscard]] Result {
 #define LEAT_CONCAT(a, b) LEAT_CONCAT_INNER(a, b)
 
 /// Returns the error of `expression` (a Status) from the enclosing function, if there is one.
-#define LEAT_RETURN_IF_ERROR(expression)                   \
-  do {                                                     \
-    if (auto leat_status = (expression); !leat_status.ok()) \
-      return leat_status;                                  \
+#define LEAT_RETURN_IF_ERROR(expression)                                        \
+  do {                                                                          \
+    if (auto leat_status = (expression); !leat_status.ok()) return leat_status; \
   } while (false)
 
 /// Declares or assigns `target` from a Result, or returns its error.

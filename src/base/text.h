@@ -1,7 +1,8 @@
 /// Appending numbers and text to output buffers, in the one way that every sink shares.
 ///
-/// Numbers are the shortest decimals that read back as the same double. In JSON, numbers that are not
-/// finite are null, and text that is not UTF-8 keeps its valid part (each bad byte becomes U+FFFD).
+/// Numbers are the shortest decimals that read back as the same double. In JSON, numbers that are
+/// not finite are null, and text that is not UTF-8 keeps its valid part (each bad byte becomes
+/// U+FFFD).
 #pragma once
 
 #include <cstdint>

@@ -96,7 +96,7 @@ struct Config {
   SinkConfig sinks;
   std::string state_path;
   Micros snapshot_every = 10 * kSecond;  ///< Of wall time.
-  std::string fingerprint;  ///< Of everything that shapes the state.
+  std::string fingerprint;               ///< Of everything that shapes the state.
   /// Environment variables that the file refers to as ${NAME}: name, value. DescribeConfig shows
   /// the name in place of the value.
   std::vector<std::pair<std::string, std::string>> environment;

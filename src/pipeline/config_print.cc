@@ -198,9 +198,8 @@ std::string DescribeConfig(const Config& config) {
   config::HideEnvironment(config, paths);
   out += paths + config::FeaturesText(config) + config::ModelsText(config) +
          config::DriftText(config) + config::EvaluationText(config);
-  paths =
-      config::SinksText(config) + "state: {path: " + config::YamlText(config.state_path) +
-      ", snapshot_every: " + config::FormatDuration(config.snapshot_every) + "}\n";
+  paths = config::SinksText(config) + "state: {path: " + config::YamlText(config.state_path) +
+          ", snapshot_every: " + config::FormatDuration(config.snapshot_every) + "}\n";
   config::HideEnvironment(config, paths);
   return out + paths + "fingerprint: " + config.fingerprint + "\n";
 }

@@ -238,8 +238,7 @@ void DescribeSink(SectionParams& p, std::string& file) {
 
 void DescribeState(SectionParams& p, Config& config) {
   p.Text("path", config.state_path, "The state directory; `state/NAME` unless said.");
-  p.Duration("snapshot_every", config.snapshot_every,
-             Range{kMillisecond, kDay, false, false},
+  p.Duration("snapshot_every", config.snapshot_every, Range{kMillisecond, kDay, false, false},
              "Wall time between two snapshots; a restart takes at most so much input again.");
 }
 

@@ -89,9 +89,9 @@ void LabelJoin::Settle(Handle handle, bool matched, EventTime now) {
 
 void LabelJoin::Save(StateWriter& out) const {
   out.Section("label_join", 1);
-  for (const int64_t count : {account_.predicted, account_.matched, account_.expired,
-                              account_.labels, account_.early, account_.late, account_.duplicate,
-                              account_.orphan}) {
+  for (const int64_t count :
+       {account_.predicted, account_.matched, account_.expired, account_.labels, account_.early,
+        account_.late, account_.duplicate, account_.orphan}) {
     out.I64(count);
   }
   out.U64(sequence_);
@@ -116,9 +116,9 @@ void LabelJoin::Save(StateWriter& out) const {
 
 Status LabelJoin::Load(StateReader& in) {
   in.Section("label_join", 1);
-  for (int64_t* count : {&account_.predicted, &account_.matched, &account_.expired,
-                         &account_.labels, &account_.early, &account_.late, &account_.duplicate,
-                         &account_.orphan}) {
+  for (int64_t* count :
+       {&account_.predicted, &account_.matched, &account_.expired, &account_.labels,
+        &account_.early, &account_.late, &account_.duplicate, &account_.orphan}) {
     *count = in.I64();
   }
   sequence_ = in.U64();

@@ -2,11 +2,11 @@
 ///
 /// Always true: predicted = matched + expired + pending, and
 /// labels = matched + late + duplicate + orphan + waiting. A label that comes before its prediction
-/// waits (`early` counts those that ever did); one that comes for an expired prediction is late; one
-/// for a matched prediction is a duplicate; one that waited for `expires_after` in vain, or whose id
-/// is not known any more, is an orphan. Ids of settled predictions are remembered for `memory` of
-/// event time after they were settled, which bounds the join's memory.
-/// Cost: O(1) per operation for input in time order. Thread safety: none.
+/// waits (`early` counts those that ever did); one that comes for an expired prediction is late;
+/// one for a matched prediction is a duplicate; one that waited for `expires_after` in vain, or
+/// whose id is not known any more, is an orphan. Ids of settled predictions are remembered for
+/// `memory` of event time after they were settled, which bounds the join's memory. Cost: O(1) per
+/// operation for input in time order. Thread safety: none.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -74,8 +74,8 @@ class LabelJoin {
   /// Removes a prediction that has been matched or has expired and remembers its id.
   void Settle(Handle handle, bool matched, EventTime now);
 
-  /// Drops early labels that waited too long (each is reported to `orphan(id)`) and settled ids that
-  /// need not be remembered.
+  /// Drops early labels that waited too long (each is reported to `orphan(id)`) and settled ids
+  /// that need not be remembered.
   template <typename Orphan>
   void Forget(EventTime now, Orphan orphan);
 

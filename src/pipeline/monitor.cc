@@ -14,9 +14,12 @@ constexpr size_t kMaxMarks = 1000;
 
 std::string_view ActionName(DriftAction action) {
   switch (action) {
-    case DriftAction::kAlert: return "alert";
-    case DriftAction::kReset: return "reset";
-    case DriftAction::kSwap: return "swap";
+    case DriftAction::kAlert:
+      return "alert";
+    case DriftAction::kReset:
+      return "reset";
+    case DriftAction::kSwap:
+      return "swap";
   }
   return "alert";
 }

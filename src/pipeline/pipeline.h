@@ -1,9 +1,9 @@
 /// The pipeline: a deterministic state machine from records and labels to outputs.
 ///
 /// Step takes one record: labels that have become available by its event time are scored, then
-/// learnt; then features are computed, every model predicts, the prediction is written and waits for
-/// its label. It reads no clock, no random device and no environment, so the same calls give the
-/// same bytes and the same digest. Save and Load carry everything that later outputs depend on.
+/// learnt; then features are computed, every model predicts, the prediction is written and waits
+/// for its label. It reads no clock, no random device and no environment, so the same calls give
+/// the same bytes and the same digest. Save and Load carry everything that later outputs depend on.
 /// Cost: no allocation per record in steady state. Thread safety: none. Errors: a record never
 /// fails a step; only Create and Load can fail.
 #pragma once

@@ -2,8 +2,8 @@
 ///
 /// CSV columns: id, score, class (or `prediction` for regression), warm, then a score per further
 /// model, an anomaly distance per clustering model, and the chosen features. The score of a binary
-/// task is the probability of the positive class, of a multiclass task the largest probability, of a
-/// regression the prediction. `warm` is 0 while the serving model gives the prior.
+/// task is the probability of the positive class, of a multiclass task the largest probability, of
+/// a regression the prediction. `warm` is 0 while the serving model gives the prior.
 #pragma once
 
 #include <span>

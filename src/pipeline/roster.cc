@@ -56,9 +56,9 @@ Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
       const Task kind = config.factory->task();
       if ((kind == Task::kClustering) != clustering) continue;
       if (!clustering && kind != wanted) {
-        return Status::Invalid(fmt::format(
-            "models.{}: a {} cannot learn this label ({})", config.name, config.type,
-            wanted == Task::kRegression ? "a number" : "classes"));
+        return Status::Invalid(fmt::format("models.{}: a {} cannot learn this label ({})",
+                                           config.name, config.type,
+                                           wanted == Task::kRegression ? "a number" : "classes"));
       }
       Entry entry;
       entry.config = config;
@@ -98,8 +98,7 @@ Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
       }
       auto model = config.factory->Make(inputs);
       if (!model.ok()) {
-        return Status::Invalid(
-            fmt::format("models.{}: {}", config.name, model.status().message()));
+        return Status::Invalid(fmt::format("models.{}: {}", config.name, model.status().message()));
       }
       entry.model = std::move(model).value();
       (clustering ? roster->clusters_ : roster->scored_).push_back(std::move(entry));
@@ -113,9 +112,8 @@ Input Roster::View(const Entry& entry, std::span<const double> block) const {
   const InputSet& set = sets_[entry.set];
   const auto count = static_cast<size_t>(block[set.sparse_count]);
   Input input;
-  input.dense = entry.dense_total > 0
-                    ? block.subspan(entry.distances, entry.dense_total)
-                    : block.subspan(set.dense, set.builder->dense_size());
+  input.dense = entry.dense_total > 0 ? block.subspan(entry.distances, entry.dense_total)
+                                      : block.subspan(set.dense, set.builder->dense_size());
   input.sparse = AsSparse(block.subspan(set.sparse, count));
   return input;
 }
@@ -124,8 +122,7 @@ void Roster::Build(const Record& record, std::span<const double> slots, std::spa
                    std::span<double> anomaly) {
   for (InputSet& set : sets_) {
     // Kept first: a payload holds what identifies the record, not what Build makes of it.
-    set.builder->Keep(record, slots,
-                      block.subspan(set.payload, set.builder->label_payload_size()));
+    set.builder->Keep(record, slots, block.subspan(set.payload, set.builder->label_payload_size()));
     const size_t sparse = set.builder->BuildAndUpdate(
         record, slots, block.subspan(set.dense, set.builder->dense_size()),
         AsSparse(block.subspan(set.sparse, set.builder->max_sparse())));
@@ -217,7 +214,8 @@ std::vector<std::pair<std::string, std::string>> Roster::Summary(size_t model) c
   std::vector<std::pair<std::string, std::string>> facts = {
       {"type", entry.config.type},
       {"labels learnt", std::to_string(entry.learnt)},
-      {"memory", fmt::format("{:.1f} KiB", static_cast<double>(entry.model->MemoryBytes()) / 1024)}};
+      {"memory",
+       fmt::format("{:.1f} KiB", static_cast<double>(entry.model->MemoryBytes()) / 1024)}};
   for (auto& fact : entry.model->Summary()) facts.push_back(std::move(fact));
   return facts;
 }

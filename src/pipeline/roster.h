@@ -1,4 +1,5 @@
-/// The models of a pipeline, beside each other on one stream, with the inputs that each of them sees.
+/// The models of a pipeline, beside each other on one stream, with the inputs that each of them
+/// sees.
 ///
 /// Models that want the same inputs share one input set. A record's inputs are written into its
 /// block of doubles once, when it is predicted, and learnt from there when its label comes.
@@ -44,9 +45,7 @@ class Roster {
   void Predict(std::span<const double> block, size_t width, std::span<const double> prior,
                std::span<double> predictions);
   /// True when the model has seen the labels that it needs before its predictions count.
-  bool warm(size_t model) const {
-    return scored_[model].learnt >= scored_[model].config.warm_up;
-  }
+  bool warm(size_t model) const { return scored_[model].learnt >= scored_[model].config.warm_up; }
 
   void Learn(std::span<const double> block, double target);
 
@@ -75,11 +74,11 @@ class Roster {
     size_t set = 0;
     std::unique_ptr<Model> model;
     std::unique_ptr<Model> background;
-    int64_t learnt = 0;             ///< Labels since the start or the last reset.
+    int64_t learnt = 0;  ///< Labels since the start or the last reset.
     int64_t background_learnt = 0;
-    int cluster = -1;               ///< Index of the clustering model whose distances it takes.
-    size_t distances = 0;           ///< Offset of its dense inputs with those distances.
-    size_t dense_total = 0;         ///< 0: the set's dense inputs as they are.
+    int cluster = -1;        ///< Index of the clustering model whose distances it takes.
+    size_t distances = 0;    ///< Offset of its dense inputs with those distances.
+    size_t dense_total = 0;  ///< 0: the set's dense inputs as they are.
   };
   Input View(const Entry& entry, std::span<const double> block) const;
 

@@ -4,7 +4,9 @@ namespace leat {
 
 Targets::Targets(const LabelConfig& label) : type_(label.type), positive_(label.positive) {
   switch (type_) {
-    case LabelType::kNumber: task_ = EvaluationTask::kRegression; break;
+    case LabelType::kNumber:
+      task_ = EvaluationTask::kRegression;
+      break;
     case LabelType::kBoolean:
       task_ = EvaluationTask::kBinary;
       classes_ = {"false", "true"};

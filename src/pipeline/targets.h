@@ -42,8 +42,8 @@ class Targets {
   std::string positive_;
   EvaluationTask task_;
   std::vector<std::string> classes_;
-  std::vector<std::string> texts_;     ///< By private code.
-  std::vector<int32_t> class_of_;      ///< By private code; -1 while the class does not exist.
+  std::vector<std::string> texts_;  ///< By private code.
+  std::vector<int32_t> class_of_;   ///< By private code; -1 while the class does not exist.
   boost::unordered_flat_map<uint64_t, uint32_t> code_of_;  ///< Key of the text -> private code.
 };
 

@@ -54,7 +54,14 @@ Status Shard::Lock() {
   const std::string path = PathIn(options_.folder, "lock");
   lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock_ < 0) return FileError("open", path);
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+  // One that was just killed holds it until its last write has ended.
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+  bool locked = ::flock(lock_, LOCK_EX | LOCK_NB) == 0;
+  while (!locked && std::chrono::steady_clock::now() < patience) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    locked = ::flock(lock_, LOCK_EX | LOCK_NB) == 0;
+  }
+  if (!locked) {
     return Status::Corrupt(fmt::format(
         "{}: another process uses this state; stop it, or name another folder with --state",
         options_.folder));

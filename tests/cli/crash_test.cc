@@ -14,6 +14,11 @@ namespace {
 constexpr const char* kSinks[] = {"predictions.csv", "events.jsonl", "metrics.jsonl",
                                   "rejects.jsonl"};
 constexpr int kKilled = 128 + 9;
+#ifdef __SANITIZE_ADDRESS__
+constexpr int kRows = 20'000;  // Slow there: still five epochs.
+#else
+constexpr int kRows = 40'000;
+#endif
 
 class Crash : public Cli {
  protected:
@@ -25,7 +30,7 @@ class Crash : public Cli {
     ASSERT_NE(state, std::string::npos);
     pipeline.replace(state, std::string::npos, "state: {path: state, snapshot_every: 15ms}\n");
     Write("fraud.yaml", pipeline);
-    log_ = Log(40'000);
+    log_ = Log(kRows);
     whole_ = Run("whole");
     ASSERT_EQ(whole_.code, 0) << whole_.err;
   }
@@ -51,7 +56,7 @@ TEST_F(Crash, AtEveryNamedPlace) {
   for (const char* point : {"genesis", "before_journal", "after_journal", "after_output",
                             "before_snapshot", "after_snapshot", "after_restart"}) {
     int crashes = 0;
-    for (const int passing : {1, 2, 4}) {
+    for (const int passing : {1, 3}) {
       const std::string name = fmt::format("{}-{}", point, passing);
       const Ran crashed = Run(name, fmt::format("LEAT_CRASH={}:{}", point, passing));
       if (crashed.code == kKilled) ++crashes;
@@ -118,7 +123,7 @@ TEST_F(Crash, AMissingSnapshotAndAnotherInputAreRefused) {
 
 TEST_F(Crash, AStateInUseIsRefused) {
   const Ran both =
-      Leat("--version", fmt::format("flock {}/lock sleep 5 & sleep 0.2;", Path("whole-state")));
+      Leat("--version", fmt::format("flock {}/lock sleep 9 & sleep 0.2;", Path("whole-state")));
   EXPECT_EQ(both.code, 0);
   const Ran refused = Run("whole");
   EXPECT_EQ(refused.code, 4) << refused.err;

@@ -131,8 +131,7 @@ TEST(RenderTableTest, ShowsModelsThenBaselinesThenTheAccounts) {
   EXPECT_THAT(table, HasSubstr("early 1, late 2, duplicate 3, orphan 4\n"));
   EXPECT_THAT(table, HasSubstr("rejects   bad_number 10\n"));
   EXPECT_THAT(table, HasSubstr("drift     1 found, 0 warnings\n"));
-  EXPECT_THAT(table,
-              HasSubstr("record       tx-7 adwin of error: mean 0.0100 -> 0.0200, alert\n"));
+  EXPECT_THAT(table, HasSubstr("record       tx-7 adwin of error: mean 0.0100 -> 0.0200, alert\n"));
   EXPECT_THAT(table, HasSubstr("digest 00ff"));
   EXPECT_THAT(table, Not(HasSubstr("nan")));
 }

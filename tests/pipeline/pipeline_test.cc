@@ -115,7 +115,8 @@ TEST(Pipeline, LabelsOfTheFutureChangeNoEarlierPrediction) {
   DriveText(*b, config, Stream(rows, flip), swapped);
   const auto p = Lines(truth.all.predictions), q = Lines(swapped.all.predictions);
   ASSERT_EQ(p.size(), q.size());
-  // A label of row `flip` becomes available two days, 288 rows, later: until then nothing may differ.
+  // A label of row `flip` becomes available two days, 288 rows, later: until then nothing may
+  // differ.
   for (int i = 0; i < flip + 288; ++i) ASSERT_EQ(p[i], q[i]) << "row " << i;
   int differ = 0;
   for (size_t i = flip + 289; i < p.size(); ++i) differ += p[i] != q[i];
@@ -146,9 +147,9 @@ TEST(Pipeline, UnlabelledPredictionsExpireByEventTime) {
   DriveText(*pipeline, config, csv, sinks);
   const Report report = pipeline->MakeReport();
   EXPECT_EQ(Of(report.labels, "predicted"), 100);
-  EXPECT_EQ(Of(report.labels, "matched"), 49);   // Even rows up to 96 are two days old at row 98/99.
-  EXPECT_EQ(Of(report.labels, "expired"), 45);   // Odd rows up to 89.
-  EXPECT_EQ(Of(report.labels, "pending"), 6);    // 98 and the odd ones from 91.
+  EXPECT_EQ(Of(report.labels, "matched"), 49);  // Even rows up to 96 are two days old at row 98/99.
+  EXPECT_EQ(Of(report.labels, "expired"), 45);  // Odd rows up to 89.
+  EXPECT_EQ(Of(report.labels, "pending"), 6);   // 98 and the odd ones from 91.
 }
 
 TEST(Pipeline, AnExpiredPredictionMayCountAsAClass) {
@@ -187,14 +188,14 @@ TEST(Pipeline, SeparateLabelsAreJoinedByIdWithEveryCaseCounted) {
   csv += fmt::format("a,{},1\n", day(0));
   csv += fmt::format("b,{},2\n", day(1));
   csv += fmt::format("c,{},3\n", day(2));
-  csv += fmt::format("d,{},4\n", day(4));    // Its label came first.
+  csv += fmt::format("d,{},4\n", day(4));  // Its label came first.
   csv += fmt::format("e,{},5\n", day(20));
   csv += fmt::format("f,{},6\n", day(21));
-  labels += fmt::format("a,{},1\n", day(0.5));   // Matched.
-  labels += fmt::format("a,{},1\n", day(0.6));   // Duplicate.
-  labels += fmt::format("d,{},0\n", day(3));     // Early, matched at day 4.
-  labels += fmt::format("zz,{},0\n", day(3.5));  // Never predicted: orphan.
-  labels += fmt::format("b,{},1\n", day(10));    // b expired at day 6: late.
+  labels += fmt::format("a,{},1\n", day(0.5));       // Matched.
+  labels += fmt::format("a,{},1\n", day(0.6));       // Duplicate.
+  labels += fmt::format("d,{},0\n", day(3));         // Early, matched at day 4.
+  labels += fmt::format("zz,{},0\n", day(3.5));      // Never predicted: orphan.
+  labels += fmt::format("b,{},1\n", day(10));        // b expired at day 6: late.
   labels += fmt::format("e,{},maybe\n", day(20.5));  // Not a boolean: a dead letter.
   Collect sinks;
   const auto pipeline = MakePipeline(config);
@@ -218,12 +219,13 @@ TEST(Pipeline, SeparateLabelsAreJoinedByIdWithEveryCaseCounted) {
 
 TEST(Pipeline, DuplicatesAndLateRecordsAreRejectedAsConfigured) {
   std::string yaml(kSeparate);
-  yaml.replace(yaml.find("record: {id: id, time: at,"), 26,
-               "record: {id: id, time: at, allowed_lateness: 1h, late: reject, duplicate_window: 1d,");
+  yaml.replace(
+      yaml.find("record: {id: id, time: at,"), 26,
+      "record: {id: id, time: at, allowed_lateness: 1h, late: reject, duplicate_window: 1d,");
   const Config config = Parse(yaml);
-  const std::string csv = fmt::format(
-      "id,at,amount\na,{0},1\na,{0},1\nb,{1},2\nc,{0},3\nd,{2},4\n", FormatIso(kStart),
-      FormatIso(kStart + 2 * kHour), FormatIso(kStart + 90 * kMinute));
+  const std::string csv =
+      fmt::format("id,at,amount\na,{0},1\na,{0},1\nb,{1},2\nc,{0},3\nd,{2},4\n", FormatIso(kStart),
+                  FormatIso(kStart + 2 * kHour), FormatIso(kStart + 90 * kMinute));
   Collect sinks;
   const auto pipeline = MakePipeline(config);
   DriveText(*pipeline, config, csv, sinks);
