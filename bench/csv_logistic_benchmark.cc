@@ -12,26 +12,13 @@
 #include <utility>
 #include <vector>
 
+#include "bench/memory_source.h"
 #include "connectors/file/file_source.h"
 #include "leat/linear.h"
 #include "record/reader.h"
 
 namespace leat {
 namespace {
-
-class MemorySource final : public ByteSource {
- public:
-  explicit MemorySource(std::string_view bytes) : bytes_(bytes) {}
-  Result<size_t> Read(char* buffer, size_t size) override {
-    const size_t count = std::min(size, bytes_.size());
-    std::memcpy(buffer, bytes_.data(), count);
-    bytes_.remove_prefix(count);
-    return count;
-  }
-
- private:
-  std::string_view bytes_;
-};
 
 /// The electricity stream decompressed; empty if it is not there.
 const std::string& Electricity() {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string>
 
+#include "bench/memory_source.h"
 #include "record/number.h"
 #include "record/reader.h"
 #include "record/time_format.h"
@@ -14,20 +15,6 @@ namespace leat {
 namespace {
 
 constexpr int kRows = 100'000;
-
-class MemorySource final : public ByteSource {
- public:
-  explicit MemorySource(std::string_view bytes) : bytes_(bytes) {}
-  Result<size_t> Read(char* buffer, size_t size) override {
-    const size_t count = std::min(size, bytes_.size());
-    std::memcpy(buffer, bytes_.data(), count);
-    bytes_.remove_prefix(count);
-    return count;
-  }
-
- private:
-  std::string_view bytes_;
-};
 
 /// A fixed sequence; its quality does not matter here.
 class Numbers {

@@ -94,6 +94,7 @@ Status PendingStore::Load(StateReader& in) {
 size_t PendingStore::MemoryBytes() const {
   size_t bytes = slabs_.MemoryBytes();
   for (const Pool& pool : pools_) {
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): handles are pointers.
     bytes += (pool.all.capacity() + pool.free.capacity()) * sizeof(Handle);
   }
   return bytes;
