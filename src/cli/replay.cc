@@ -53,11 +53,10 @@ Status RunAndReport(const Arguments& arguments, bool keep_state) {
   LEAT_ASSIGN_OR_RETURN(options.from, ParseTime("--from", arguments.from));
   LEAT_ASSIGN_OR_RETURN(options.to, ParseTime("--to", arguments.to));
   if (keep_state) {
-    const std::string folder = !arguments.state.empty() ? arguments.state
-                               : !config.state_path.empty()
-                                   ? config.state_path
-                                   : (std::filesystem::path("state") / config.name).string();
-    options.state = folder;
+    options.state = !arguments.state.empty() ? arguments.state
+                    : !config.state_path.empty()
+                        ? config.state_path
+                        : (std::filesystem::path("state") / config.name).string();
   } else if (options.output.empty()) {
     options.output = (std::filesystem::path("out") / config.name).string();
   }

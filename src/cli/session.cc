@@ -44,10 +44,9 @@ class FileSinks final : public SinkSet {
   }
 
   Status Write(const Outputs& outputs) override {
-    const std::array<const std::string*, 4> bytes = {&outputs.predictions, &outputs.events,
-                                                     &outputs.metrics, &outputs.rejects};
+    const auto parts = outputs.parts();
     for (size_t i = 0; i < files_.size(); ++i) {
-      if (files_[i] && !bytes[i]->empty()) LEAT_RETURN_IF_ERROR(files_[i]->Append(*bytes[i]));
+      if (files_[i] && !parts[i].empty()) LEAT_RETURN_IF_ERROR(files_[i]->Append(parts[i]));
     }
     return Status::Ok();
   }

@@ -231,7 +231,7 @@ void KeyGroup::FreeBlock(std::byte* block) {
 }
 
 std::byte* KeyGroup::Lookup(uint64_t key) const {
-  Found& found = recent_[(key * 0x9e3779b97f4a7c15) >> (64 - kRecentBits)];
+  Found& found = Recent(key);
   if (found.key == key) return found.block;
   std::byte* block = index_.Find(key);
   if (block != nullptr) found = {key, block};
@@ -249,7 +249,7 @@ std::byte* KeyGroup::FindOrCreate(uint64_t key) {
 void KeyGroup::Drop(uint64_t key) {
   FreeBlock(index_.Find(key));
   index_.Erase(key);
-  recent_[(key * 0x9e3779b97f4a7c15) >> (64 - kRecentBits)] = {};
+  Recent(key) = {};
 }
 
 void KeyGroup::DropOldest() {

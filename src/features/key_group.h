@@ -175,6 +175,9 @@ class KeyGroup {
     std::byte* block = nullptr;
   };
   static constexpr int kRecentBits = 6;
+  Found& Recent(uint64_t key) const {
+    return recent_[(key * 0x9e3779b97f4a7c15) >> (64 - kRecentBits)];
+  }
   mutable std::array<Found, size_t{1} << kRecentBits> recent_;
   uint64_t tick_ = 0;
   int64_t expired_at_ = std::numeric_limits<int64_t>::min();

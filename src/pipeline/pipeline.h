@@ -8,9 +8,11 @@
 /// fails a step; only Create and Load can fail.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "evaluation/evaluation.h"
@@ -25,6 +27,8 @@ namespace leat {
 /// Bytes for the sinks, appended in order; the driver writes them out and clears them.
 struct Outputs {
   std::string predictions, events, metrics, rejects;
+  /// All four, in that order.
+  std::array<std::string_view, 4> parts() const { return {predictions, events, metrics, rejects}; }
   size_t size() const {
     return predictions.size() + events.size() + metrics.size() + rejects.size();
   }

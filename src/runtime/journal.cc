@@ -19,29 +19,23 @@ constexpr uint32_t kVersion = 1;
 constexpr size_t kHead = 12;
 constexpr size_t kPayload = 8 * 8 + 1;  // Of an entry in this version.
 
-std::string EncodeEpoch(const Epoch& epoch) {
-  StateWriter out;
-  out.U64(epoch.number);
-  out.U64(epoch.position.records);
-  out.U64(epoch.position.labels);
-  for (const uint64_t length : epoch.lengths) out.U64(length);
-  out.U64(epoch.chain);
-  out.Bool(epoch.finished);
-  return out.Take();
-}
-
-Epoch DecodeEpoch(StateReader& in) {
-  Epoch epoch;
-  epoch.number = in.U64();
-  epoch.position.records = in.U64();
-  epoch.position.labels = in.U64();
-  for (uint64_t& length : epoch.lengths) length = in.U64();
-  epoch.chain = in.U64();
-  epoch.finished = in.Bool();
-  return epoch;
-}
-
 }  // namespace
+
+void Epoch::Save(StateWriter& out) const {
+  out.U64(number);
+  out.U64(position.records);
+  out.U64(position.labels);
+  for (const uint64_t length : lengths) out.U64(length);
+  out.U64(chain);
+}
+
+void Epoch::Load(StateReader& in) {
+  number = in.U64();
+  position.records = in.U64();
+  position.labels = in.U64();
+  for (uint64_t& length : lengths) length = in.U64();
+  chain = in.U64();
+}
 
 Journal::~Journal() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -89,7 +83,9 @@ Result<std::vector<Epoch>> Journal::Read() const {
       return corrupt(fmt::format("the entry after epoch {} is damaged", before));
     }
     StateReader entry(payload);
-    const Epoch epoch = DecodeEpoch(entry);
+    Epoch epoch;
+    epoch.Load(entry);
+    epoch.finished = entry.Bool();
     if (!entry.ok() || !entry.AtEnd() || (before != 0 && epoch.number != before + 1)) {
       return corrupt(fmt::format("the entry after epoch {} does not follow it", before));
     }
@@ -114,14 +110,14 @@ Status Journal::Restart() {
 
 Status Journal::Append(std::span<const Epoch> epochs) {
   LEAT_RETURN_IF_ERROR(status_);
-  StateWriter out;
   std::string bytes;
   for (const Epoch& epoch : epochs) {
-    const std::string payload = EncodeEpoch(epoch);
-    StateWriter size, sum;
-    size.U32(static_cast<uint32_t>(payload.size()));
-    sum.U64(Hash64(payload, last_));
-    bytes += size.bytes() + payload + sum.bytes();
+    StateWriter size, payload, sum;
+    epoch.Save(payload);
+    payload.Bool(epoch.finished);
+    size.U32(static_cast<uint32_t>(payload.bytes().size()));
+    sum.U64(Hash64(payload.bytes(), last_));
+    bytes += size.bytes() + payload.bytes() + sum.bytes();
     last_ = epoch.number;
   }
   if (const Status written = WriteAll(descriptor_, bytes, path_); !written.ok()) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "leat/state.h"
 #include "leat/status.h"
 #include "runtime/drive.h"
 
@@ -31,6 +32,9 @@ struct Epoch {
   bool finished = false;  ///< The input had ended, and the pipeline was told so.
 
   bool operator==(const Epoch&) const = default;
+  /// All but `finished`, which a snapshot has no use for.
+  void Save(StateWriter& out) const;
+  void Load(StateReader& in);
 };
 
 class Journal {

@@ -81,11 +81,7 @@ Status Shard::LoadSnapshot() {
   LEAT_ASSIGN_OR_RETURN(const std::string payload, ReadSnapshot(path));
   StateReader in(payload);
   in.Section("shard", 1);
-  snapshot_.number = in.U64();
-  snapshot_.position.records = in.U64();
-  snapshot_.position.labels = in.U64();
-  for (uint64_t& length : snapshot_.lengths) length = in.U64();
-  snapshot_.chain = in.U64();
+  snapshot_.Load(in);
   const Status loaded = in.ok() ? pipeline_.Load(in) : in.status();
   if (!loaded.ok()) return Status(loaded.code(), fmt::format("{}: {}", path, loaded.message()));
   if (!in.AtEnd()) return Status::Corrupt(fmt::format("{}: bytes follow the state", path));
@@ -108,11 +104,7 @@ Status Shard::LoadSnapshot() {
 std::string Shard::State() const {
   StateWriter out;
   out.Section("shard", 1);
-  out.U64(last_.number);
-  out.U64(last_.position.records);
-  out.U64(last_.position.labels);
-  for (const uint64_t length : last_.lengths) out.U64(length);
-  out.U64(last_.chain);
+  last_.Save(out);
   pipeline_.Save(out);
   return out.Take();
 }
@@ -135,11 +127,10 @@ Epoch Shard::Next(const Position& position, const Outputs& outputs, bool finishe
   epoch.finished = finished;
   epoch.lengths = last_.lengths;
   epoch.chain = last_.chain;
-  const std::array<const std::string*, 4> bytes = {&outputs.predictions, &outputs.events,
-                                                   &outputs.metrics, &outputs.rejects};
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    epoch.lengths[i] += bytes[i]->size();
-    epoch.chain = Hash64(*bytes[i], epoch.chain);
+  const auto parts = outputs.parts();
+  for (size_t i = 0; i < parts.size(); ++i) {
+    epoch.lengths[i] += parts[i].size();
+    epoch.chain = Hash64(parts[i], epoch.chain);
   }
   epoch.chain = Mix64(epoch.chain ^ pipeline_.Chain());
   return epoch;
