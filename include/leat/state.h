@@ -56,16 +56,24 @@ class StateWriter {
   void Array(std::span<const T> items) {
     static_assert(std::is_trivially_copyable_v<T>);
     U64(items.size());
-    if (!items.empty()) {
-      Append({reinterpret_cast<const char*>(items.data()), items.size_bytes()});
-    }
+    Items(items);
   }
   template <typename T>
   void Array(const std::vector<T>& items) {
     Array(std::span<const T>(items));
   }
 
+  /// Trivially copyable items without their count, which the reader knows.
+  template <typename T>
+  void Items(std::span<const T> items) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    if (!items.empty()) {
+      Append({reinterpret_cast<const char*>(items.data()), items.size_bytes()});
+    }
+  }
+
   const std::string& bytes() const { return bytes_; }
+  void Clear() { bytes_.clear(); }
   std::string Take() { return std::move(bytes_); }
 
  private:
@@ -133,6 +141,14 @@ class StateReader {
     items.resize(size);
     if (size > 0) std::memcpy(items.data(), rest_.data(), size * sizeof(T));
     rest_.remove_prefix(size * sizeof(T));
+  }
+  /// Fills `items`.
+  template <typename T>
+  void Items(std::span<T> items) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    if (items.size_bytes() > rest_.size()) return Fail("state is cut short");
+    if (!items.empty()) std::memcpy(items.data(), rest_.data(), items.size_bytes());
+    rest_.remove_prefix(items.size_bytes());
   }
   /// A count of things still to come, each of at least `min_bytes`: 0 when that cannot be.
   uint64_t Count(size_t min_bytes = 1) {

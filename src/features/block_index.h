@@ -1,4 +1,5 @@
-/// Where the block of each key is: an open-addressing table of (key, block).
+/// Where the block of each key is: an open-addressing table of (key, block). What a block is, is up
+/// to the user: the index only hands it back.
 ///
 /// A key's first slot is known from the key alone, so it can be fetched before anybody asks for it,
 /// which the tables of libraries do not offer; a lookup then reads one cache line, seldom two.
@@ -57,6 +58,13 @@ class BlockIndex {
     --size_;
   }
 
+  /// Another block for a key. REQUIRES that the key is there.
+  void Replace(uint64_t key, std::byte* block) {
+    size_t at = Home(key);
+    while (slots_[at].key != key) at = (at + 1) & mask_;
+    slots_[at].block = block;
+  }
+
   /// Room for so many keys.
   void Reserve(size_t keys) {
     size_t slots = slots_.empty() ? 16 : slots_.size();
@@ -82,7 +90,17 @@ class BlockIndex {
     }
   }
 
+  /// visit(key, block) for the keys of `count` slots from slot `from` on; it may replace the block.
+  template <typename Visit>
+  void ForSome(size_t from, size_t count, Visit&& visit) {
+    for (size_t i = 0; i < count && i < slots_.size(); ++i) {
+      Slot& slot = slots_[(from + i) & mask_];
+      if (slot.key != 0) visit(slot.key, slot.block);
+    }
+  }
+
   size_t size() const { return size_; }
+  size_t slots() const { return slots_.size(); }
   size_t MemoryBytes() const { return slots_.capacity() * sizeof(Slot); }
 
  private:

@@ -390,9 +390,11 @@ size_t EventLog::HeapBytes() const {
 void EventLog::Save(const LogLayout& layout, StateWriter& out) const {
   out.U32(size_);
   out.U32(evictions_);
-  for (uint32_t i = 0; i < size_; ++i) {
-    const double* row = Row(layout, i);
-    for (uint32_t c = 0; c < layout.stride(); ++c) out.F64(row[c]);
+  if (size_ > 0) {
+    const uint32_t stride = layout.stride();
+    const uint32_t before_end = std::min(size_, capacity_ - head_);
+    out.Items(std::span<const double>(Row(layout, 0), size_t{before_end} * stride));
+    out.Items(std::span<const double>(data_, size_t{size_ - before_end} * stride));
   }
   out.U64(panes_ ? panes_->size : 0);
   if (panes_) out.Array(panes_->data);
@@ -406,7 +408,7 @@ void EventLog::Load(const LogLayout& layout, Coverage* live, StateReader& in) {
   for (uint32_t i = 0; i < size && in.ok(); ++i) {
     if (size_ == capacity_) Grow(layout);
     double* row = Row(layout, size_++);
-    for (uint32_t c = 0; c < layout.stride(); ++c) row[c] = in.F64();
+    in.Items(std::span<double>(row, layout.stride()));
     if (std::bit_cast<int64_t>(row[0]) < before) in.Fail("the events of a window are out of order");
     newest_ = before = std::bit_cast<int64_t>(row[0]);
   }

@@ -150,20 +150,97 @@ void FeatureGraph::Expire(EventTime watermark) {
 }
 
 void FeatureGraph::Save(StateWriter& out) const {
-  const Program& program = impl_->program;
-  out.Section("features", 1);
-  out.U64(program.layout_hash);
-  for (const features::Dictionary& dictionary : program.dictionaries) dictionary.Save(out);
-  for (const auto& group : program.groups) group.windows->Save(out);
+  SaveHead(out);
+  for (const auto& group : impl_->program.groups) group.windows->Save(out);
 }
 
 Status FeatureGraph::Load(StateReader& in) {
+  LEAT_RETURN_IF_ERROR(LoadHead(in));
+  for (auto& group : impl_->program.groups) group.windows->Load(in);
+  return in.status();
+}
+
+void FeatureGraph::Track(const StateStore& store) {
+  uint64_t index = 0;
+  for (auto& group : impl_->program.groups) {
+    std::string prefix;
+    AppendOrdered(prefix, index++);
+    group.windows->Track(store, std::move(prefix));
+  }
+}
+
+void FeatureGraph::SaveHead(StateWriter& out) const {
+  const Program& program = impl_->program;
+  out.Section("features", 2);
+  out.U64(program.layout_hash);
+  for (const features::Dictionary& dictionary : program.dictionaries) dictionary.Save(out);
+  for (const auto& group : program.groups) group.windows->SaveHead(out);
+}
+
+Status FeatureGraph::LoadHead(StateReader& in) {
   Program& program = impl_->program;
-  in.Section("features", 1);
+  in.Section("features", 2);
   if (in.U64() != program.layout_hash && in.ok()) in.Fail("the stored features are others");
   for (features::Dictionary& dictionary : program.dictionaries) dictionary.Load(in);
-  for (auto& group : program.groups) group.windows->Load(in);
+  for (auto& group : program.groups) group.windows->LoadHead(in);
   return in.status();
+}
+
+Status FeatureGraph::LoadItem(std::string_view key, std::string_view value, bool in_memory) {
+  Program& program = impl_->program;
+  if (key.size() != 16 || OrderedU64(key) >= program.groups.size()) {
+    return Status::Corrupt("the state holds windows of a key group that there is not");
+  }
+  return program.groups[OrderedU64(key)].windows->LoadItem(OrderedU64(key.substr(8)), value,
+                                                           in_memory);
+}
+
+std::vector<ItemState*> FeatureGraph::Items() {
+  std::vector<ItemState*> items;
+  for (auto& group : impl_->program.groups) items.push_back(group.windows.get());
+  return items;
+}
+
+size_t FeatureGraph::WindowBytes() const {
+  size_t bytes = 0;
+  for (const auto& group : impl_->program.groups) bytes += group.windows->BlockBytes();
+  return bytes;
+}
+
+void FeatureGraph::Evict(size_t target) {
+  constexpr size_t kSlots = size_t{1} << 14;
+  const size_t bytes = WindowBytes();
+  if (bytes <= target) return;
+  // Each group gives up the same share.
+  const double share = static_cast<double>(target) / static_cast<double>(bytes);
+  for (auto& group : impl_->program.groups) {
+    const auto own = static_cast<double>(group.windows->BlockBytes());
+    group.windows->Evict(static_cast<size_t>(share * own), kSlots);
+  }
+}
+
+Status FeatureGraph::status() const {
+  for (const auto& group : impl_->program.groups) {
+    LEAT_RETURN_IF_ERROR(group.windows->status());
+  }
+  return Status::Ok();
+}
+
+std::vector<FeatureGraph::GroupFacts> FeatureGraph::Groups() const {
+  const Program& program = impl_->program;
+  std::vector<GroupFacts> groups;
+  for (const auto& group : program.groups) {
+    GroupFacts facts;
+    for (const uint32_t field : group.by) facts.by.push_back(program.slot_names[field]);
+    for (const uint32_t slot : group.windows->Slots()) {
+      facts.features.push_back(program.slot_names[slot]);
+    }
+    facts.keys = group.windows->keys();
+    facts.cold = group.windows->cold_keys();
+    facts.bytes = group.windows->MemoryBytes();
+    groups.push_back(std::move(facts));
+  }
+  return groups;
 }
 
 size_t FeatureGraph::MemoryBytes() const {

@@ -25,6 +25,7 @@
 #include "leat/state.h"
 #include "leat/status.h"
 #include "record/record.h"
+#include "state/store.h"
 
 namespace leat {
 
@@ -100,6 +101,31 @@ class FeatureGraph {
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
   size_t MemoryBytes() const;
+
+  // ---- Saved in part: a head, and the windows item by item, a key each ----
+  /// From now on changes are known, and windows may be read back from `store`.
+  void Track(const StateStore& store);
+  void SaveHead(StateWriter& out) const;
+  Status LoadHead(StateReader& in);
+  /// Takes an item of the family windows; it stays in the store unless `in_memory`.
+  Status LoadItem(std::string_view key, std::string_view value, bool in_memory);
+  /// What saves the items; they live as long as the graph.
+  std::vector<ItemState*> Items();
+  /// Bytes of the windows in memory.
+  size_t WindowBytes() const;
+  /// Goes on giving up windows that have long not been used, until WindowBytes() is at most
+  /// `target`; does a share of the work. Outputs do not change.
+  void Evict(size_t target);
+  /// Not Ok once windows could not be read back: what was computed since must not be used.
+  Status status() const;
+
+  /// One `by:` and its windows, for people.
+  struct GroupFacts {
+    std::vector<std::string> by;
+    std::vector<std::string> features;
+    size_t keys = 0, cold = 0, bytes = 0;
+  };
+  std::vector<GroupFacts> Groups() const;
 
  private:
   struct Impl;

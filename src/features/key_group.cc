@@ -67,7 +67,9 @@ KeyGroup::KeyGroup(int64_t max_keys, int64_t max_events)
     : max_keys_(std::max<int64_t>(1, max_keys)), max_events_(std::max<int64_t>(2, max_events)) {}
 
 KeyGroup::~KeyGroup() {
-  index_.ForEach([&](uint64_t, std::byte* block) { FreeBlock(block); });
+  index_.ForEach([&](uint64_t, std::byte* block) {
+    if (!IsCold(block)) FreeBlock(block);
+  });
 }
 
 uint32_t KeyGroup::AddColumn(bool labelled, bool constant) {
@@ -126,6 +128,14 @@ void KeyGroup::Finish() {
   sets_at_ = at;
   at += sets_ * sizeof(DistinctSet);
   stride_ = (at + 63) / 64 * 64;
+}
+
+std::vector<uint32_t> KeyGroup::Slots() const {
+  std::vector<uint32_t> slots;
+  for (const Column& column : columns_) {
+    for (const WindowSpec& window : column.windows) slots.push_back(window.slot);
+  }
+  return slots;
 }
 
 void KeyGroup::LayOutColumn(Column& column, uint32_t& cells) {
@@ -230,33 +240,44 @@ void KeyGroup::FreeBlock(std::byte* block) {
   pool_.Free(block, stride_);
 }
 
+/// The block of a key if it is in memory.
 std::byte* KeyGroup::Lookup(uint64_t key) const {
   Found& found = Recent(key);
   if (found.key == key) return found.block;
   std::byte* block = index_.Find(key);
-  if (block != nullptr) found = {key, block};
+  if (block == nullptr || IsCold(block)) return nullptr;
+  found = {key, block};
   return block;
 }
 
 std::byte* KeyGroup::FindOrCreate(uint64_t key) {
   if (std::byte* block = Lookup(key)) return block;
+  if (cold_ > 0 && index_.Find(key) != nullptr) return ReadBack(key);
   if (index_.size() >= static_cast<size_t>(max_keys_)) DropOldest();
   std::byte* block = NewBlock(key);
   index_.Insert(key, block);
+  if (!dropped_.empty()) dropped_.erase(key);  // It will be saved over what is there.
   return block;
 }
 
 void KeyGroup::Drop(uint64_t key) {
-  FreeBlock(index_.Find(key));
+  std::byte* block = index_.Find(key);
+  if (IsCold(block)) {
+    --cold_;
+  } else {
+    if (WaitsToBeSaved(block)) SaveItem(block);
+    FreeBlock(block);
+  }
+  if (generation_ > 0) dropped_.insert(key);
   index_.Erase(key);
   Recent(key) = {};
 }
 
 void KeyGroup::DropOldest() {
-  std::vector<std::pair<uint64_t, uint64_t>> ages;  // Tick, key; ticks are distinct.
+  std::vector<std::pair<int64_t, uint64_t>> ages;
   ages.reserve(index_.size());
   index_.ForEach(
-      [&](uint64_t key, std::byte* block) { ages.emplace_back(HeaderOf(block).tick, key); });
+      [&](uint64_t key, std::byte* block) { ages.emplace_back(LatestOf(block), key); });
   const size_t drop = std::max<size_t>(1, ages.size() / 16);
   std::nth_element(ages.begin(), ages.begin() + static_cast<ptrdiff_t>(drop - 1), ages.end());
   for (size_t i = 0; i < drop; ++i) Drop(ages[i].second);
@@ -287,7 +308,10 @@ void KeyGroup::Prefetch(FetchStage stage, uint64_t key, EventTime time, bool lab
   }
 }
 
-void KeyGroup::Find(uint64_t key) { block_ = key == 0 ? nullptr : FindOrCreate(key); }
+void KeyGroup::Find(uint64_t key) {
+  block_ = key == 0 ? nullptr : FindOrCreate(key);
+  if (block_ != nullptr) Change(block_);
+}
 
 void KeyGroup::Touch(EventTime time, double* slots) {
   if (block_ == nullptr) {
@@ -295,7 +319,6 @@ void KeyGroup::Touch(EventTime time, double* slots) {
     return;
   }
   Header& header = HeaderOf(block_);
-  header.tick = ++tick_;
   time_ = time.micros;
   now_ = std::max(header.latest, time_);
   header.latest = now_;
@@ -340,7 +363,6 @@ void KeyGroup::EnterLabelled(EventTime time, std::span<const double> values) {
   if (block_ == nullptr) return;
   std::byte* block = block_;
   Header& header = HeaderOf(block);
-  header.tick = ++tick_;
   header.latest = std::max(header.latest, time.micros);
   const int64_t now = header.latest;
   double* cells = CellsOf(block);
@@ -511,7 +533,7 @@ void KeyGroup::Expire(EventTime watermark) {
   const int64_t cutoff = Cutoff(watermark.micros, longest_);
   std::vector<uint64_t> dead;
   index_.ForEach([&](uint64_t key, std::byte* block) {
-    if (HeaderOf(block).latest <= cutoff) dead.push_back(key);
+    if (LatestOf(block) <= cutoff) dead.push_back(key);
   });
   for (uint64_t key : dead) Drop(key);
 }

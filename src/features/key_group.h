@@ -18,13 +18,20 @@
 /// exactly, except that a breaking event inside the span of a run leaves a run of 1 (a lower
 /// bound).
 ///
-/// Bound: at `max_keys` keys the sixteenth that was touched longest ago is dropped.
+/// Bound: at `max_keys` keys the sixteenth whose last event is oldest is dropped.
+/// Cold keys: with a store (Track), the block of a key that has not changed since it was saved may
+/// be given up (Evict); it is read back when the key is next found. What is kept of it in memory
+/// is a slot of the index with the time of its last event, so dropping needs no disk. Outputs and
+/// saved state do not depend on what is cold.
 /// Cost: see EventLog; finding what to drop is O(keys) once per max_keys / 16 new keys.
 /// Determinism: state depends on the sequence of calls only; Save is in key order.
+/// Errors: a key that cannot be read back is taken for a new one, and status() says so from then
+/// on: what was computed since must not be used.
 #pragma once
 
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -35,6 +42,7 @@
 #include "features/block_index.h"
 #include "features/event_log.h"
 #include "features/features.h"
+#include "state/store.h"
 
 namespace leat::features {
 
@@ -52,10 +60,10 @@ struct WindowSpec {
   uint32_t slot = 0;
 };
 
-class KeyGroup {
+class KeyGroup final : public ItemState {
  public:
   KeyGroup(int64_t max_keys, int64_t max_events);
-  ~KeyGroup();
+  ~KeyGroup() override;
   KeyGroup(const KeyGroup&) = delete;
   KeyGroup& operator=(const KeyGroup&) = delete;
 
@@ -66,6 +74,8 @@ class KeyGroup {
   /// Lays out the blocks; nothing may be added afterwards.
   void Finish();
   bool has_labelled() const { return has_labelled_; }
+  /// The slots that its windows fill.
+  std::vector<uint32_t> Slots() const;
   uint32_t columns() const { return static_cast<uint32_t>(columns_.size()); }
 
   // ---- Running ----
@@ -86,14 +96,35 @@ class KeyGroup {
 
   size_t keys() const { return index_.size(); }
   size_t MemoryBytes() const;
+  /// All keys at once; the head is saved apart.
   void Save(StateWriter& out) const;
   void Load(StateReader& in);
+  /// What belongs to no key.
+  void SaveHead(StateWriter& out) const { out.I64(expired_at_); }
+  void LoadHead(StateReader& in) { expired_at_ = in.I64(); }
+
+  // ---- Saved item by item: an item of family windows is a key, with `prefix` before it ----
+  /// From now on changes are known, and blocks may be read back from `store`, which outlives this.
+  void Track(const StateStore& store, std::string prefix);
+  /// Takes a saved key; only its slot in the index unless `in_memory`.
+  Status LoadItem(uint64_t key, std::string_view value, bool in_memory);
+  size_t ChangedBytes() const override { return changed_bytes_; }
+  void BeginSave(StateBatch& batch) override;
+  bool SaveMore(size_t items) override;
+  void EndSave() override { saving_ = false; }
+  /// Bytes of the blocks in memory.
+  size_t BlockBytes() const;
+  /// Goes on giving up blocks until BlockBytes() is at most `target`: looks at `slots` slots of the
+  /// index. Older ones go first, about.
+  void Evict(size_t target, size_t slots);
+  size_t cold_keys() const { return cold_; }
+  const Status& status() const { return status_; }
 
  private:
   struct Header {
     uint64_t key;
     int64_t latest;
-    uint64_t tick;
+    uint64_t changed;  // The generation of its last change; 0: as saved.
   };
   /// Values of a column with their last times, by time.
   struct DistinctSet {
@@ -142,8 +173,34 @@ class KeyGroup {
 
   void LayOutColumn(Column& column, uint32_t& cells);
   void BuildAnswers(Column& column);
+  // A cold key has, in place of a block, the time of its last event, in an odd address.
+  static bool IsCold(const std::byte* block) {
+    return (reinterpret_cast<uintptr_t>(block) & 1) != 0;
+  }
+  static std::byte* ColdBlock(int64_t latest) {
+    return reinterpret_cast<std::byte*>(static_cast<uintptr_t>(latest) << 1 | 1);
+  }
+  static int64_t LatestOf(std::byte* block) {
+    return IsCold(block) ? static_cast<int64_t>(reinterpret_cast<uintptr_t>(block)) >> 1
+                         : HeaderOf(block).latest;
+  }
+  std::string ItemKey(uint64_t key) const;
+  void SaveBlock(std::byte* block, StateWriter& out) const;
+  std::byte* LoadBlock(uint64_t key, StateReader& in);
+  void SaveItem(std::byte* block);
+  size_t BytesOf(std::byte* block) const;
+  double HeapPerKey() const;
+  /// Call before a block changes.
+  void Change(std::byte* block) {
+    if (HeaderOf(block).changed != generation_) NoteChange(block);
+  }
+  void NoteChange(std::byte* block);
+  bool WaitsToBeSaved(std::byte* block) const {
+    return HeaderOf(block).changed != 0 && HeaderOf(block).changed != generation_;
+  }
   std::byte* Lookup(uint64_t key) const;
   std::byte* FindOrCreate(uint64_t key);
+  std::byte* ReadBack(uint64_t key);
   void Drop(uint64_t key);
   std::byte* NewBlock(uint64_t key);
   void FreeBlock(std::byte* block);
@@ -179,8 +236,25 @@ class KeyGroup {
     return recent_[(key * 0x9e3779b97f4a7c15) >> (64 - kRecentBits)];
   }
   mutable std::array<Found, size_t{1} << kRecentBits> recent_;
-  uint64_t tick_ = 0;
   int64_t expired_at_ = std::numeric_limits<int64_t>::min();
+
+  // Saving. A block whose generation is neither 0 nor generation_ waits to be saved.
+  const StateStore* store_ = nullptr;
+  std::string prefix_;
+  uint64_t generation_ = 0;  // 0: changes are not tracked.
+  std::vector<uint64_t> changed_, saving_keys_;
+  boost::unordered_flat_set<uint64_t> dropped_;
+  std::vector<uint64_t> saving_dropped_;
+  size_t changed_bytes_ = 0, saved_keys_ = 0, saved_dropped_ = 0;
+  StateBatch* batch_ = nullptr;
+  bool saving_ = false;  // From BeginSave to EndSave.
+  size_t cold_ = 0;
+  double heap_per_key_ = 0;
+  size_t evict_at_ = 0, evict_left_ = 0;  // Slots of this round.
+  int64_t evict_before_ = 0;              // Only keys whose last event is older.
+  StateWriter writer_;
+  std::string value_;
+  Status status_;
 
   // The current event.
   std::byte* block_ = nullptr;

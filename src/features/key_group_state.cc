@@ -1,106 +1,275 @@
-// What a key group weighs, and how it is saved and loaded.
+// What a key group weighs, how it is saved and loaded, and which of its keys are in memory.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "features/key_group.h"
 
 namespace leat::features {
+namespace {
 
-size_t KeyGroup::MemoryBytes() const {
-  size_t bytes = sizeof(*this) + pool_.MemoryBytes() + index_.MemoryBytes();
-  // What is not in the pool, from up to 4096 keys.
+/// Keys looked at to judge all of them.
+constexpr size_t kSample = 4096;
+/// How far ahead blocks to be saved are fetched.
+constexpr size_t kFetchAhead = 8;
+
+}  // namespace
+
+/// Bytes a key in memory takes beside the pool's, from a sample.
+double KeyGroup::HeapPerKey() const {
   size_t heap = 0, looked = 0;
   index_.ForEach([&](uint64_t, std::byte* block) {
-    if (looked == 4096) return;
+    if (looked == kSample || IsCold(block)) return;
     ++looked;
     for (const bool labelled : {false, true}) {
-      if (!layouts_[labelled ? 1 : 0].horizons.empty()) heap += LogOf(block, labelled).HeapBytes();
+      if (layouts_[labelled ? 1 : 0].horizons.empty()) continue;
+      heap += LogOf(block, labelled).HeapBytes();
     }
     for (uint32_t s = 0; s < sets_; ++s) {
       const size_t capacity = SetOf(block, static_cast<int32_t>(s)).times.capacity();
       if (capacity > 0) heap += capacity * 16 + 32;
     }
   });
-  if (looked > 0) {
-    bytes += static_cast<size_t>(static_cast<double>(heap) * static_cast<double>(index_.size()) /
-                                 static_cast<double>(looked));
+  return looked > 0 ? static_cast<double>(heap) / static_cast<double>(looked) : 0;
+}
+
+size_t KeyGroup::BlockBytes() const {
+  return pool_.used() +
+         static_cast<size_t>(heap_per_key_ * static_cast<double>(index_.size() - cold_));
+}
+
+size_t KeyGroup::MemoryBytes() const {
+  const double heap = HeapPerKey() * static_cast<double>(index_.size() - cold_);
+  return sizeof(*this) + static_cast<size_t>(heap) + pool_.MemoryBytes() + index_.MemoryBytes() +
+         (changed_.capacity() + saving_keys_.capacity() + saving_dropped_.capacity()) * 8 +
+         dropped_.bucket_count() * 9;
+}
+
+/// About: the block itself and the rows of its logs.
+size_t KeyGroup::BytesOf(std::byte* block) const {
+  size_t bytes = stride_;
+  for (const bool labelled : {false, true}) {
+    const LogLayout& layout = layouts_[labelled ? 1 : 0];
+    if (layout.horizons.empty()) continue;
+    bytes += size_t{LogOf(block, labelled).rows()} * layout.stride() * sizeof(double);
   }
   return bytes;
 }
 
+void KeyGroup::SaveBlock(std::byte* block, StateWriter& out) const {
+  out.I64(HeaderOf(block).latest);
+  for (int labelled = 0; labelled < 2; ++labelled) {
+    const LogLayout& layout = layouts_[labelled];
+    if (layout.horizons.empty()) continue;
+    const Coverage* live = LiveOf(block, labelled == 1);
+    for (size_t h = 0; h < layout.horizons.size(); ++h) {
+      out.U32(live[h].rows);
+      out.U32(live[h].panes);
+    }
+    LogOf(block, labelled == 1).Save(layout, out);
+  }
+  out.Items(std::span<const double>(CellsOf(block), cells_));
+  for (uint32_t s = 0; s < sets_; ++s) {
+    const DistinctSet& set = SetOf(block, static_cast<int32_t>(s));
+    out.Array(set.times);
+    out.Array(set.values);
+  }
+}
+
+/// A new block, not in the index.
+std::byte* KeyGroup::LoadBlock(uint64_t key, StateReader& in) {
+  std::byte* block = NewBlock(key);
+  HeaderOf(block).latest = in.I64();
+  for (int labelled = 0; labelled < 2; ++labelled) {
+    const LogLayout& layout = layouts_[labelled];
+    if (layout.horizons.empty()) continue;
+    Coverage* live = LiveOf(block, labelled == 1);
+    for (size_t h = 0; h < layout.horizons.size(); ++h) {
+      live[h].rows = in.U32();
+      live[h].panes = in.U32();
+    }
+    LogOf(block, labelled == 1).Load(layout, live, in);
+    if (!in.ok()) std::fill_n(live, layout.horizons.size(), Coverage{});
+  }
+  in.Items(std::span<double>(CellsOf(block), cells_));
+  for (uint32_t s = 0; s < sets_; ++s) {
+    DistinctSet& set = SetOf(block, static_cast<int32_t>(s));
+    in.Array(set.times);
+    in.Array(set.values);
+    if (set.times.size() != set.values.size()) {
+      set = {};
+      in.Fail("a set of distinct values is cut");
+    }
+  }
+  return block;
+}
+
 void KeyGroup::Save(StateWriter& out) const {
-  out.U64(tick_);
-  out.I64(expired_at_);
   std::vector<std::pair<uint64_t, std::byte*>> keys;
   keys.reserve(index_.size());
   index_.ForEach([&](uint64_t key, std::byte* block) { keys.emplace_back(key, block); });
   std::sort(keys.begin(), keys.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
   out.U64(keys.size());
+  std::string cold;
   for (const auto& [key, block] : keys) {
-    const Header& header = HeaderOf(block);
-    out.U64(header.key);
-    out.I64(header.latest);
-    out.U64(header.tick);
-    for (int labelled = 0; labelled < 2; ++labelled) {
-      const LogLayout& layout = layouts_[labelled];
-      if (layout.horizons.empty()) continue;
-      const Coverage* live = LiveOf(block, labelled == 1);
-      for (size_t h = 0; h < layout.horizons.size(); ++h) {
-        out.U32(live[h].rows);
-        out.U32(live[h].panes);
-      }
-      LogOf(block, labelled == 1).Save(layout, out);
+    out.U64(key);
+    if (!IsCold(block)) {
+      SaveBlock(block, out);
+      continue;
     }
-    for (uint32_t i = 0; i < cells_; ++i) out.F64(CellsOf(block)[i]);
-    for (uint32_t s = 0; s < sets_; ++s) {
-      const DistinctSet& set = SetOf(block, static_cast<int32_t>(s));
-      out.Array(set.times);
-      out.Array(set.values);
-    }
+    // What cannot be read gives another digest, which is what it is for.
+    const Result<bool> found = store_->Get(Family::kWindows, ItemKey(key), cold);
+    if (found.ok() && *found) out.Items(std::span<const char>(cold));
   }
 }
 
 void KeyGroup::Load(StateReader& in) {
-  index_.ForEach([&](uint64_t, std::byte* block) { FreeBlock(block); });
+  index_.ForEach([&](uint64_t, std::byte* block) {
+    if (!IsCold(block)) FreeBlock(block);
+  });
   index_.Clear();
   recent_ = {};
   pool_.Clear();
   block_ = nullptr;
-  tick_ = in.U64();
-  expired_at_ = in.I64();
+  cold_ = 0;
   const uint64_t count = in.Count(24);
   if (count > static_cast<uint64_t>(max_keys_)) return in.Fail("more keys than max_keys allows");
   index_.Reserve(count);
   for (uint64_t k = 0; k < count && in.ok(); ++k) {
     const uint64_t key = in.U64();
     if (key == 0 || index_.Find(key) != nullptr) return in.Fail("a key is stored twice");
-    std::byte* block = NewBlock(key);
-    index_.Insert(key, block);
-    Header& header = HeaderOf(block);
-    header.latest = in.I64();
-    header.tick = in.U64();
-    for (int labelled = 0; labelled < 2; ++labelled) {
-      const LogLayout& layout = layouts_[labelled];
-      if (layout.horizons.empty()) continue;
-      Coverage* live = LiveOf(block, labelled == 1);
-      for (size_t h = 0; h < layout.horizons.size(); ++h) {
-        live[h].rows = in.U32();
-        live[h].panes = in.U32();
-      }
-      LogOf(block, labelled == 1).Load(layout, live, in);
-      if (!in.ok()) std::fill_n(live, layout.horizons.size(), Coverage{});
-    }
-    for (uint32_t i = 0; i < cells_; ++i) CellsOf(block)[i] = in.F64();
-    for (uint32_t s = 0; s < sets_; ++s) {
-      DistinctSet& set = SetOf(block, static_cast<int32_t>(s));
-      in.Array(set.times);
-      in.Array(set.values);
-      if (set.times.size() != set.values.size()) {
-        set = {};
-        in.Fail("a set of distinct values is cut");
-      }
-    }
+    index_.Insert(key, LoadBlock(key, in));
   }
+}
+
+// ---- Item by item ----
+
+void KeyGroup::Track(const StateStore& store, std::string prefix) {
+  store_ = &store;
+  prefix_ = std::move(prefix);
+  generation_ = 1;
+}
+
+std::string KeyGroup::ItemKey(uint64_t key) const {
+  std::string out = prefix_;
+  AppendOrdered(out, key);
+  return out;
+}
+
+Status KeyGroup::LoadItem(uint64_t key, std::string_view value, bool in_memory) {
+  if (key == 0 || index_.Find(key) != nullptr) return Status::Corrupt("a key is stored twice");
+  StateReader in(value);
+  if (!in_memory) {
+    index_.Insert(key, ColdBlock(in.I64()));
+    ++cold_;
+    return in.status();
+  }
+  index_.Insert(key, LoadBlock(key, in));
+  if (in.ok() && !in.AtEnd()) in.Fail("bytes follow the state of a key");
+  return in.status();
+}
+
+std::byte* KeyGroup::ReadBack(uint64_t key) {
+  std::byte* block = nullptr;
+  const Result<bool> found = store_->Get(Family::kWindows, ItemKey(key), value_);
+  if (found.ok() && *found) {
+    StateReader in(value_);
+    block = LoadBlock(key, in);
+    if (!in.ok()) status_ = in.status();
+  } else {
+    status_ = found.ok() ? Status::Corrupt(fmt::format("the saved state of key {} is missing", key))
+                         : found.status();
+    block = NewBlock(key);
+  }
+  index_.Replace(key, block);
+  --cold_;
+  return block;
+}
+
+void KeyGroup::NoteChange(std::byte* block) {
+  Header& header = HeaderOf(block);
+  if (WaitsToBeSaved(block)) SaveItem(block);
+  header.changed = generation_;
+  changed_.push_back(header.key);
+  changed_bytes_ += BytesOf(block);
+}
+
+void KeyGroup::SaveItem(std::byte* block) {
+  writer_.Clear();
+  SaveBlock(block, writer_);
+  batch_->Put(Family::kWindows, ItemKey(HeaderOf(block).key), writer_.bytes());
+  HeaderOf(block).changed = 0;
+}
+
+void KeyGroup::BeginSave(StateBatch& batch) {
+  batch_ = &batch;
+  saving_ = true;
+  saving_keys_.clear();
+  saving_keys_.swap(changed_);
+  saving_dropped_.assign(dropped_.begin(), dropped_.end());
+  dropped_.clear();
+  changed_bytes_ = saved_keys_ = saved_dropped_ = 0;
+  ++generation_;
+}
+
+bool KeyGroup::SaveMore(size_t items) {
+  for (; items > 0 && saved_dropped_ < saving_dropped_.size(); --items) {
+    batch_->Delete(Family::kWindows, ItemKey(saving_dropped_[saved_dropped_++]));
+  }
+  const auto ahead = [&](size_t by) {
+    return saved_keys_ + by < saving_keys_.size() ? saving_keys_[saved_keys_ + by] : 0;
+  };
+  for (; items > 0 && saved_keys_ < saving_keys_.size(); --items) {
+    if (const uint64_t key = ahead(2 * kFetchAhead)) index_.Prefetch(key);
+    if (const uint64_t key = ahead(kFetchAhead)) {
+      if (std::byte* block = index_.Find(key); block != nullptr && !IsCold(block)) {
+        for (size_t at = 0; at < std::min<size_t>(stride_, 512); at += 64) PrefetchLine(block + at);
+      }
+    }
+    std::byte* block = index_.Find(saving_keys_[saved_keys_++]);
+    if (block != nullptr && !IsCold(block) && WaitsToBeSaved(block)) SaveItem(block);
+  }
+  if (saved_dropped_ < saving_dropped_.size() || saved_keys_ < saving_keys_.size()) return false;
+  batch_ = nullptr;
+  return true;
+}
+
+void KeyGroup::Evict(size_t target, size_t slots) {
+  if (saving_ || store_ == nullptr) return;
+  const size_t bytes = BlockBytes();
+  if (bytes <= target || index_.slots() == 0) return;
+  if (evict_left_ == 0) {
+    heap_per_key_ = HeapPerKey();
+    // A new round: as many of the oldest as need to go, judged by a sample.
+    std::vector<int64_t> times;
+    const size_t stretch = std::max<size_t>(1, index_.slots() / 64);
+    for (size_t from = 0; from < index_.slots(); from += stretch) {
+      index_.ForSome(from, 32, [&](uint64_t, std::byte*& block) {
+        if (!IsCold(block)) times.push_back(HeaderOf(block).latest);
+      });
+    }
+    if (times.empty()) return;
+    const double share = 1.0 - static_cast<double>(target) / static_cast<double>(bytes);
+    const auto nth = std::min(
+        times.size() - 1, static_cast<size_t>(1.2 * share * static_cast<double>(times.size())));
+    std::nth_element(times.begin(), times.begin() + static_cast<ptrdiff_t>(nth), times.end());
+    evict_before_ = times[nth];
+    evict_left_ = index_.slots();
+  }
+  slots = std::min(slots, evict_left_);
+  evict_left_ -= slots;
+  index_.ForSome(evict_at_, slots, [&](uint64_t key, std::byte*& block) {
+    if (IsCold(block)) return;
+    const Header& header = HeaderOf(block);
+    if (header.changed != 0 || header.latest > evict_before_) return;
+    std::byte* const evicted = std::exchange(block, ColdBlock(header.latest));
+    FreeBlock(evicted);
+    ++cold_;
+    Recent(key) = {};
+    if (block_ == evicted) block_ = nullptr;
+  });
+  evict_at_ = (evict_at_ + slots) % index_.slots();
 }
 
 }  // namespace leat::features

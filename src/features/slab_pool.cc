@@ -25,11 +25,12 @@ void SlabPool::Clear() {
   next_ = nullptr;
   left_ = 0;
   slab_bytes_ = size_t{1} << 14;
-  reserved_ = 0;
+  reserved_ = used_ = 0;
 }
 
 void* SlabPool::Allocate(size_t bytes) {
   bytes = Rounded(bytes, kLine);
+  used_ += bytes;
   for (FreeList& list : free_) {
     if (list.bytes != bytes || list.arrays.empty()) continue;
     void* at = list.arrays.back();
@@ -57,6 +58,7 @@ void* SlabPool::Allocate(size_t bytes) {
 
 void SlabPool::Free(void* at, size_t bytes) {
   bytes = Rounded(bytes, kLine);
+  used_ -= bytes;
   for (FreeList& list : free_) {
     if (list.bytes == bytes) return list.arrays.push_back(at);
   }

@@ -24,8 +24,9 @@ class SlabPool {
   void Free(void* at, size_t bytes);
   /// Gives everything back at once.
   void Clear();
-  /// Bytes taken from the system.
+  /// Bytes taken from the system, and those of them that are in use.
   size_t MemoryBytes() const { return reserved_; }
+  size_t used() const { return used_; }
 
  private:
   struct FreeList {
@@ -38,6 +39,7 @@ class SlabPool {
   size_t left_ = 0;
   size_t slab_bytes_ = size_t{1} << 14;  // Of the next slab; grows to kSlab.
   size_t reserved_ = 0;
+  size_t used_ = 0;
 };
 
 }  // namespace leat::features

@@ -42,9 +42,9 @@ LabelJoin::Arrival LabelJoin::Label(uint64_t id, double label, EventTime now, Ha
     *handle = it->second;
     return Arrival::kMatched;
   }
-  if (const auto it = settled_.find(id); it != settled_.end()) {
-    ++(it->second ? account_.duplicate : account_.late);
-    return it->second ? Arrival::kDuplicate : Arrival::kLate;
+  if (const auto matched = settled_.Find(id)) {
+    ++(*matched ? account_.duplicate : account_.late);
+    return *matched ? Arrival::kDuplicate : Arrival::kLate;
   }
   if (!early_.try_emplace(id, Early{label, now}).second) {
     ++account_.duplicate;
@@ -81,23 +81,21 @@ void LabelJoin::Settle(Handle handle, bool matched, EventTime now) {
   }
   if (options_.by_id) {
     by_id_.erase(p.id);
-    settled_[p.id] = matched;
-    settled_order_.push_back({now + options_.memory, p.id});
+    settled_.Remember(p.id, matched, now + options_.memory);
   }
   store_.Remove(handle);
 }
 
-void LabelJoin::Save(StateWriter& out) const {
-  out.Section("label_join", 1);
+void LabelJoin::SaveHead(StateWriter& out) const {
+  out.Section("label_join", 2);
   for (const int64_t count :
        {account_.predicted, account_.matched, account_.expired, account_.labels, account_.early,
         account_.late, account_.duplicate, account_.orphan}) {
     out.I64(count);
   }
   out.U64(sequence_);
-  store_.Save(out);
   out.U64(early_order_.size());
-  for (const SettledId& e : early_order_) {
+  for (const EarlyId& e : early_order_) {
     const auto it = early_.find(e.id);
     const bool present = it != early_.end() && it->second.arrived + EarlyPatience() == e.until;
     out.U64(e.id);
@@ -105,32 +103,21 @@ void LabelJoin::Save(StateWriter& out) const {
     out.Bool(present);
     out.F64(present ? it->second.label : 0);
   }
-  out.U64(settled_order_.size());
-  for (const SettledId& s : settled_order_) {
-    const auto it = settled_.find(s.id);
-    out.U64(s.id);
-    out.I64(s.until.micros);
-    out.Bool(it != settled_.end() && it->second);
-  }
 }
 
-Status LabelJoin::Load(StateReader& in) {
-  in.Section("label_join", 1);
+Status LabelJoin::LoadHead(StateReader& in) {
+  in.Section("label_join", 2);
   for (int64_t* count :
        {&account_.predicted, &account_.matched, &account_.expired, &account_.labels,
         &account_.early, &account_.late, &account_.duplicate, &account_.orphan}) {
     *count = in.I64();
   }
   sequence_ = in.U64();
-  LEAT_RETURN_IF_ERROR(store_.Load(in));
   held_.clear();
   expiring_.clear();
   by_id_.clear();
   early_.clear();
   early_order_.clear();
-  settled_.clear();
-  settled_order_.clear();
-  for (const Handle handle : store_.InOrder()) Enqueue(handle);
   for (uint64_t n = in.Count(8); n > 0 && in.ok(); --n) {
     const uint64_t id = in.U64();
     const EventTime until{in.I64()};
@@ -139,19 +126,37 @@ Status LabelJoin::Load(StateReader& in) {
     early_order_.push_back({until, id});
     if (present) early_[id] = {label, until - EarlyPatience()};
   }
-  for (uint64_t n = in.Count(8); n > 0 && in.ok(); --n) {
-    const uint64_t id = in.U64();
-    const EventTime until{in.I64()};
-    settled_[id] = in.Bool();
-    settled_order_.push_back({until, id});
-  }
   return in.status();
+}
+
+void LabelJoin::Save(StateWriter& out) const {
+  SaveHead(out);
+  store_.Save(out);
+  settled_.Save(out);
+}
+
+Status LabelJoin::Load(StateReader& in) {
+  LEAT_RETURN_IF_ERROR(LoadHead(in));
+  LEAT_RETURN_IF_ERROR(store_.Load(in));
+  for (const Handle handle : store_.InOrder()) Enqueue(handle);
+  return settled_.Load(in);
+}
+
+void LabelJoin::Track() {
+  store_.Track();
+  settled_.Track();
+}
+
+Status LabelJoin::LoadPending(std::string_view key, std::string_view value) {
+  LEAT_ASSIGN_OR_RETURN(const Handle handle, store_.LoadItem(key, value));
+  Enqueue(handle);
+  return Status::Ok();
 }
 
 size_t LabelJoin::MemoryBytes() const {
   return store_.MemoryBytes() + (held_.size() + expiring_.size()) * sizeof(Queued) +
-         by_id_.bucket_count() * 17 + early_.bucket_count() * 25 + settled_.bucket_count() * 17 +
-         (early_order_.size() + settled_order_.size()) * sizeof(SettledId);
+         by_id_.bucket_count() * 17 + early_.bucket_count() * 25 +
+         early_order_.size() * sizeof(EarlyId) + settled_.MemoryBytes();
 }
 
 }  // namespace leat

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "pipeline/id_memory.h"
 #include "pipeline/pending.h"
 
 namespace leat {
@@ -87,6 +88,19 @@ class LabelJoin {
   Status Load(StateReader& in);
   size_t MemoryBytes() const;
 
+  // ---- Saved in part: a head, and items of the families pending and ids ----
+  void Track();
+  void SaveHead(StateWriter& out) const;
+  Status LoadHead(StateReader& in);
+  /// Items come after the head, in the order of their keys; `key` is of the family pending, or one
+  /// of ids that Owns says is.
+  Status LoadPending(std::string_view key, std::string_view value);
+  bool Owns(std::string_view key) const { return settled_.Owns(key); }
+  Status LoadId(std::string_view key, std::string_view value) {
+    return settled_.LoadItem(key, value);
+  }
+  std::vector<ItemState*> Items() { return {&store_, &settled_}; }
+
  private:
   struct Queued {
     EventTime due;
@@ -97,8 +111,8 @@ class LabelJoin {
     double label;
     EventTime arrived;
   };
-  struct SettledId {
-    EventTime until;
+  struct EarlyId {
+    EventTime until;  ///< When the early label becomes an orphan.
     uint64_t id;
   };
   /// How long an early label waits for its prediction.
@@ -116,15 +130,14 @@ class LabelJoin {
   std::deque<Queued> held_, expiring_;
   boost::unordered_flat_map<uint64_t, Handle> by_id_;
   boost::unordered_flat_map<uint64_t, Early> early_;
-  std::deque<SettledId> early_order_;  ///< until = when the early label becomes an orphan.
-  boost::unordered_flat_map<uint64_t, bool> settled_;  ///< id -> matched (else expired).
-  std::deque<SettledId> settled_order_;
+  std::deque<EarlyId> early_order_;
+  IdMemory settled_{'t'};  ///< Flag: matched (else expired).
 };
 
 template <typename Orphan>
 void LabelJoin::Forget(EventTime now, Orphan orphan) {
   while (!early_order_.empty() && early_order_.front().until <= now) {
-    const SettledId front = early_order_.front();
+    const EarlyId front = early_order_.front();
     early_order_.pop_front();
     const auto it = early_.find(front.id);
     // The id may have been matched and have come again since; then a later entry stands for it.
@@ -133,10 +146,7 @@ void LabelJoin::Forget(EventTime now, Orphan orphan) {
     ++account_.orphan;
     orphan(front.id);
   }
-  while (!settled_order_.empty() && settled_order_.front().until <= now) {
-    settled_.erase(settled_order_.front().id);
-    settled_order_.pop_front();
-  }
+  settled_.Forget(now);
 }
 
 }  // namespace leat

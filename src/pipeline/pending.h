@@ -3,8 +3,9 @@
 /// Each waiting prediction has a header and, right behind it, a block of doubles (inputs, kept
 /// label payloads, predictions): one run of cache lines, in large slabs. Free ones are kept in a
 /// pool for each size, so steady state allocates nothing. Handles stay valid until Remove;
-/// `sequence` can still be read afterwards. Saved in order of arrival; handles change over Save and
-/// Load. Cost: O(1) per operation. Thread safety: none.
+/// `sequence` can still be read afterwards. Saved in order of arrival, as a whole or item by item
+/// (family pending, the sequence number is the key); handles change over saving and loading. Cost:
+/// O(1) per operation. Thread safety: none.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include "features/slab_pool.h"
 #include "leat/state.h"
 #include "leat/status.h"
+#include "state/store.h"
 
 namespace leat {
 
@@ -33,7 +35,7 @@ struct Pending {
 };
 static_assert(sizeof(Pending) % alignof(double) == 0);
 
-class PendingStore {
+class PendingStore final : public ItemState {
  public:
   using Handle = Pending*;
 
@@ -58,7 +60,22 @@ class PendingStore {
   Status Load(StateReader& in);
   size_t MemoryBytes() const;
 
+  void Track() { tracked_ = true; }
+  /// Items come in the order of their keys.
+  Result<Handle> LoadItem(std::string_view key, std::string_view value);
+  size_t ChangedBytes() const override { return added_bytes_; }
+  void BeginSave(StateBatch& batch) override;
+  bool SaveMore(size_t items) override;
+  void EndSave() override {}
+
  private:
+  struct Added {
+    uint64_t sequence;
+    Handle handle;
+  };
+  void SaveFields(const Pending& pending, StateWriter& out) const;
+  Handle LoadFields(uint64_t sequence, StateReader& in);
+  void SaveItem(Handle handle);
   struct Pool {
     size_t bytes = 0;
     std::vector<Handle> all, free;
@@ -68,6 +85,18 @@ class PendingStore {
   std::vector<Pool> pools_;
   size_t size_ = 0;
   size_t last_bytes_ = 0;
+
+  // Saving. Waiting predictions do not change: they are added, and removed.
+  bool tracked_ = false;
+  uint64_t newest_ = 0;        // The highest sequence number so far,
+  uint64_t newest_saved_ = 0;  // and at the last BeginSave.
+  std::vector<Added> added_, saving_;
+  std::vector<uint64_t> removed_, saving_removed_;  // Those that a batch has held.
+  size_t added_bytes_ = 0;
+  size_t saved_ = 0, saved_removed_ = 0;
+  StateBatch* batch_ = nullptr;  // While items of saving_ wait.
+  StateWriter writer_;
+  std::vector<double> block_;
 };
 
 }  // namespace leat

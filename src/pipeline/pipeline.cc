@@ -4,10 +4,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cmath>
 #include <cstring>
-#include <deque>
 #include <limits>
 #include <map>
 #include <utility>
@@ -51,45 +49,6 @@ std::string GetId(std::span<const double> block) {
   return {raw + 1, static_cast<size_t>(raw[0])};
 }
 
-/// Ids seen within a window of event time.
-class SeenIds {
- public:
-  /// True when `id` was seen within `window` before `now`; remembers it otherwise.
-  bool Repeated(uint64_t id, EventTime time, EventTime now, Micros window) {
-    while (!order_.empty() && order_.front().first + window <= now) {
-      seen_.erase(order_.front().second);
-      order_.pop_front();
-    }
-    if (!seen_.try_emplace(id, true).second) return true;
-    auto it = order_.end();
-    while (it != order_.begin() && std::prev(it)->first > time) --it;
-    order_.insert(it, {time, id});
-    return false;
-  }
-  void Save(StateWriter& out) const {
-    out.U64(order_.size());
-    for (const auto& [time, id] : order_) {
-      out.I64(time.micros);
-      out.U64(id);
-    }
-  }
-  void Load(StateReader& in) {
-    order_.clear();
-    seen_.clear();
-    for (uint64_t n = in.Count(16); n > 0 && in.ok(); --n) {
-      const EventTime time{in.I64()};
-      const uint64_t id = in.U64();
-      order_.emplace_back(time, id);
-      seen_[id] = true;
-    }
-  }
-  size_t MemoryBytes() const { return order_.size() * 16 + seen_.bucket_count() * 10; }
-
- private:
-  std::deque<std::pair<EventTime, uint64_t>> order_;
-  boost::unordered_flat_map<uint64_t, bool> seen_;
-};
-
 }  // namespace
 
 struct Pipeline::Impl {
@@ -113,6 +72,14 @@ struct Pipeline::Impl {
                    std::string_view kind, Outputs& out);
   void Tidy(Outputs& out);
   void OrphanLetter(uint64_t id, Outputs& out);
+  void SaveHead(StateWriter& out) const;
+  Status LoadHead(StateReader& in);
+  struct PartAccess {
+    std::string name;
+    std::function<void(StateWriter&)> save;
+    std::function<Status(StateReader&)> load;
+  };
+  std::vector<PartAccess> Parts();
 
   Config config;
   std::unique_ptr<FeatureGraph> graph;
@@ -122,7 +89,7 @@ struct Pipeline::Impl {
   PredictionWriter writer;
   Targets targets;
   LabelJoin join;
-  SeenIds seen;
+  IdMemory seen{'s'};  ///< Ids of records, for duplicates.
 
   EventTime first, now;  ///< The first and the highest event time seen.
   int64_t read = 0, taken = 0, rejected = 0, late = 0, label_rejects = 0;
@@ -328,13 +295,15 @@ void Pipeline::Step(const Record& record, Outputs& out) {
       return;
     }
   }
-  if (s.config.time.duplicate_window > 0 &&
-      s.seen.Repeated(record.id, record.time, std::max(s.now, record.time),
-                      s.config.time.duplicate_window)) {
-    ++s.rejected;
-    s.WriteReject("duplicate_id", "this id came before within the duplicate window", record,
-                  "record", out);
-    return;
+  if (const Micros window = s.config.time.duplicate_window; window > 0) {
+    s.seen.Forget(std::max(s.now, record.time));
+    if (s.seen.Find(record.id)) {
+      ++s.rejected;
+      s.WriteReject("duplicate_id", "this id came before within the duplicate window", record,
+                    "record", out);
+      return;
+    }
+    s.seen.Remember(record.id, true, record.time + window);
   }
   s.Advance(record.time);
   if (++s.steps % kTidyEvery == 0) s.Tidy(out);
@@ -421,6 +390,11 @@ void Pipeline::StepLabel(const Record& label, Outputs& out) {
   }
 }
 
+void Pipeline::Tick(EventTime time, Outputs& out) {
+  impl_->Advance(time);
+  impl_->Drain(out);
+}
+
 void Pipeline::StepReject(const Record& record, const Reject& reject, Outputs& out) {
   ++impl_->read;
   ++impl_->rejected;
@@ -464,20 +438,38 @@ Report Pipeline::MakeReport() const {
   return report;
 }
 
-void Pipeline::Save(StateWriter& out) const {
-  const Impl& s = *impl_;
-  out.Section("pipeline", 1);
-  out.Text(s.config.fingerprint);
-  out.I64(s.first.micros);
-  out.I64(s.now.micros);
-  for (const int64_t v : {s.read, s.taken, s.rejected, s.late, s.label_rejects}) out.I64(v);
-  out.U64(s.steps);
-  out.U64(s.chain);
-  out.U64(s.reject_reasons.size());
-  for (const auto& [reason, count] : s.reject_reasons) {
+void Pipeline::Impl::SaveHead(StateWriter& out) const {
+  out.Section("pipeline", 2);
+  out.I64(first.micros);
+  out.I64(now.micros);
+  for (const int64_t v : {read, taken, rejected, late, label_rejects}) out.I64(v);
+  out.U64(steps);
+  out.U64(chain);
+  out.U64(reject_reasons.size());
+  for (const auto& [reason, count] : reject_reasons) {
     out.Text(reason);
     out.I64(count);
   }
+}
+
+Status Pipeline::Impl::LoadHead(StateReader& in) {
+  in.Section("pipeline", 2);
+  first.micros = in.I64();
+  now.micros = in.I64();
+  for (int64_t* v : {&read, &taken, &rejected, &late, &label_rejects}) *v = in.I64();
+  steps = in.U64();
+  chain = in.U64();
+  reject_reasons.clear();
+  for (uint64_t n = in.Count(16); n > 0 && in.ok(); --n) {
+    std::string reason = in.Text();
+    reject_reasons[std::move(reason)] = in.I64();
+  }
+  return in.status();
+}
+
+void Pipeline::Save(StateWriter& out) const {
+  const Impl& s = *impl_;
+  s.SaveHead(out);
   s.graph->Save(out);
   s.roster->Save(out);
   s.monitor->Save(out);
@@ -489,33 +481,102 @@ void Pipeline::Save(StateWriter& out) const {
 
 Status Pipeline::Load(StateReader& in) {
   Impl& s = *impl_;
-  in.Section("pipeline", 1);
-  const std::string fingerprint = in.Text();
-  if (in.ok() && fingerprint != s.config.fingerprint) {
-    return Status::Corrupt(
-        "the state was made by another configuration (its fingerprint differs); start afresh with "
-        "--fresh, or use the configuration that made it");
-  }
-  s.first.micros = in.I64();
-  s.now.micros = in.I64();
-  for (int64_t* v : {&s.read, &s.taken, &s.rejected, &s.late, &s.label_rejects}) *v = in.I64();
-  s.steps = in.U64();
-  s.chain = in.U64();
-  s.reject_reasons.clear();
-  for (uint64_t n = in.Count(16); n > 0 && in.ok(); --n) {
-    std::string reason = in.Text();
-    s.reject_reasons[std::move(reason)] = in.I64();
-  }
-  LEAT_RETURN_IF_ERROR(in.status());
+  LEAT_RETURN_IF_ERROR(s.LoadHead(in));
   LEAT_RETURN_IF_ERROR(s.graph->Load(in));
   LEAT_RETURN_IF_ERROR(s.roster->Load(in));
   LEAT_RETURN_IF_ERROR(s.monitor->Load(in));
   LEAT_RETURN_IF_ERROR(s.scoreboard->Load(in));
   s.targets.Load(in);
   LEAT_RETURN_IF_ERROR(s.join.Load(in));
-  s.seen.Load(in);
-  return in.status();
+  return s.seen.Load(in);
 }
+
+void Pipeline::Track(const StateStore& store) {
+  impl_->graph->Track(store);
+  impl_->join.Track();
+  impl_->seen.Track();
+}
+
+/// The parts by name, in the order in which they are saved and loaded.
+std::vector<Pipeline::Impl::PartAccess> Pipeline::Impl::Parts() {
+  std::vector<PartAccess> parts = {
+      {"pipeline", [this](StateWriter& out) { SaveHead(out); },
+       [this](StateReader& in) { return LoadHead(in); }},
+      {"features", [this](StateWriter& out) { graph->SaveHead(out); },
+       [this](StateReader& in) { return graph->LoadHead(in); }},
+      {"models", [this](StateWriter& out) { roster->Save(out); },
+       [this](StateReader& in) { return roster->Load(in); }},
+      {"drift", [this](StateWriter& out) { monitor->Save(out); },
+       [this](StateReader& in) { return monitor->Load(in); }},
+      {"evaluation", [this](StateWriter& out) { scoreboard->Save(out); },
+       [this](StateReader& in) { return scoreboard->Load(in); }},
+      {"targets", [this](StateWriter& out) { targets.Save(out); },
+       [this](StateReader& in) {
+         targets.Load(in);
+         return in.status();
+       }},
+      {"labels", [this](StateWriter& out) { join.SaveHead(out); },
+       [this](StateReader& in) { return join.LoadHead(in); }},
+  };
+  return parts;
+}
+
+std::vector<StatePart> Pipeline::SaveParts() const {
+  std::vector<StatePart> parts;
+  for (const Impl::PartAccess& part : impl_->Parts()) {
+    StateWriter out;
+    part.save(out);
+    parts.push_back({part.name, out.Take()});
+  }
+  return parts;
+}
+
+Status Pipeline::LoadParts(std::span<const StatePart> parts) {
+  for (const Impl::PartAccess& part : impl_->Parts()) {
+    const auto found = std::find_if(parts.begin(), parts.end(),
+                                    [&](const StatePart& p) { return p.name == part.name; });
+    if (found == parts.end()) {
+      return Status::Corrupt(fmt::format("the state of '{}' is missing", part.name));
+    }
+    StateReader in(found->bytes);
+    Status loaded = part.load(in);
+    if (loaded.ok() && !in.AtEnd()) loaded = Status::Corrupt("bytes follow it");
+    if (!loaded.ok()) {
+      return Status(loaded.code(),
+                    fmt::format("the state of '{}': {}", part.name, loaded.message()));
+    }
+  }
+  return Status::Ok();
+}
+
+Status Pipeline::LoadItem(Family family, std::string_view key, std::string_view value,
+                          bool in_memory) {
+  Impl& s = *impl_;
+  switch (family) {
+    case Family::kWindows:
+      return s.graph->LoadItem(key, value, in_memory);
+    case Family::kPending:
+      return s.join.LoadPending(key, value);
+    case Family::kIds:
+      if (s.join.Owns(key)) return s.join.LoadId(key, value);
+      if (s.seen.Owns(key)) return s.seen.LoadItem(key, value);
+      [[fallthrough]];
+    default:
+      return Status::Corrupt("the state holds an item that belongs to nothing");
+  }
+}
+
+std::vector<ItemState*> Pipeline::Items() {
+  std::vector<ItemState*> items = impl_->graph->Items();
+  for (ItemState* item : impl_->join.Items()) items.push_back(item);
+  items.push_back(&impl_->seen);
+  return items;
+}
+
+size_t Pipeline::WindowBytes() const { return impl_->graph->WindowBytes(); }
+void Pipeline::EvictWindows(size_t target) { impl_->graph->Evict(target); }
+Status Pipeline::status() const { return impl_->graph->status(); }
+std::vector<FeatureGraph::GroupFacts> Pipeline::Windows() const { return impl_->graph->Groups(); }
 
 uint64_t Pipeline::Chain() const { return impl_->chain; }
 

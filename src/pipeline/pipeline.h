@@ -11,6 +11,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "leat/status.h"
 #include "pipeline/config.h"
 #include "record/record.h"
+#include "state/store.h"
 
 namespace leat {
 
@@ -38,6 +40,12 @@ struct Outputs {
     metrics.clear();
     rejects.clear();
   }
+};
+
+/// A part of the state that is saved as a whole.
+struct StatePart {
+  std::string name;
+  std::string bytes;
 };
 
 class Pipeline {
@@ -58,6 +66,8 @@ class Pipeline {
   /// A record or label that could not be decoded: written to the rejects sink and counted.
   void StepReject(const Record& record, const Reject& reject, Outputs& out);
   void StepLabelReject(const Record& label, const Reject& reject, Outputs& out);
+  /// Time goes on without a record: labels and expiries that are due at `time` are dealt with.
+  void Tick(EventTime time, Outputs& out);
   /// Ends a bounded input: the last metrics row is written; what waits stays pending.
   void Finish(Outputs& out);
 
@@ -71,6 +81,24 @@ class Pipeline {
   /// 32 hexadecimal digits over everything that Save writes.
   std::string Digest() const;
   size_t MemoryBytes() const;
+
+  // ---- Saved in part: small parts as a whole, and large ones item by item ----
+  /// From now on changes are known, and windows may be read back from `store`, which outlives this.
+  void Track(const StateStore& store);
+  std::vector<StatePart> SaveParts() const;
+  /// REQUIRES a pipeline that has taken nothing yet; items follow, each family in order.
+  Status LoadParts(std::span<const StatePart> parts);
+  /// Windows stay in the store unless `in_memory`.
+  Status LoadItem(Family family, std::string_view key, std::string_view value, bool in_memory);
+  /// What saves the items.
+  std::vector<ItemState*> Items();
+  /// Bytes of windows in memory, and giving up those that have long not been used: a share of the
+  /// work towards `target` bytes. Outputs do not change.
+  size_t WindowBytes() const;
+  void EvictWindows(size_t target);
+  /// Not Ok once state could not be read back: what was put out since must not be used.
+  Status status() const;
+  std::vector<FeatureGraph::GroupFacts> Windows() const;
 
  private:
   struct Impl;
