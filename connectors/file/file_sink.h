@@ -3,7 +3,7 @@
 /// Made for sinks that recovery cuts back: length() is what has been appended, and Open at a length
 /// keeps that many bytes and drops the rest, so that a replay writes them again. Errors (a full
 /// disk, a broken device) are Io and stick: after one, nothing more is written. Memory: one buffer
-/// of 256 KiB. Thread safety: none.
+/// of 256 KiB. Thread safety: none. The file itself is an OutputFile (base/file_system.h).
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/file_system.h"
 #include "leat/status.h"
 
 namespace leat {
@@ -23,7 +24,8 @@ class FileSink {
   /// is shorter than `keep` or cannot be cut; Unsupported for names that ask for compression; Io
   /// otherwise.
   static Result<std::unique_ptr<FileSink>> Open(const std::string& path,
-                                                std::optional<uint64_t> keep = std::nullopt);
+                                                std::optional<uint64_t> keep = std::nullopt,
+                                                FileSystem& files = PosixFiles());
   /// Writes what is buffered, ignoring errors: call Close to see them.
   ~FileSink();
   FileSink(const FileSink&) = delete;
@@ -32,7 +34,8 @@ class FileSink {
   Status Append(std::string_view bytes);
   /// Hands everything to the operating system.
   Status Flush();
-  /// Flush, and wait until the data is on disk (a no-op on pipes and terminals).
+  /// Flush, and wait until the data, and the file's name, are on disk (a no-op on pipes and
+  /// terminals).
   Status Sync();
   /// Flush and close; the sink takes no more bytes.
   Status Close();
@@ -42,11 +45,10 @@ class FileSink {
   const std::string& path() const { return path_; }
 
  private:
-  FileSink(int descriptor, std::string path, uint64_t length);
-  Status Write(std::string_view bytes);
-  Status Fail(std::string_view action, int error);
+  FileSink(std::unique_ptr<OutputFile> file, FileSystem* names, uint64_t length);
 
-  int descriptor_;
+  std::unique_ptr<OutputFile> file_;  ///< Null once closed.
+  FileSystem* names_;                 ///< Where the file's name is still to be synced, or null.
   std::string path_;
   uint64_t length_;
   std::string buffer_;

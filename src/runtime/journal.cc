@@ -1,15 +1,11 @@
 #include "runtime/journal.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/hash.h"
 #include "leat/state.h"
-#include "runtime/files.h"
 
 namespace leat {
 namespace {
@@ -37,24 +33,15 @@ void Epoch::Load(StateReader& in) {
   chain = in.U64();
 }
 
-Journal::~Journal() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-
 bool Journal::Exists() const {
-  std::error_code error;
-  return std::filesystem::exists(path_, error);
-}
-
-Status Journal::Fail(const char* what) {
-  status_ = FileError(what, path_);
-  return status_;
+  const Result<bool> exists = files_.Exists(path_);
+  return !exists.ok() || *exists;
 }
 
 Result<std::vector<Epoch>> Journal::Read() const {
   std::vector<Epoch> epochs;
   if (!Exists()) return epochs;
-  LEAT_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path_));
+  LEAT_ASSIGN_OR_RETURN(const std::string bytes, files_.Read(path_));
   const auto corrupt = [&](std::string_view why) {
     return Status::Corrupt(fmt::format(
         "{}: {}; start afresh with --fresh, or restore the folder from a copy", path_, why));
@@ -96,20 +83,17 @@ Result<std::vector<Epoch>> Journal::Read() const {
 }
 
 Status Journal::Restart() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-  descriptor_ = -1;
+  file_.reset();
   StateWriter head;
   head.U32(kVersion);
-  LEAT_RETURN_IF_ERROR(ReplaceFile(path_, {kMagic, head.bytes()}));
-  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (descriptor_ < 0) return Fail("open");
+  LEAT_RETURN_IF_ERROR(files_.Replace(path_, {kMagic, head.bytes()}));
+  LEAT_ASSIGN_OR_RETURN(file_, files_.OpenForAppend(path_, std::nullopt));
   last_ = 0;
-  status_ = Status::Ok();
-  return status_;
+  return Status::Ok();
 }
 
 Status Journal::Append(std::span<const Epoch> epochs) {
-  LEAT_RETURN_IF_ERROR(status_);
+  if (!file_) return Status::Io(fmt::format("{}: cannot write: it is not open", path_));
   std::string bytes;
   for (const Epoch& epoch : epochs) {
     StateWriter size, payload, sum;
@@ -120,11 +104,8 @@ Status Journal::Append(std::span<const Epoch> epochs) {
     bytes += size.bytes() + payload.bytes() + sum.bytes();
     last_ = epoch.number;
   }
-  if (const Status written = WriteAll(descriptor_, bytes, path_); !written.ok()) {
-    return status_ = written;
-  }
-  if (::fdatasync(descriptor_) != 0) return Fail("sync");
-  return Status::Ok();
+  LEAT_RETURN_IF_ERROR(file_->Append(bytes));
+  return file_->Sync();
 }
 
 }  // namespace leat

@@ -10,10 +10,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/file_system.h"
 #include "leat/state.h"
 #include "leat/status.h"
 #include "runtime/drive.h"
@@ -39,11 +41,10 @@ struct Epoch {
 
 class Journal {
  public:
-  explicit Journal(std::string path) : path_(std::move(path)) {}
-  ~Journal();
-  Journal(const Journal&) = delete;
-  Journal& operator=(const Journal&) = delete;
+  explicit Journal(std::string path, FileSystem& files = PosixFiles())
+      : path_(std::move(path)), files_(files) {}
 
+  /// Also if nobody can tell: then reading says why.
   bool Exists() const;
   /// The entries of the file, oldest first; none if there is no file. Numbers are contiguous.
   Result<std::vector<Epoch>> Read() const;
@@ -52,12 +53,10 @@ class Journal {
   Status Append(std::span<const Epoch> epochs);
 
  private:
-  Status Fail(const char* what);
-
   std::string path_;
-  int descriptor_ = -1;
-  uint64_t last_ = 0;  ///< The number appended last; 0 after Restart.
-  Status status_;
+  FileSystem& files_;
+  std::unique_ptr<OutputFile> file_;  ///< None until Restart.
+  uint64_t last_ = 0;                 ///< The number appended last; 0 after Restart.
 };
 
 }  // namespace leat

@@ -10,9 +10,9 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/file_system.h"
 #include "base/hash.h"
 #include "runtime/crash_point.h"
-#include "runtime/files.h"
 #include "runtime/snapshot.h"
 
 namespace leat {

@@ -2,11 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
-
 #include "base/hash.h"
 #include "leat/state.h"
-#include "runtime/files.h"
 
 namespace leat {
 namespace {
@@ -17,20 +14,20 @@ constexpr size_t kDigestBytes = 32;
 
 }  // namespace
 
-Status WriteSnapshot(const std::string& path, std::string_view payload) {
+Status WriteSnapshot(const std::string& path, std::string_view payload, FileSystem& files) {
   StateWriter head;
   head.U32(kVersion);
   head.U64(payload.size());
-  return ReplaceFile(path, {kMagic, head.bytes(), payload, DigestHex(payload)});
+  return files.Replace(path, {kMagic, head.bytes(), payload, DigestHex(payload)});
 }
 
-bool SnapshotExists(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::exists(path, error);
+bool SnapshotExists(const std::string& path, FileSystem& files) {
+  const Result<bool> exists = files.Exists(path);
+  return !exists.ok() || *exists;
 }
 
-Result<std::string> ReadSnapshot(const std::string& path) {
-  const Result<std::string> read = ReadFile(path);
+Result<std::string> ReadSnapshot(const std::string& path, FileSystem& files) {
+  const Result<std::string> read = files.Read(path);
   if (!read.ok()) return read.status();
   const std::string& bytes = *read;
   const auto corrupt = [&](std::string_view why) {

@@ -8,15 +8,18 @@
 #include <string>
 #include <string_view>
 
+#include "base/file_system.h"
 #include "leat/status.h"
 
 namespace leat {
 
-Status WriteSnapshot(const std::string& path, std::string_view payload);
+Status WriteSnapshot(const std::string& path, std::string_view payload,
+                     FileSystem& files = PosixFiles());
 
 /// The payload. Corrupt if the file is not a whole snapshot of a version that this build reads; Io
 /// if it cannot be read.
-Result<std::string> ReadSnapshot(const std::string& path);
-bool SnapshotExists(const std::string& path);
+Result<std::string> ReadSnapshot(const std::string& path, FileSystem& files = PosixFiles());
+/// Also if nobody can tell: then reading says why.
+bool SnapshotExists(const std::string& path, FileSystem& files = PosixFiles());
 
 }  // namespace leat

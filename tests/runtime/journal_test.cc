@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/files.h"
+#include "base/file_system.h"
 
 namespace leat {
 namespace {
@@ -41,7 +41,7 @@ class JournalTest : public ::testing::Test {
     const std::vector<Epoch> second = {Numbered(7), Numbered(8), Numbered(9)};
     EXPECT_TRUE(journal.Append(first).ok());
     EXPECT_TRUE(journal.Append(second).ok());
-    return *ReadFile(path_);
+    return *PosixFiles().Read(path_);
   }
   Result<std::vector<Epoch>> ReadBytes(const std::string& bytes) {
     std::ofstream(path_, std::ios::binary) << bytes;
