@@ -49,6 +49,17 @@ class StateStore {
   virtual uint64_t DiskBytes() const = 0;
 };
 
+/// Where a store is, before it is opened.
+class StateStorage {
+ public:
+  virtual ~StateStorage() = default;
+  /// Whether there is a store, whole or not.
+  virtual bool Exists() = 0;
+  /// Opens the store; makes an empty one if there is none.
+  virtual Result<std::unique_ptr<StateStore>> Open() = 0;
+  virtual Status Remove() = 0;
+};
+
 /// A part of the state that is saved item by item, without stopping for longer than a few items
 /// take: what is saved is how things stood at BeginSave, though changes go on meanwhile (an item
 /// that is about to change is saved just before).

@@ -1,5 +1,7 @@
 #include "cli/cli.h"
 
+#include "leat/version.h"
+
 #include <CLI/CLI.hpp>
 #include <iostream>
 
@@ -16,7 +18,7 @@ int RunCli(int argc, const char* const* argv) {
       "A streaming learning engine: event logs in; features, delayed labels, online models,\n"
       "drift detection and honest evaluation out; the same bytes every time.");
   app.name("leat");
-  app.set_version_flag("--version", "leat 0.1.0");
+  app.set_version_flag("--version", "leat " + std::string(kVersion));
   app.require_subcommand(1);
   app.footer(
       "Example:\n  leat generate card-fraud --rows 100000 --output transactions.csv.zst\n"

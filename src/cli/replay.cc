@@ -18,7 +18,7 @@ namespace {
 struct Arguments {
   std::string config, input, labels, output, from, to, html, state;
   uint64_t max_records = 0;
-  bool json = false, quiet = false, fresh = false, accept_divergence = false;
+  bool json = false, quiet = false, fresh = false, rebuild = false, accept_divergence = false;
 };
 
 Result<std::optional<EventTime>> ParseTime(const std::string& flag, const std::string& text) {
@@ -48,6 +48,7 @@ Status RunAndReport(const Arguments& arguments, bool keep_state) {
   options.output = arguments.output;
   options.progress = !arguments.quiet;
   options.fresh = arguments.fresh;
+  options.rebuild = arguments.rebuild;
   options.accept_divergence = arguments.accept_divergence;
   if (arguments.max_records > 0) options.max_records = arguments.max_records;
   LEAT_ASSIGN_OR_RETURN(options.from, ParseTime("--from", arguments.from));
@@ -112,6 +113,9 @@ void AddRun(CLI::App& app, int& exit_code) {
   AddShared(verb, arguments.get());
   verb->add_option("--state", arguments->state, "Folder of the state instead of state.path");
   verb->add_flag("--fresh", arguments->fresh, "Start from nothing and replace the saved state");
+  verb->add_flag("--rebuild", arguments->rebuild,
+                 "Take the log again from its start: after a change of the configuration, or when "
+                 "the state is lost; what was put out stays");
   verb->add_flag(
       "--accept-divergence", arguments->accept_divergence,
       "Go on from the last snapshot although the input gives something else than it did");

@@ -4,23 +4,18 @@
 
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 
 #include "cli/progress.h"
 #include "connectors/file/file_sink.h"
 #include "connectors/file/file_source.h"
+#include "runtime/event_loop.h"
+#include "runtime/folder_lock.h"
 #include "runtime/shard.h"
+#include "state/rocksdb/rocksdb_store.h"
 
 namespace leat {
 namespace {
-
-std::atomic<bool> stop_requested = false;
-
-void RequestStop(int signal) {
-  stop_requested = true;
-  std::signal(signal, SIG_DFL);  // A second signal ends the process at once.
-}
 
 /// The four sinks as files.
 class FileSinks final : public SinkSet {
@@ -126,28 +121,68 @@ Result<OpenedInput> OpenInput(const std::string& path, const Schema& schema,
 class DirectSink final : public EpochSink {
  public:
   explicit DirectSink(SinkSet& sinks) : sinks_(sinks) {}
-  Status Commit(const Position&, Outputs& outputs, bool) override { return sinks_.Write(outputs); }
+  Status Commit(const EpochEnd&, Outputs& outputs) override { return sinks_.Write(outputs); }
 
  private:
   SinkSet& sinks_;
 };
 
+/// What a run with a state folder holds open; destroyed in reverse.
+struct OpenedState {
+  std::unique_ptr<FolderLock> lock;
+  std::unique_ptr<RocksStorage> storage;
+  std::unique_ptr<Shard> shard;
+};
+
+/// Whether the files are as long as `lengths` says.
+bool HaveWritten(const std::array<std::string, 4>& paths, const SinkLengths& lengths) {
+  for (size_t i = 0; i < paths.size(); ++i) {
+    std::error_code error;
+    if (!paths[i].empty() && std::filesystem::file_size(paths[i], error) < lengths[i]) return false;
+    if (error && lengths[i] > 0) return false;
+  }
+  return true;
+}
+
+Result<OpenedState> OpenState(const Config& config, const SessionOptions& options,
+                              Pipeline& pipeline, std::atomic<bool>& snapshot_due) {
+  OpenedState state;
+  LEAT_RETURN_IF_ERROR(PosixFiles().MakeFolders(options.state));
+  LEAT_ASSIGN_OR_RETURN(state.lock, FolderLock::Take(options.state));
+  RocksStoreOptions store;
+  store.folder = (std::filesystem::path(options.state) / "store").string();
+  store.memory = static_cast<uint64_t>(config.state_memory) / 8;
+  state.storage = std::make_unique<RocksStorage>(store);
+  ShardOptions shard;
+  shard.folder = options.state;
+  shard.fresh = options.fresh;
+  shard.rebuild = options.rebuild;
+  shard.accept_divergence = options.accept_divergence;
+  shard.memory = static_cast<uint64_t>(config.state_memory);
+  shard.snapshot_due = [&] { return snapshot_due.exchange(false); };
+  shard.written = [paths = SinkPaths(config.sinks, options.output)](const SinkLengths& lengths) {
+    return HaveWritten(paths, lengths);
+  };
+  LEAT_ASSIGN_OR_RETURN(state.shard, Shard::Open(shard, config, pipeline, *state.storage));
+  return state;
+}
+
 }  // namespace
 
 Result<SessionResult> RunSession(const Config& config, const SessionOptions& options) {
   const auto started = std::chrono::steady_clock::now();
+  EventLoop loop;
   LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Pipeline> pipeline, Pipeline::Create(config));
 
-  std::unique_ptr<Shard> shard;
+  std::atomic<bool> snapshot_due = false;
+  std::unique_ptr<FileSinks> sinks;
+  OpenedState state;  // Ends before what it uses.
   if (!options.state.empty()) {
-    ShardOptions shard_options;
-    shard_options.folder = options.state;
-    shard_options.fresh = options.fresh;
-    shard_options.accept_divergence = options.accept_divergence;
-    shard_options.snapshot_every = std::chrono::milliseconds(config.snapshot_every / 1000);
-    LEAT_ASSIGN_OR_RETURN(shard, Shard::Open(shard_options, *pipeline));
+    LEAT_ASSIGN_OR_RETURN(state, OpenState(config, options, *pipeline, snapshot_due));
+    loop.Every(std::chrono::milliseconds(config.snapshot_every / kMillisecond),
+               [&] { snapshot_due = true; });
   }
-  const bool resumed = shard && shard->resumed();
+  Shard* const shard = state.shard.get();
 
   const std::string path = options.input.empty() ? config.source.file : options.input;
   if (path.empty()) return Status::Invalid("source.file: no input is named; add it or --input");
@@ -157,23 +192,18 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
   if (config.has_label && !config.label.file.empty()) {
     LEAT_ASSIGN_OR_RETURN(labels, OpenInput(label_path, LabelSchema(config), config.source));
   }
-  const Position start = resumed ? shard->start() : Position{};
+  const Position start = shard != nullptr ? shard->start() : Position{};
   LEAT_RETURN_IF_ERROR(input.reader->Skip(start.records));
   if (labels.reader) LEAT_RETURN_IF_ERROR(labels.reader->Skip(start.labels));
 
-  LEAT_ASSIGN_OR_RETURN(
-      const std::unique_ptr<FileSinks> sinks,
-      FileSinks::Open(SinkPaths(config.sinks, options.output),
-                      resumed ? std::optional(shard->start_lengths()) : std::nullopt));
-  if (!resumed) LEAT_RETURN_IF_ERROR(sinks->WritePredictions(pipeline->PredictionsHeader()));
+  const std::optional<SinkLengths> kept = shard != nullptr ? shard->kept() : std::nullopt;
+  LEAT_ASSIGN_OR_RETURN(sinks, FileSinks::Open(SinkPaths(config.sinks, options.output), kept));
+  if (!kept) LEAT_RETURN_IF_ERROR(sinks->WritePredictions(pipeline->PredictionsHeader()));
   Driver driver(*pipeline, *input.reader, labels.reader.get(), start);
   DirectSink direct(*sinks);
-  EpochSink& epochs = shard ? static_cast<EpochSink&>(*shard) : direct;
-  if (shard) LEAT_RETURN_IF_ERROR(shard->Recover(driver, *sinks));
+  EpochSink& epochs = shard != nullptr ? static_cast<EpochSink&>(*shard) : direct;
+  if (shard != nullptr) LEAT_RETURN_IF_ERROR(shard->Recover(driver, *sinks));
 
-  stop_requested = false;
-  const auto old_interrupt = std::signal(SIGINT, RequestStop);
-  const auto old_terminate = std::signal(SIGTERM, RequestStop);
   const uint64_t recovered = driver.position().records;
   Progress progress(config.name, options.progress);
   DriveOptions drive;
@@ -182,15 +212,13 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
   drive.to = options.to;
   drive.on_batch = [&](uint64_t records) {
     progress.Update(records - recovered, input.bytes->consumed(), input.bytes->total());
-    return !stop_requested.load();
+    return !loop.stop_requested();
   };
   const Result<bool> at_end = driver.Run(epochs, drive);
-  std::signal(SIGINT, old_interrupt);
-  std::signal(SIGTERM, old_terminate);
   progress.Finish();
   if (!at_end.ok()) return at_end.status();
   if (*at_end) LEAT_RETURN_IF_ERROR(driver.Finish(epochs));
-  if (shard) LEAT_RETURN_IF_ERROR(shard->Close());
+  if (shard != nullptr) LEAT_RETURN_IF_ERROR(shard->Close());
 
   SessionResult result;
   LEAT_RETURN_IF_ERROR(sinks->Close());
@@ -199,6 +227,7 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   result.records = driver.position().records - recovered;
   result.at_end = *at_end;
+  if (shard != nullptr) result.durable = shard->figures();
   return result;
 }
 

@@ -9,7 +9,7 @@
 #include "leat/status.h"
 #include "pipeline/config.h"
 #include "pipeline/pipeline.h"
-#include "runtime/drive.h"
+#include "runtime/shard.h"
 
 namespace leat {
 
@@ -19,6 +19,7 @@ struct SessionOptions {
   std::string output;  ///< A folder for the sinks; empty: sinks as configured.
   std::string state;   ///< Folder to go on from and to save to; empty: throw-away state.
   bool fresh = false;  ///< Ignore (and replace) what the folder holds.
+  bool rebuild = false;            ///< Take the log again from its start (see ShardOptions).
   bool accept_divergence = false;  ///< Go on although a replay of the journal gives something else.
   uint64_t max_records = UINT64_MAX;
   std::optional<EventTime> from, to;
@@ -29,6 +30,7 @@ struct SessionResult {
   Report report;
   uint64_t records = 0;  ///< Of this session.
   bool at_end = false;
+  std::optional<Shard::Figures> durable;  ///< Of a run with a state folder.
 };
 
 /// Runs to the end of the input, to `max_records`, or until SIGINT or SIGTERM. With a state folder

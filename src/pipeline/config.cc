@@ -114,7 +114,9 @@ Result<Config> ParseConfig(std::string_view yaml, const std::string& path,
   }
   if (found.empty()) {
     config.environment.assign(environment.begin(), environment.end());
-    config.fingerprint = DigestHex(config::CanonicalText(config));
+    config.text = yaml;
+    config.shape = config::CanonicalText(config);
+    config.fingerprint = DigestHex(config.shape);
     if (problems != nullptr) problems->clear();
     return config;
   }

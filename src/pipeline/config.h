@@ -96,7 +96,10 @@ struct Config {
   SinkConfig sinks;
   std::string state_path;
   Micros snapshot_every = 10 * kSecond;  ///< Of wall time.
-  std::string fingerprint;               ///< Of everything that shapes the state.
+  int64_t state_memory = int64_t{1} << 30;  ///< Bound of the state in memory, in bytes.
+  std::string text;         ///< The YAML file as it was read.
+  std::string shape;        ///< What of it shapes the state, in canonical text,
+  std::string fingerprint;  ///< and a hash of that.
   /// Environment variables that the file refers to as ${NAME}: name, value. DescribeConfig shows
   /// the name in place of the value.
   std::vector<std::pair<std::string, std::string>> environment;

@@ -199,7 +199,8 @@ std::string DescribeConfig(const Config& config) {
   out += paths + config::FeaturesText(config) + config::ModelsText(config) +
          config::DriftText(config) + config::EvaluationText(config);
   paths = config::SinksText(config) + "state: {path: " + config::YamlText(config.state_path) +
-          ", snapshot_every: " + config::FormatDuration(config.snapshot_every) + "}\n";
+          ", snapshot_every: " + config::FormatDuration(config.snapshot_every) +
+          ", memory: " + config::FormatSize(config.state_memory) + "}\n";
   config::HideEnvironment(config, paths);
   return out + paths + "fingerprint: " + config.fingerprint + "\n";
 }

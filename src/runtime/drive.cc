@@ -66,15 +66,23 @@ Status Driver::DeliverLabels(std::optional<EventTime> until) {
 }
 
 Status Driver::EndEpoch(EpochSink& sink, bool finished) {
+  // What was computed without state that could not be read back must not leave the process.
+  LEAT_RETURN_IF_ERROR(pipeline_.status());
+  const Status committed = sink.Commit({position_, finished, tick_}, out_);
   in_epoch_ = 0;
-  const Status committed = sink.Commit(position_, out_, finished);
+  tick_.reset();
   out_.clear();
   return committed;
 }
 
 Result<bool> Driver::Run(EpochSink& sink, const DriveOptions& options) {
   bool at_end = false;
-  for (uint64_t taken = 0; taken < options.max_records; ++taken) {
+  for (uint64_t taken = 0;; ++taken) {
+    if (in_epoch_ == 0 && options.tick) {
+      tick_ = options.tick();
+      if (tick_) pipeline_.Tick(*tick_, out_);
+    }
+    if (taken >= options.max_records) break;
     LEAT_ASSIGN_OR_RETURN(const Slot* slot, Next());
     if (slot->outcome == ReadOutcome::kEnd) {
       at_end = true;
@@ -94,7 +102,7 @@ Result<bool> Driver::Run(EpochSink& sink, const DriveOptions& options) {
     LEAT_RETURN_IF_ERROR(EndEpoch(sink, false));
     if (options.on_batch && !options.on_batch(position_.records)) break;
   }
-  if (in_epoch_ > 0) LEAT_RETURN_IF_ERROR(EndEpoch(sink, false));
+  if (in_epoch_ > 0 || tick_) LEAT_RETURN_IF_ERROR(EndEpoch(sink, false));
   return at_end;
 }
 

@@ -26,19 +26,27 @@ struct Position {
   bool operator==(const Position&) const = default;
 };
 
+/// How an epoch ended.
+struct EpochEnd {
+  Position position;
+  bool finished = false;          ///< The input had ended, and the pipeline was told so.
+  std::optional<EventTime> tick;  ///< Time went on to here before its first record.
+};
+
 /// Where the epochs of a run go, in order.
 class EpochSink {
  public:
   virtual ~EpochSink() = default;
-  /// Takes what the pipeline put out up to `position` since the last call; `outputs` may be
-  /// emptied. `finished`: the input had ended, and the pipeline was told so.
-  virtual Status Commit(const Position& position, Outputs& outputs, bool finished) = 0;
+  /// Takes what the pipeline put out since the last call; `outputs` may be emptied.
+  virtual Status Commit(const EpochEnd& end, Outputs& outputs) = 0;
 };
 
 struct DriveOptions {
   uint64_t max_records = UINT64_MAX;       ///< Stop after so many more records.
   std::optional<EventTime> from, to;       ///< Records outside [from, to) are passed over.
   std::function<bool(uint64_t)> on_batch;  ///< Called with records so far; false stops the run.
+  /// Asked at the start of each epoch whether time has gone on without a record, and to when.
+  std::function<std::optional<EventTime>()> tick;
 };
 
 class Driver {
@@ -72,6 +80,7 @@ class Driver {
   Position position_;
   Outputs out_;
   uint64_t in_epoch_ = 0;
+  std::optional<EventTime> tick_;  ///< Of this epoch.
 
   std::array<Slot, kAhead> slots_;
   size_t first_ = 0, filled_ = 0;

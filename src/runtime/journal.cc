@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/hash.h"
 #include "leat/state.h"
@@ -10,102 +11,139 @@
 namespace leat {
 namespace {
 
+constexpr std::string_view kName = "journal-";
 constexpr std::string_view kMagic = "LEATJRNL";
-constexpr uint32_t kVersion = 1;
-constexpr size_t kHead = 12;
-constexpr size_t kPayload = 8 * 8 + 1;  // Of an entry in this version.
+constexpr uint32_t kVersion = 2;
+constexpr size_t kDigits = 20;
+constexpr size_t kSizes = 2 * sizeof(uint32_t);
+constexpr const char* kWaysOut =
+    "start afresh with --fresh, take the log again with --rebuild, or restore the folder from a "
+    "copy";
+
+std::string PathOf(const std::string& folder, uint64_t first) {
+  return (std::filesystem::path(folder) / fmt::format("{}{:0{}}", kName, first, kDigits)).string();
+}
 
 }  // namespace
 
-void Epoch::Save(StateWriter& out) const {
-  out.U64(number);
-  out.U64(position.records);
-  out.U64(position.labels);
-  for (const uint64_t length : lengths) out.U64(length);
-  out.U64(chain);
+Result<std::vector<Journal::File>> Journal::Files() const {
+  std::vector<File> found;
+  LEAT_ASSIGN_OR_RETURN(const bool there, files_.Exists(folder_));
+  if (!there) return found;
+  LEAT_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(folder_));
+  for (const std::string& name : names) {
+    if (!name.starts_with(kName) || name.size() != kName.size() + kDigits) continue;
+    const std::string digits = name.substr(kName.size());
+    if (digits.find_first_not_of("0123456789") != std::string::npos) continue;
+    found.push_back({std::stoull(digits), (std::filesystem::path(folder_) / name).string()});
+  }
+  std::sort(found.begin(), found.end(), [](const File& a, const File& b) { return a.first < b.first; });
+  return found;
 }
 
-void Epoch::Load(StateReader& in) {
-  number = in.U64();
-  position.records = in.U64();
-  position.labels = in.U64();
-  for (uint64_t& length : lengths) length = in.U64();
-  chain = in.U64();
+Result<bool> Journal::Exists() const {
+  LEAT_ASSIGN_OR_RETURN(const std::vector<File> found, Files());
+  return !found.empty();
 }
 
-bool Journal::Exists() const {
-  const Result<bool> exists = files_.Exists(path_);
-  return !exists.ok() || *exists;
-}
-
-Result<std::vector<Epoch>> Journal::Read() const {
-  std::vector<Epoch> epochs;
-  if (!Exists()) return epochs;
-  LEAT_ASSIGN_OR_RETURN(const std::string bytes, files_.Read(path_));
+Status Journal::Parse(const File& file, std::string_view bytes, uint64_t state_id,
+                      std::vector<Epoch>& epochs) {
   const auto corrupt = [&](std::string_view why) {
-    return Status::Corrupt(fmt::format(
-        "{}: {}; start afresh with --fresh, or restore the folder from a copy", path_, why));
+    return Status::Corrupt(fmt::format("{}: {}; {}", file.path, why, kWaysOut));
   };
-  if (bytes.size() < kHead || !bytes.starts_with(kMagic)) return corrupt("not a journal of leat");
-  StateReader head(std::string_view(bytes).substr(kMagic.size()));
-  if (const uint32_t version = head.U32(); version != kVersion) {
+  if (!bytes.starts_with(kMagic)) return corrupt("not a journal of leat");
+  StateReader head(bytes.substr(kMagic.size()));
+  const uint32_t version = head.U32();
+  const uint64_t id = head.U64();
+  if (!head.ok()) return corrupt("the journal is cut short");
+  if (version != kVersion) {
     return corrupt(
         fmt::format("journal has version {}, this build reads version {}", version, kVersion));
   }
-  std::string_view rest = std::string_view(bytes).substr(kHead);
-  while (!rest.empty()) {
+  if (id != state_id) return corrupt("the journal belongs to another state");
+  std::string_view rest = bytes.substr(kMagic.size() + sizeof(version) + sizeof(id));
+  for (uint64_t number = file.first; !rest.empty(); ++number) {
     StateReader in(rest);
-    const uint32_t size = in.U32();
-    const size_t whole = sizeof(uint32_t) + size_t{size} + sizeof(uint64_t);
+    const uint32_t size = in.U32(), inverse = in.U32();
+    const size_t whole = kSizes + size_t{size} + sizeof(uint64_t);
     // An append that a crash cut short: part of an entry, or space that was never filled.
     if (!in.ok()) break;
     if (std::all_of(rest.begin(), rest.end(), [](char c) { return c == 0; })) break;
-    if (size != kPayload) return corrupt(fmt::format("an entry of {} bytes", size));
+    if (inverse != ~size) return corrupt(fmt::format("the size of epoch {} is damaged", number));
     if (whole > rest.size()) break;
-    const std::string_view payload = rest.substr(sizeof(uint32_t), size);
-    StateReader sum(rest.substr(sizeof(uint32_t) + size));
-    const uint64_t before = epochs.empty() ? 0 : epochs.back().number;
-    if (sum.U64() != Hash64(payload, before)) {
+    const std::string_view payload = rest.substr(kSizes, size);
+    StateReader sum(rest.substr(kSizes + size));
+    if (sum.U64() != Hash64(payload, number)) {
       if (whole == rest.size()) break;  // The last one: its bytes never all came.
-      return corrupt(fmt::format("the entry after epoch {} is damaged", before));
+      return corrupt(fmt::format("the entry of epoch {} is damaged", number));
     }
-    StateReader entry(payload);
-    Epoch epoch;
-    epoch.Load(entry);
-    epoch.finished = entry.Bool();
-    if (!entry.ok() || !entry.AtEnd() || (before != 0 && epoch.number != before + 1)) {
-      return corrupt(fmt::format("the entry after epoch {} does not follow it", before));
+    state::Epoch message;
+    if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size())) ||
+        message.number() != number) {
+      return corrupt(fmt::format("the entry of epoch {} is not one", number));
     }
-    epochs.push_back(epoch);
+    epochs.push_back(FromMessage(message));
     rest.remove_prefix(whole);
+  }
+  return Status::Ok();
+}
+
+Result<std::vector<Epoch>> Journal::Read(uint64_t state_id, uint64_t after) const {
+  std::vector<Epoch> epochs;
+  LEAT_ASSIGN_OR_RETURN(const std::vector<File> found, Files());
+  for (size_t i = 0; i < found.size(); ++i) {
+    // All that a file before the snapshot holds is in the snapshot.
+    if (i + 1 < found.size() && found[i + 1].first <= after + 1) continue;
+    LEAT_ASSIGN_OR_RETURN(const std::string bytes, files_.Read(found[i].path));
+    LEAT_RETURN_IF_ERROR(Parse(found[i], bytes, state_id, epochs));
+  }
+  std::erase_if(epochs, [&](const Epoch& epoch) { return epoch.number <= after; });
+  for (size_t i = 0; i < epochs.size(); ++i) {
+    if (epochs[i].number == after + 1 + i) continue;
+    return Status::Corrupt(
+        fmt::format("{}: the journal has no epoch {} but has epoch {}: a file is missing; {}",
+                    folder_, after + 1 + i, epochs[i].number, kWaysOut));
   }
   return epochs;
 }
 
-Status Journal::Restart() {
-  file_.reset();
+Status Journal::Begin(uint64_t state_id, uint64_t epoch) {
+  const std::string path = PathOf(folder_, epoch + 1);
   StateWriter head;
   head.U32(kVersion);
-  LEAT_RETURN_IF_ERROR(files_.Replace(path_, {kMagic, head.bytes()}));
-  LEAT_ASSIGN_OR_RETURN(file_, files_.OpenForAppend(path_, std::nullopt));
-  last_ = 0;
+  head.U64(state_id);
+  file_.reset();
+  LEAT_RETURN_IF_ERROR(files_.Replace(path, {kMagic, head.bytes()}));
+  LEAT_ASSIGN_OR_RETURN(file_, files_.OpenForAppend(path, std::nullopt));
   return Status::Ok();
 }
 
 Status Journal::Append(std::span<const Epoch> epochs) {
-  if (!file_) return Status::Io(fmt::format("{}: cannot write: it is not open", path_));
-  std::string bytes;
+  StateWriter bytes;
   for (const Epoch& epoch : epochs) {
-    StateWriter size, payload, sum;
-    epoch.Save(payload);
-    payload.Bool(epoch.finished);
-    size.U32(static_cast<uint32_t>(payload.bytes().size()));
-    sum.U64(Hash64(payload.bytes(), last_));
-    bytes += size.bytes() + payload.bytes() + sum.bytes();
-    last_ = epoch.number;
+    const std::string payload = ToMessage(epoch).SerializeAsString();
+    bytes.U32(static_cast<uint32_t>(payload.size()));
+    bytes.U32(~static_cast<uint32_t>(payload.size()));
+    bytes.Items(std::span<const char>(payload));
+    bytes.U64(Hash64(payload, epoch.number));
   }
-  LEAT_RETURN_IF_ERROR(file_->Append(bytes));
+  LEAT_RETURN_IF_ERROR(file_->Append(bytes.bytes()));
   return file_->Sync();
+}
+
+Status Journal::Drop(uint64_t epoch) {
+  LEAT_ASSIGN_OR_RETURN(const std::vector<File> found, Files());
+  for (size_t i = 0; i + 1 < found.size(); ++i) {
+    if (found[i + 1].first <= epoch + 1) LEAT_RETURN_IF_ERROR(files_.Remove(found[i].path));
+  }
+  return Status::Ok();
+}
+
+Status Journal::Remove() {
+  file_.reset();
+  LEAT_ASSIGN_OR_RETURN(const std::vector<File> found, Files());
+  for (const File& file : found) LEAT_RETURN_IF_ERROR(files_.Remove(file.path));
+  return found.empty() ? Status::Ok() : files_.SyncFolder(folder_);
 }
 
 }  // namespace leat

@@ -1,130 +1,138 @@
 #include "runtime/shard.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <bit>
-#include <filesystem>
+#include <random>
 #include <utility>
 
-#include "base/file_system.h"
 #include "base/hash.h"
+#include "leat/version.h"
 #include "runtime/crash_point.h"
-#include "runtime/snapshot.h"
 
 namespace leat {
 namespace {
 
-constexpr size_t kMostQueuedBytes = size_t{64} << 20;
+using Clock = std::chrono::steady_clock;
 
-std::string PathIn(const std::string& folder, std::string_view name) {
-  return (std::filesystem::path(folder) / name).string();
+constexpr size_t kMostQueuedBytes = size_t{64} << 20;
+/// How long the pipeline stands still at a time while a snapshot is filled.
+constexpr auto kShare = std::chrono::milliseconds(4);
+/// Appends to the journal whose times are kept.
+constexpr size_t kKeptTimes = 1 << 16;
+/// Of the memory: changes that wait to be saved, and the windows themselves. The rest is for the
+/// batch of a snapshot, the store's own use, and what is not windows.
+constexpr uint64_t kChangedShare = 8, kWindowsShare = 2;
+
+double Seconds(Clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
 }
 
 }  // namespace
 
-Shard::Shard(const ShardOptions& options, Pipeline& pipeline)
-    : options_(options), pipeline_(pipeline), journal_(PathIn(options.folder, "journal")) {}
+Shard::Shard(const ShardOptions& options, const Config& config, Pipeline& pipeline,
+             FileSystem& files)
+    : options_(options),
+      config_(config),
+      pipeline_(pipeline),
+      journal_(options.folder, files),
+      window_bytes_(options.memory / kWindowsShare) {}
 
-Shard::~Shard() {
-  Stop();
-  if (lock_ >= 0) ::close(lock_);
-}
+Shard::~Shard() { Stop(); }
 
-Result<std::unique_ptr<Shard>> Shard::Open(const ShardOptions& options, Pipeline& pipeline) {
-  std::unique_ptr<Shard> shard(new Shard(options, pipeline));
-  std::error_code error;
-  std::filesystem::create_directories(options.folder, error);
-  if (error) return Status::Io(fmt::format("{}: {}", options.folder, error.message()));
-  LEAT_RETURN_IF_ERROR(shard->Lock());
-  if (options.fresh) {
-    std::filesystem::remove(PathIn(options.folder, "snapshot"), error);
-    if (!error) std::filesystem::remove(PathIn(options.folder, "journal"), error);
-    if (error) return Status::Io(fmt::format("{}: {}", options.folder, error.message()));
-  } else {
-    LEAT_RETURN_IF_ERROR(shard->LoadSnapshot());
+Result<std::unique_ptr<Shard>> Shard::Open(const ShardOptions& options, const Config& config,
+                                           Pipeline& pipeline, StateStorage& storage,
+                                           FileSystem& files) {
+  std::unique_ptr<Shard> shard(new Shard(options, config, pipeline, files));
+  if (options.rebuild) LEAT_RETURN_IF_ERROR(shard->FindRebuildPoint(storage));
+  if (options.fresh || options.rebuild) {
+    // The journal goes first: without it, nothing says that there was more than the snapshot.
+    LEAT_RETURN_IF_ERROR(shard->journal_.Remove());
+    LEAT_RETURN_IF_ERROR(storage.Remove());
   }
+  LEAT_RETURN_IF_ERROR(shard->Load(storage));
   return shard;
 }
 
-Status Shard::Lock() {
-  const std::string path = PathIn(options_.folder, "lock");
-  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (lock_ < 0) return FileError("open", path);
-  // One that was just killed holds it until its last write has ended.
-  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(3);
-  bool locked = ::flock(lock_, LOCK_EX | LOCK_NB) == 0;
-  while (!locked && std::chrono::steady_clock::now() < patience) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    locked = ::flock(lock_, LOCK_EX | LOCK_NB) == 0;
-  }
-  if (!locked) {
-    return Status::Corrupt(fmt::format(
-        "{}: another process uses this state; stop it, or name another folder with --state",
-        options_.folder));
-  }
-  return Status::Ok();
-}
-
-Status Shard::LoadSnapshot() {
-  const std::string path = PathIn(options_.folder, "snapshot");
-  if (!SnapshotExists(path)) {
-    if (!journal_.Exists()) return Status::Ok();
-    return Status::Corrupt(fmt::format(
-        "{}: there is a journal but no snapshot: a file is missing; start afresh with --fresh, or "
-        "restore the folder from a copy",
-        options_.folder));
-  }
-  LEAT_ASSIGN_OR_RETURN(const std::string payload, ReadSnapshot(path));
-  StateReader in(payload);
-  in.Section("shard", 1);
-  snapshot_.Load(in);
-  const Status loaded = in.ok() ? pipeline_.Load(in) : in.status();
-  if (!loaded.ok()) return Status(loaded.code(), fmt::format("{}: {}", path, loaded.message()));
-  if (!in.AtEnd()) return Status::Corrupt(fmt::format("{}: bytes follow the state", path));
-  resumed_ = true;
-  last_ = snapshot_;
-  LEAT_ASSIGN_OR_RETURN(const std::vector<Epoch> epochs, journal_.Read());
-  for (const Epoch& epoch : epochs) {
-    // A crash may have come between the snapshot and the journal's restart.
-    if (epoch.number > snapshot_.number) journalled_.push_back(epoch);
-  }
-  if (!journalled_.empty() && journalled_.front().number != snapshot_.number + 1) {
-    return Status::Corrupt(fmt::format(
-        "{}: the journal begins at epoch {}, the snapshot is of epoch {}: they do not belong "
-        "together; start afresh with --fresh, or restore the folder from a copy",
-        options_.folder, journalled_.front().number, snapshot_.number));
+/// How far the log had been taken, if the state can still say so. With the same configuration the
+/// same comes out again, and the sinks are simply written anew; with another one, what had been put
+/// out stays.
+Status Shard::FindRebuildPoint(StateStorage& storage) {
+  if (!storage.Exists()) return Status::Ok();
+  Result<std::unique_ptr<StateStore>> store = storage.Open();
+  if (!store.ok()) return store.status().code() == StatusCode::kIo ? store.status() : Status::Ok();
+  const Result<std::optional<SnapshotInfo>> info = Snapshots(**store).Read();
+  if (!info.ok() || !*info || (*info)->fingerprint == config_.fingerprint) return Status::Ok();
+  rebuild_ = (*info)->epoch;
+  const Result<std::vector<Epoch>> epochs = journal_.Read((*info)->state_id, rebuild_->number);
+  if (!epochs.ok()) return Status::Ok();
+  // An epoch in the journal may lack its outputs.
+  for (const Epoch& epoch : *epochs) {
+    if (options_.written && !options_.written(epoch.lengths)) break;
+    rebuild_ = epoch;
   }
   return Status::Ok();
 }
 
-std::string Shard::State() const {
-  StateWriter out;
-  out.Section("shard", 1);
-  last_.Save(out);
-  pipeline_.Save(out);
-  return out.Take();
-}
-
-/// Makes a snapshot of committed state durable; the journal before it is needed no more.
-Status Shard::Save(const std::string& state) {
-  LEAT_RETURN_IF_ERROR(sinks_->Sync());
-  CrashPoint("before_snapshot");
-  LEAT_RETURN_IF_ERROR(WriteSnapshot(PathIn(options_.folder, "snapshot"), state));
-  CrashPoint("after_snapshot");
-  LEAT_RETURN_IF_ERROR(journal_.Restart());
-  CrashPoint("after_restart");
+Status Shard::Load(StateStorage& storage) {
+  const auto damaged = [&](std::string_view why) {
+    return Status::Corrupt(fmt::format(
+        "{}: {}; start afresh with --fresh, take the log again with --rebuild, or restore the "
+        "folder from a copy",
+        options_.folder, why));
+  };
+  const bool exists = storage.Exists();
+  LEAT_ASSIGN_OR_RETURN(const bool journal, journal_.Exists());
+  if (!exists && journal) return damaged("there is a journal but no snapshot: files are missing");
+  LEAT_ASSIGN_OR_RETURN(store_, storage.Open());
+  snapshots_ = std::make_unique<Snapshots>(*store_);
+  LEAT_ASSIGN_OR_RETURN(const std::optional<SnapshotInfo> info, snapshots_->Read());
+  if (!info) {
+    if (journal) return damaged("there is a journal but no snapshot: files are missing");
+    loaded_.state_id = std::random_device()() | uint64_t{std::random_device()()} << 32;
+  } else {
+    loaded_ = *info;
+    if (loaded_.fingerprint != config_.fingerprint) {
+      return Status::Corrupt(
+          fmt::format("{}: the state was made by another configuration; start afresh with --fresh, "
+                      "take the log again with --rebuild, or use the configuration that made it",
+                      options_.folder));
+    }
+    const Status loaded = snapshots_->Load(pipeline_, window_bytes_);
+    if (!loaded.ok()) {
+      return Status(loaded.code(), fmt::format("{}: {}", options_.folder, loaded.message()));
+    }
+    resumed_ = true;
+    last_ = loaded_.epoch;
+    LEAT_ASSIGN_OR_RETURN(const std::vector<Epoch> epochs,
+                          journal_.Read(loaded_.state_id, last_.number));
+    journalled_.assign(epochs.begin(), epochs.end());
+  }
+  ++loaded_.incarnation;
+  pipeline_.Track(*store_);
   return Status::Ok();
 }
 
-Epoch Shard::Next(const Position& position, const Outputs& outputs, bool finished) const {
+SnapshotInfo Shard::Info() const {
+  SnapshotInfo info = loaded_;
+  info.program = kVersion;
+  info.pipeline = config_.name;
+  info.fingerprint = config_.fingerprint;
+  info.shape = config_.shape;
+  info.configuration = config_.text;
+  info.epoch = last_;
+  info.written_at = std::chrono::duration_cast<std::chrono::microseconds>(
+                        std::chrono::system_clock::now().time_since_epoch())
+                        .count();
+  return info;
+}
+
+Epoch Shard::Next(const EpochEnd& end, const Outputs& outputs) const {
   Epoch epoch;
   epoch.number = last_.number + 1;
-  epoch.position = position;
-  epoch.finished = finished;
+  epoch.position = end.position;
+  epoch.finished = end.finished;
+  epoch.tick = end.tick;
   epoch.lengths = last_.lengths;
   epoch.chain = last_.chain;
   const auto parts = outputs.parts();
@@ -149,8 +157,20 @@ Status Shard::Check(const Epoch& epoch, const Epoch& journalled) const {
 Status Shard::Recover(Driver& driver, SinkSet& sinks) {
   sinks_ = &sinks;
   last_.lengths = sinks.lengths();
-  // The sinks are cut back already: what follows the snapshot is simply taken anew.
-  if (options_.accept_divergence) journalled_.clear();
+  if (options_.accept_divergence) {
+    // The sinks are cut back already: what follows the snapshot is simply taken anew.
+    journalled_.clear();
+    LEAT_RETURN_IF_ERROR(journal_.Remove());
+  }
+  if (rebuild_) {
+    suppress_ = true;
+    DriveOptions options;
+    options.max_records = rebuild_->position.records;
+    LEAT_ASSIGN_OR_RETURN(const bool at_end, driver.Run(*this, options));
+    if (rebuild_->finished && at_end) LEAT_RETURN_IF_ERROR(driver.Finish(*this));
+    suppress_ = false;
+    last_.lengths = sinks.lengths();
+  }
   while (!journalled_.empty()) {
     const Epoch wanted = journalled_.front();
     if (wanted.finished) {
@@ -158,6 +178,7 @@ Status Shard::Recover(Driver& driver, SinkSet& sinks) {
     } else {
       DriveOptions options;
       options.max_records = wanted.position.records - last_.position.records;
+      options.tick = [tick = wanted.tick]() mutable { return std::exchange(tick, std::nullopt); };
       LEAT_ASSIGN_OR_RETURN(const bool at_end, driver.Run(*this, options));
       if (at_end || last_.number != wanted.number) {
         return Status::Corrupt(fmt::format(
@@ -170,18 +191,17 @@ Status Shard::Recover(Driver& driver, SinkSet& sinks) {
     CrashPoint("during_replay");
   }
   CrashPoint("genesis");
-  if (!resumed_ || replayed_ > 0) {
-    LEAT_RETURN_IF_ERROR(Save(State()));
-  } else {
-    LEAT_RETURN_IF_ERROR(journal_.Restart());
-  }
-  saved_at_ = std::chrono::steady_clock::now();
-  committer_ = std::thread([this] { CommitAll(); });
+  LEAT_RETURN_IF_ERROR(SaveNow());
+  if (!options_.commit_now) committer_ = std::thread([this] { CommitAll(); });
   return Status::Ok();
 }
 
-Status Shard::Commit(const Position& position, Outputs& outputs, bool finished) {
-  Epoch epoch = Next(position, outputs, finished);
+Status Shard::Commit(const EpochEnd& end, Outputs& outputs) {
+  Epoch epoch = Next(end, outputs);
+  if (suppress_) {
+    last_ = epoch;
+    return pipeline_.status();
+  }
   if (!journalled_.empty()) {
     // It is committed already: only its outputs may be missing.
     LEAT_RETURN_IF_ERROR(Check(epoch, journalled_.front()));
@@ -190,80 +210,166 @@ Status Shard::Commit(const Position& position, Outputs& outputs, bool finished) 
     return sinks_->Write(outputs);
   }
   last_ = epoch;
-  LEAT_RETURN_IF_ERROR(Submit({epoch, std::exchange(outputs, {}), {}}));
-  const auto now = std::chrono::steady_clock::now();
-  if (now - saved_at_ < options_.snapshot_every) return Status::Ok();
-  {
-    const std::lock_guard lock(mutex_);
-    if (saving_) return Status::Ok();
-    saving_ = true;
-  }
-  saved_at_ = now;
-  return Submit({epoch, {}, State()});
+  LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kEpoch, epoch, std::exchange(outputs, {})}));
+  return Save();
 }
+
+// ---- Snapshots ----
+
+/// At the end of an epoch: begins a snapshot if one is due, or goes on with the one that is being
+/// made.
+Status Shard::Save() {
+  const auto now = Clock::now();
+  if (saving_ == Saving::kWriting && saved_.exchange(false)) {
+    snapshots_->End();
+    saving_ = Saving::kNo;
+  }
+  const uint64_t changed = Snapshots::ChangedBytes(pipeline_);
+  const bool crowded = changed > options_.memory / kChangedShare;
+  if (saving_ == Saving::kNo) {
+    if ((options_.snapshot_due && options_.snapshot_due()) || crowded) {
+      filling_ = last_;
+      snapshots_->Begin(pipeline_, Info());
+      LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kRotate, last_, {}}));
+      saving_ = Saving::kFilling;
+    } else {
+      pipeline_.EvictWindows(window_bytes_);
+    }
+  }
+  if (saving_ == Saving::kFilling) {
+    // With too much that has changed since, the rest is filled in at once.
+    if (snapshots_->More(crowded ? Clock::time_point::max() : now + kShare)) {
+      saving_ = Saving::kWriting;
+      LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kSnapshot, filling_, {}}));
+    }
+  } else if (saving_ == Saving::kWriting && changed > 2 * options_.memory / kChangedShare) {
+    if (!committer_.joinable()) return CommitQueued();
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return saved_.load() || !status_.ok(); });
+  }
+  longest_pause_ = std::max(longest_pause_, Seconds(Clock::now() - now));
+  return Status::Ok();
+}
+
+/// Makes a snapshot of committed state durable; the journal before it is needed no more.
+Status Shard::WriteSnapshot(const Epoch& epoch) {
+  LEAT_RETURN_IF_ERROR(sinks_->Sync());
+  CrashPoint("before_snapshot");
+  LEAT_RETURN_IF_ERROR(snapshots_->Write());
+  CrashPoint("after_snapshot");
+  LEAT_RETURN_IF_ERROR(journal_.Drop(epoch.number));
+  CrashPoint("after_drop");
+  ++written_;
+  return Status::Ok();
+}
+
+/// A snapshot of the state as it is, while nothing else is committed.
+Status Shard::SaveNow() {
+  if (saving_ != Saving::kNo) {
+    // One is on its way; what it lacks is filled in, so that the next one can follow it.
+    if (saving_ == Saving::kFilling) {
+      snapshots_->More(Clock::time_point::max());
+      LEAT_RETURN_IF_ERROR(WriteSnapshot(filling_));
+    }
+    snapshots_->End();
+    saving_ = Saving::kNo;
+  }
+  snapshots_->Begin(pipeline_, Info());
+  snapshots_->More(Clock::time_point::max());
+  LEAT_RETURN_IF_ERROR(journal_.Begin(loaded_.state_id, last_.number));
+  LEAT_RETURN_IF_ERROR(WriteSnapshot(last_));
+  snapshots_->End();
+  return Status::Ok();
+}
+
+// ---- Committing ----
 
 Status Shard::Submit(Job job) {
   const size_t bytes = job.outputs.size();
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return queued_bytes_ < kMostQueuedBytes || !status_.ok(); });
+  if (committer_.joinable()) {
+    changed_.wait(lock, [&] { return queued_bytes_ < kMostQueuedBytes || !status_.ok(); });
+  }
   LEAT_RETURN_IF_ERROR(status_);
   queued_bytes_ += bytes;
   queue_.push_back(std::move(job));
   changed_.notify_all();
-  return Status::Ok();
+  if (committer_.joinable() || !options_.commit_now()) return Status::Ok();
+  lock.unlock();
+  return CommitQueued();
 }
 
-/// The committing thread: takes all that waits at once, so that one sync serves many epochs.
+/// Commits all that waits at once, so that one sync serves many epochs.
+Status Shard::CommitQueued() {
+  std::deque<Job> jobs;
+  {
+    const std::lock_guard lock(mutex_);
+    LEAT_RETURN_IF_ERROR(status_);
+    jobs.swap(queue_);
+    queued_bytes_ = 0;
+    changed_.notify_all();
+  }
+  const Status done = Work(jobs);
+  if (done.ok()) return done;
+  const std::lock_guard lock(mutex_);
+  status_ = done;
+  changed_.notify_all();
+  return done;
+}
+
+/// The committing thread.
 void Shard::CommitAll() {
   for (;;) {
-    std::deque<Job> jobs;
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return !queue_.empty() || closing_; });
       if (queue_.empty()) return;
-      jobs.swap(queue_);
-      queued_bytes_ = 0;
-      changed_.notify_all();
     }
-    const bool saves =
-        std::any_of(jobs.begin(), jobs.end(), [](const Job& job) { return !job.snapshot.empty(); });
-    const Status done = Work(jobs);
-    const std::lock_guard lock(mutex_);
-    if (saves) saving_ = false;
-    if (done.ok()) continue;
-    status_ = done;
-    changed_.notify_all();
-    return;
+    if (!CommitQueued().ok()) return;
   }
 }
 
 Status Shard::Work(std::deque<Job>& jobs) {
   while (!jobs.empty()) {
-    std::vector<Epoch> epochs;
-    size_t count = 0;
-    for (; count < jobs.size() && jobs[count].snapshot.empty(); ++count) {
-      epochs.push_back(jobs[count].epoch);
-    }
-    if (count == 0) {
-      LEAT_RETURN_IF_ERROR(Save(jobs.front().snapshot));
+    const Job& first = jobs.front();
+    if (first.kind == Job::Kind::kRotate) {
+      LEAT_RETURN_IF_ERROR(journal_.Begin(loaded_.state_id, first.epoch.number));
       jobs.pop_front();
       continue;
     }
+    if (first.kind == Job::Kind::kSnapshot) {
+      LEAT_RETURN_IF_ERROR(WriteSnapshot(first.epoch));
+      jobs.pop_front();
+      const std::lock_guard lock(mutex_);
+      saved_ = true;
+      changed_.notify_all();
+      continue;
+    }
+    std::vector<Epoch> epochs;
+    for (const Job& job : jobs) {
+      if (job.kind != Job::Kind::kEpoch) break;
+      epochs.push_back(job.epoch);
+    }
     CrashPoint("before_journal");
+    const auto before = Clock::now();
     LEAT_RETURN_IF_ERROR(journal_.Append(epochs));
+    if (journal_seconds_.size() == kKeptTimes) journal_seconds_.clear();
+    journal_seconds_.push_back(static_cast<float>(Seconds(Clock::now() - before)));
     CrashPoint("after_journal");
-    for (; count > 0; --count) {
+    for (size_t i = 0; i < epochs.size(); ++i) {
       LEAT_RETURN_IF_ERROR(sinks_->Write(jobs.front().outputs));
       jobs.pop_front();
       CrashPoint("after_output");
     }
+    epochs_ += epochs.size();
   }
   return Status::Ok();
 }
 
 Status Shard::Close() {
   Stop();
-  if (status_.ok()) status_ = Save(State());
+  if (status_.ok()) status_ = CommitQueued();
+  if (status_.ok()) status_ = SaveNow();
   return status_;
 }
 
@@ -276,6 +382,20 @@ void Shard::Stop() {
     changed_.notify_all();
   }
   committer_.join();
+}
+
+Shard::Figures Shard::figures() const {
+  Figures figures;
+  figures.epochs = epochs_;
+  figures.snapshots = written_;
+  figures.longest_pause = longest_pause_;
+  std::vector<float> times = journal_seconds_;
+  std::sort(times.begin(), times.end());
+  if (!times.empty()) {
+    figures.journal_p50 = times[times.size() / 2];
+    figures.journal_p99 = times[times.size() * 99 / 100];
+  }
+  return figures;
 }
 
 }  // namespace leat

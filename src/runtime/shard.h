@@ -1,31 +1,36 @@
-/// One pipeline with its state folder: what was committed survives the process.
+/// One pipeline with its state: what was committed survives the process.
 ///
 /// The input log is the truth. An epoch (a run of input and what it put out) is committed when its
 /// entry in the journal is on disk; only then are its outputs written. Now and then all state is
-/// saved as of the end of a committed epoch (a snapshot), and the journal starts anew. Recovery is
-/// one path, whatever happened: load the snapshot, cut the sinks back to the lengths it names, take
-/// the input again epoch by epoch as the journal says, compare each with its entry, write the
-/// outputs again. See docs/durability.md.
+/// saved as of the end of a committed epoch (a snapshot), while the pipeline goes on; the journal
+/// before it is dropped. Recovery is one path, whatever happened: load the snapshot, cut the sinks
+/// back to the lengths it names, take the input again epoch by epoch as the journal says, compare
+/// each with its entry, write the outputs again. See docs/durability.md.
 ///
-/// The folder: `lock` (held while a process uses it), `snapshot` (snapshot.h), `journal`
-/// (journal.h). Errors: Corrupt for a folder that is in use, damaged, of another configuration, or
-/// whose replay gives something else; Io when a disk fails, after which nothing more is committed.
-/// Threads: the caller's, which runs the pipeline, and one that commits; the caller waits only when
-/// more than 64 MiB of outputs are not committed yet.
+/// The shard knows neither where the input comes from nor where the outputs go nor what the state is
+/// kept in: a Driver, a SinkSet, a StateStorage. Errors: Corrupt for a state that is damaged, of
+/// another configuration, or whose replay gives something else; Io when a disk fails, after which
+/// nothing more is committed. Threads: the caller's, which runs the pipeline, and one that commits;
+/// the caller waits only when more than 64 MiB of outputs are not committed yet, or when more state
+/// has changed than memory allows while a snapshot is being written.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 
+#include "base/file_system.h"
 #include "leat/status.h"
 #include "pipeline/pipeline.h"
 #include "runtime/drive.h"
 #include "runtime/journal.h"
+#include "runtime/snapshot.h"
 
 namespace leat {
 
@@ -41,73 +46,117 @@ class SinkSet {
 };
 
 struct ShardOptions {
-  std::string folder;
-  bool fresh = false;              ///< Forget what the folder holds.
+  std::string folder;              ///< Of the journal.
+  bool fresh = false;              ///< Forget what there is.
+  /// Forget the state and take the log again from its start. If the configuration has changed, what
+  /// had been put out stays and nothing is put out again; if not, the same comes out again.
+  bool rebuild = false;
+  /// For `rebuild`: whether the sinks hold so much.
+  std::function<bool(const SinkLengths&)> written;
   bool accept_divergence = false;  ///< Go on although a replay gives something else.
-  std::chrono::milliseconds snapshot_every{10'000};
+  uint64_t memory = uint64_t{1} << 30;  ///< Bound of the state in memory, in bytes.
+  /// Asked at the end of each epoch: whether a snapshot is due. None: only at the end, and when
+  /// much has changed.
+  std::function<bool()> snapshot_due;
+  /// Commits on the caller's thread, whenever this says so (and when it must), instead of on a
+  /// thread of its own: for simulations.
+  std::function<bool()> commit_now;
 };
 
 class Shard final : public EpochSink {
  public:
-  /// Takes the folder and loads its snapshot into the pipeline. `pipeline` outlives the shard.
-  static Result<std::unique_ptr<Shard>> Open(const ShardOptions& options, Pipeline& pipeline);
+  /// Loads what `storage` holds into the pipeline. All but the options outlive the shard.
+  static Result<std::unique_ptr<Shard>> Open(const ShardOptions& options, const Config& config,
+                                             Pipeline& pipeline, StateStorage& storage,
+                                             FileSystem& files = PosixFiles());
   ~Shard() override;
 
-  /// Whether the folder held state; then the inputs are read on from start(), and the sinks are cut
-  /// back to start_lengths().
+  /// Whether there was state; then the inputs are read on from start(), and the sinks are cut back
+  /// to start_lengths().
   bool resumed() const { return resumed_; }
-  const Position& start() const { return snapshot_.position; }
-  const SinkLengths& start_lengths() const { return snapshot_.lengths; }
+  const Position& start() const { return loaded_.epoch.position; }
+  /// What the sinks keep: of a state that was found, or that is rebuilt.
+  std::optional<SinkLengths> kept() const {
+    if (rebuild_) return rebuild_->lengths;
+    return resumed_ ? std::optional(loaded_.epoch.lengths) : std::nullopt;
+  }
+  /// What changed in the configuration since the state was made and is fine; for people.
+  const std::vector<std::string>& changes() const { return changes_; }
 
   /// Takes again what was committed after the snapshot, then begins to commit. `driver` stands at
   /// start(); `sinks` outlive the shard.
   Status Recover(Driver& driver, SinkSet& sinks);
   uint64_t replayed() const { return replayed_; }  ///< Epochs taken again by Recover.
 
-  Status Commit(const Position& position, Outputs& outputs, bool finished) override;
+  Status Commit(const EpochEnd& end, Outputs& outputs) override;
   /// Waits until everything is committed and saves the state. REQUIRES that an epoch just ended.
   Status Close();
 
+  struct Figures {
+    uint64_t epochs = 0, snapshots = 0;  ///< Committed, and written, by this process.
+    double journal_p50 = 0, journal_p99 = 0;  ///< Seconds of an append with its sync.
+    double longest_pause = 0;  ///< Seconds that the pipeline stood still for a snapshot, at most.
+  };
+  /// After Close.
+  Figures figures() const;
+
  private:
+  /// What the committing thread does, in order.
   struct Job {
+    enum class Kind { kEpoch, kRotate, kSnapshot } kind = Kind::kEpoch;
     Epoch epoch;
     Outputs outputs;
-    std::string snapshot;  ///< Not empty: the state as of `epoch`, to be saved.
   };
+  enum class Saving { kNo, kFilling, kWriting };
 
-  Shard(const ShardOptions& options, Pipeline& pipeline);
-  Status Lock();
-  Status LoadSnapshot();
-  Epoch Next(const Position& position, const Outputs& outputs, bool finished) const;
+  Shard(const ShardOptions& options, const Config& config, Pipeline& pipeline, FileSystem& files);
+  Status FindRebuildPoint(StateStorage& storage);
+  Status Load(StateStorage& storage);
+  Epoch Next(const EpochEnd& end, const Outputs& outputs) const;
   Status Check(const Epoch& epoch, const Epoch& journalled) const;
-  std::string State() const;
-  Status Save(const std::string& state);
+  SnapshotInfo Info() const;
+  Status SaveNow();
+  Status Save();
+  Status WriteSnapshot(const Epoch& epoch);
   Status Submit(Job job);
   void Stop();
   void CommitAll();
+  Status CommitQueued();
   Status Work(std::deque<Job>& jobs);
 
   const ShardOptions options_;
+  const Config& config_;
   Pipeline& pipeline_;
+  std::unique_ptr<StateStore> store_;
+  std::unique_ptr<Snapshots> snapshots_;
   SinkSet* sinks_ = nullptr;
   Journal journal_;
-  int lock_ = -1;
   bool resumed_ = false;
-  Epoch snapshot_;                ///< Of the snapshot that was loaded.
+  SnapshotInfo loaded_;           ///< Of the snapshot that was loaded, or of a new state.
+  std::vector<std::string> changes_;
   std::deque<Epoch> journalled_;  ///< After it; emptied by Recover.
   uint64_t replayed_ = 0;
+  std::optional<Epoch> rebuild_;  ///< How far the log is taken again without putting out.
+  bool suppress_ = false;
   Epoch last_;  ///< The epoch that ended last.
-  std::chrono::steady_clock::time_point saved_at_;
+
+  // Snapshots, on the caller's thread.
+  Saving saving_ = Saving::kNo;
+  Epoch filling_;  ///< What the snapshot that is being made is as of.
+  size_t window_bytes_;            ///< What windows may take in memory.
+  std::atomic<bool> saved_ = false;  ///< The committing thread has written the snapshot.
+  double longest_pause_ = 0;
 
   // Shared with the committing thread.
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Job> queue_;
   size_t queued_bytes_ = 0;
-  bool saving_ = false;  ///< A snapshot waits or is being written.
   bool closing_ = false;
   Status status_;
   std::thread committer_;
+  uint64_t epochs_ = 0, written_ = 0;
+  std::vector<float> journal_seconds_;  ///< Of the last appends.
 };
 
 }  // namespace leat

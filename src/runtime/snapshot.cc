@@ -2,56 +2,185 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/hash.h"
-#include "leat/state.h"
 
 namespace leat {
 namespace {
 
-constexpr std::string_view kMagic = "LEATSNAP";
-constexpr uint32_t kVersion = 1;
-constexpr size_t kDigestBytes = 32;
+constexpr std::string_view kManifestKey = "manifest";
+constexpr uint32_t kPieceBytes = uint32_t{1} << 16;
+/// Items saved between two looks at the clock.
+constexpr size_t kItemsAtOnce = 64;
+
+std::string PieceKey(std::string_view part, uint64_t index) {
+  std::string key(part);
+  key.push_back('\0');
+  AppendOrdered(key, index);
+  return key;
+}
+
+Status Damaged(std::string_view what) {
+  return Status::Corrupt(
+      fmt::format("the saved state is damaged: {}; start afresh with --fresh, take the log again "
+                  "with --rebuild, or restore the folder from a copy",
+                  what));
+}
 
 }  // namespace
 
-Status WriteSnapshot(const std::string& path, std::string_view payload, FileSystem& files) {
-  StateWriter head;
-  head.U32(kVersion);
-  head.U64(payload.size());
-  return files.Replace(path, {kMagic, head.bytes(), payload, DigestHex(payload)});
-}
-
-bool SnapshotExists(const std::string& path, FileSystem& files) {
-  const Result<bool> exists = files.Exists(path);
-  return !exists.ok() || *exists;
-}
-
-Result<std::string> ReadSnapshot(const std::string& path, FileSystem& files) {
-  const Result<std::string> read = files.Read(path);
-  if (!read.ok()) return read.status();
-  const std::string& bytes = *read;
-  const auto corrupt = [&](std::string_view why) {
+Result<std::optional<SnapshotInfo>> Snapshots::Read() {
+  std::string bytes;
+  LEAT_ASSIGN_OR_RETURN(const bool found, store_.Get(Family::kManifest, kManifestKey, bytes));
+  if (!found) return std::optional<SnapshotInfo>();
+  state::Sealed sealed;
+  if (!sealed.ParseFromString(bytes) || Hash64(sealed.manifest()) != sealed.hash()) {
+    return Damaged("the manifest");
+  }
+  state::Manifest manifest;
+  if (!manifest.ParseFromString(sealed.manifest())) return Damaged("the manifest");
+  if (manifest.format() != kStateFormat) {
     return Status::Corrupt(fmt::format(
-        "{}: {}; start afresh with --fresh, or restore the file from a copy", path, why));
-  };
-  const size_t head = kMagic.size() + sizeof(uint32_t) + sizeof(uint64_t);
-  if (!bytes.starts_with(kMagic)) {
-    return corrupt("not a saved state of leat");
+        "the saved state has format {}, written by leat {}; this build reads up to format {}: use "
+        "a newer build, or start afresh with --fresh",
+        manifest.format(), manifest.program(), kStateFormat));
   }
-  if (bytes.size() < head + kDigestBytes) return corrupt("the saved state is cut short");
-  StateReader reader(std::string_view(bytes).substr(kMagic.size()));
-  const uint32_t version = reader.U32();
-  const uint64_t size = reader.U64();
-  if (version != kVersion) {
-    return corrupt(fmt::format("saved state has format version {}, this build reads version {}",
-                               version, kVersion));
+  parts_.clear();
+  if (manifest.piece_bytes() != kPieceBytes) return Damaged("the size of pieces");
+  for (const state::Part& part : manifest.parts()) {
+    parts_[part.name()] = {part.name(), part.bytes(), part.hash(), {}};
   }
-  if (size != bytes.size() - head - kDigestBytes) return corrupt("the saved state is cut short");
-  std::string payload = bytes.substr(head, size);
-  if (DigestHex(payload) != std::string_view(bytes).substr(head + size)) {
-    return corrupt("the checksum does not match: the saved state is damaged");
+  SnapshotInfo info;
+  info.program = manifest.program();
+  info.pipeline = manifest.pipeline();
+  info.fingerprint = manifest.fingerprint();
+  info.shape = manifest.shape();
+  info.configuration = manifest.configuration();
+  info.state_id = manifest.state_id();
+  info.incarnation = manifest.incarnation();
+  info.epoch = FromMessage(manifest.epoch());
+  info.written_at = manifest.written_at();
+  return std::optional<SnapshotInfo>(std::move(info));
+}
+
+Result<std::string> Snapshots::ReadPart(SavedPart& part, uint32_t piece_bytes) const {
+  std::string bytes, piece;
+  part.pieces.clear();
+  for (uint64_t index = 0; bytes.size() < part.bytes; ++index) {
+    LEAT_ASSIGN_OR_RETURN(const bool found,
+                          store_.Get(Family::kParts, PieceKey(part.name, index), piece));
+    if (!found || piece.size() != std::min<uint64_t>(piece_bytes, part.bytes - bytes.size())) {
+      return Damaged(fmt::format("piece {} of '{}'", index, part.name));
+    }
+    part.pieces.push_back(Hash64(piece));
+    bytes += piece;
   }
-  return payload;
+  if (Hash64(bytes) != part.hash) return Damaged(fmt::format("'{}'", part.name));
+  return bytes;
+}
+
+Status Snapshots::Load(Pipeline& pipeline, size_t memory) {
+  std::vector<StatePart> parts;
+  for (auto& [name, part] : parts_) {
+    LEAT_ASSIGN_OR_RETURN(std::string bytes, ReadPart(part, kPieceBytes));
+    parts.push_back({name, std::move(bytes)});
+  }
+  LEAT_RETURN_IF_ERROR(pipeline.LoadParts(parts));
+  for (const Family family : {Family::kWindows, Family::kPending, Family::kIds}) {
+    uint64_t taken = 0;
+    bool in_memory = true;
+    LEAT_RETURN_IF_ERROR(
+        store_.Scan(family, {}, [&](std::string_view key, std::string_view value) {
+          // How full it is, is asked now and then.
+          if (in_memory && taken++ % 1024 == 0) in_memory = pipeline.WindowBytes() < memory;
+          return pipeline.LoadItem(family, key, value, in_memory);
+        }));
+  }
+  return Status::Ok();
+}
+
+void Snapshots::Begin(Pipeline& pipeline, const SnapshotInfo& info) {
+  batch_ = store_.NewBatch();
+  state::Manifest manifest;
+  manifest.set_format(kStateFormat);
+  manifest.set_program(info.program);
+  manifest.set_pipeline(info.pipeline);
+  manifest.set_fingerprint(info.fingerprint);
+  manifest.set_shape(info.shape);
+  manifest.set_configuration(info.configuration);
+  manifest.set_state_id(info.state_id);
+  manifest.set_incarnation(info.incarnation);
+  *manifest.mutable_epoch() = ToMessage(info.epoch);
+  manifest.set_piece_bytes(kPieceBytes);
+  manifest.set_written_at(info.written_at);
+
+  std::map<std::string, SavedPart> before;
+  before.swap(parts_);
+  for (const StatePart& part : pipeline.SaveParts()) {
+    SavedPart saved{part.name, part.bytes.size(), Hash64(part.bytes), {}};
+    const auto found = before.find(part.name);
+    const std::vector<uint64_t> old =
+        found == before.end() ? std::vector<uint64_t>() : std::move(found->second.pieces);
+    const std::string_view bytes = part.bytes;
+    for (size_t at = 0; at < bytes.size(); at += kPieceBytes) {
+      const std::string_view piece = bytes.substr(at, kPieceBytes);
+      const size_t index = saved.pieces.size();
+      saved.pieces.push_back(Hash64(piece));
+      if (index >= old.size() || old[index] != saved.pieces[index]) {
+        batch_->Put(Family::kParts, PieceKey(part.name, index), piece);
+      }
+    }
+    for (size_t index = saved.pieces.size(); index < old.size(); ++index) {
+      batch_->Delete(Family::kParts, PieceKey(part.name, index));
+    }
+    if (found != before.end()) before.erase(found);
+    state::Part& message = *manifest.add_parts();
+    message.set_name(saved.name);
+    message.set_bytes(saved.bytes);
+    message.set_hash(saved.hash);
+    parts_[part.name] = std::move(saved);
+  }
+  for (const auto& [name, part] : before) {  // Parts that there are no more.
+    for (size_t index = 0; index < part.pieces.size(); ++index) {
+      batch_->Delete(Family::kParts, PieceKey(name, index));
+    }
+  }
+  state::Sealed sealed;
+  sealed.set_manifest(manifest.SerializeAsString());
+  sealed.set_hash(Hash64(sealed.manifest()));
+  batch_->Put(Family::kManifest, kManifestKey, sealed.SerializeAsString());
+
+  items_ = pipeline.Items();
+  filled_ = 0;
+  for (ItemState* item : items_) item->BeginSave(*batch_);
+}
+
+bool Snapshots::More(std::chrono::steady_clock::time_point until) {
+  while (filled_ < items_.size()) {
+    if (items_[filled_]->SaveMore(kItemsAtOnce)) {
+      ++filled_;
+      continue;
+    }
+    if (std::chrono::steady_clock::now() >= until) return false;
+  }
+  return true;
+}
+
+Status Snapshots::Write() {
+  const Status written = store_.Write(*batch_);
+  batch_.reset();
+  return written;
+}
+
+void Snapshots::End() {
+  for (ItemState* item : items_) item->EndSave();
+}
+
+size_t Snapshots::ChangedBytes(Pipeline& pipeline) {
+  size_t bytes = 0;
+  for (const ItemState* item : pipeline.Items()) bytes += item->ChangedBytes();
+  return bytes;
 }
 
 }  // namespace leat

@@ -1,25 +1,75 @@
-/// A state file: a payload under a magic, a format version and a checksum, replaced atomically.
+/// Snapshots: all state of a pipeline as of the end of an epoch, in a store.
 ///
-/// Layout: the 8 bytes `LEATSNAP`, a 32-bit version, a 64-bit payload size, the payload, and the
-/// payload's XXH3-128 as 32 hexadecimal digits. A write goes to a temporary file beside the target,
-/// is synced, and is renamed over it, so a reader finds the old state or the new one, never a part.
+/// A snapshot is one batch: the manifest, the pieces of the small parts that have changed, and the
+/// items that have changed (see state/FORMAT.md). It is filled while the pipeline goes on: Begin
+/// fixes what is saved, More fills in a share, Write makes it durable. One at a time. Threads: Begin,
+/// More and End belong to the pipeline's thread; Write may run on another one.
 #pragma once
 
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
+#include <vector>
 
-#include "base/file_system.h"
 #include "leat/status.h"
+#include "pipeline/pipeline.h"
+#include "runtime/epoch.h"
+#include "state/store.h"
 
 namespace leat {
 
-Status WriteSnapshot(const std::string& path, std::string_view payload,
-                     FileSystem& files = PosixFiles());
+/// The newest layout of a store that this build reads, and the one it writes.
+inline constexpr uint32_t kStateFormat = 1;
 
-/// The payload. Corrupt if the file is not a whole snapshot of a version that this build reads; Io
-/// if it cannot be read.
-Result<std::string> ReadSnapshot(const std::string& path, FileSystem& files = PosixFiles());
-/// Also if nobody can tell: then reading says why.
-bool SnapshotExists(const std::string& path, FileSystem& files = PosixFiles());
+/// What a snapshot says of itself; the message state::Manifest without its parts.
+struct SnapshotInfo {
+  std::string program;        ///< Version of leat that wrote it.
+  std::string pipeline;       ///< Its name.
+  std::string fingerprint;    ///< Of `shape`.
+  std::string shape;          ///< The configuration as far as it shapes the state.
+  std::string configuration;  ///< The YAML file.
+  uint64_t state_id = 0;
+  uint64_t incarnation = 0;
+  Epoch epoch;
+  int64_t written_at = 0;  ///< Wall time, microseconds since 1970.
+};
+
+class Snapshots {
+ public:
+  explicit Snapshots(StateStore& store) : store_(store) {}
+
+  /// What the store's snapshot says of itself; empty if there is none. Corrupt if it is damaged or
+  /// of a newer format.
+  Result<std::optional<SnapshotInfo>> Read();
+  /// Loads the snapshot that Read found. Windows stay in the store beyond `memory` bytes.
+  Status Load(Pipeline& pipeline, size_t memory);
+
+  /// Begins to save the pipeline as it is. REQUIRES Pipeline::Track.
+  void Begin(Pipeline& pipeline, const SnapshotInfo& info);
+  /// Fills in what it can until `until`. True when all is in the batch.
+  bool More(std::chrono::steady_clock::time_point until);
+  Status Write();
+  /// After Write, on the pipeline's thread.
+  void End();
+  /// Bytes that a snapshot would hold of what has changed, about.
+  static size_t ChangedBytes(Pipeline& pipeline);
+
+ private:
+  struct SavedPart {
+    std::string name;
+    uint64_t bytes = 0;
+    uint64_t hash = 0;
+    std::vector<uint64_t> pieces;  ///< Hash of each.
+  };
+  Result<std::string> ReadPart(SavedPart& part, uint32_t piece_bytes) const;
+
+  StateStore& store_;
+  std::map<std::string, SavedPart> parts_;  ///< As they are in the store.
+  std::unique_ptr<StateBatch> batch_;
+  std::vector<ItemState*> items_;
+  size_t filled_ = 0;  ///< Of items_.
+};
 
 }  // namespace leat

@@ -54,7 +54,7 @@ class Crash : public Cli {
 
 TEST_F(Crash, AtEveryNamedPlace) {
   for (const char* point : {"genesis", "before_journal", "after_journal", "after_output",
-                            "before_snapshot", "after_snapshot", "after_restart"}) {
+                            "before_snapshot", "after_snapshot", "after_drop"}) {
     int crashes = 0;
     for (const int passing : {1, 3}) {
       const std::string name = fmt::format("{}-{}", point, passing);

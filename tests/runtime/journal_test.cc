@@ -1,8 +1,10 @@
 #include "runtime/journal.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -15,12 +17,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr uint64_t kState = 0x1234567890abcdef;
+constexpr size_t kHead = 20;
+
 class JournalTest : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_ = fs::temp_directory_path() / ("leat-journal-" + std::to_string(getpid()));
     fs::create_directories(folder_);
-    path_ = (folder_ / "journal").string();
   }
   void TearDown() override { fs::remove_all(folder_); }
 
@@ -31,55 +35,92 @@ class JournalTest : public ::testing::Test {
     epoch.lengths = {number, 2 * number, 3 * number, 0};
     epoch.chain = number * 0x9e3779b97f4a7c15;
     epoch.finished = number == 9;
+    if (number % 2 == 0) epoch.tick = EventTime{static_cast<int64_t>(number) - 5};
     return epoch;
   }
-  /// A journal of epochs 4 to 9, as bytes.
+  static std::vector<Epoch> Numbered(uint64_t first, uint64_t last) {
+    std::vector<Epoch> epochs;
+    for (uint64_t n = first; n <= last; ++n) epochs.push_back(Numbered(n));
+    return epochs;
+  }
+  Journal Open() { return Journal(folder_.string(), PosixFiles()); }
+  std::string PathOf(int first) const {
+    return (folder_ / fmt::format("journal-{:020}", first)).string();
+  }
+  /// A journal of epochs 4 to 9, as bytes; `ends_` says where each of them ends.
   std::string Filled() {
-    Journal journal(path_);
-    EXPECT_TRUE(journal.Restart().ok());
-    const std::vector<Epoch> first = {Numbered(4), Numbered(5), Numbered(6)};
-    const std::vector<Epoch> second = {Numbered(7), Numbered(8), Numbered(9)};
-    EXPECT_TRUE(journal.Append(first).ok());
-    EXPECT_TRUE(journal.Append(second).ok());
-    return *PosixFiles().Read(path_);
+    Journal journal = Open();
+    EXPECT_TRUE(journal.Begin(kState, 3).ok());
+    ends_.clear();
+    for (uint64_t n = 4; n <= 9; ++n) {
+      EXPECT_TRUE(journal.Append(Numbered(n, n)).ok());
+      ends_.push_back(fs::file_size(PathOf(4)));
+    }
+    return *PosixFiles().Read(PathOf(4));
   }
   Result<std::vector<Epoch>> ReadBytes(const std::string& bytes) {
-    std::ofstream(path_, std::ios::binary) << bytes;
-    return Journal(path_).Read();
+    std::ofstream(PathOf(4), std::ios::binary) << bytes;
+    return Open().Read(kState, 3);
   }
 
   fs::path folder_;
-  std::string path_;
+  std::vector<size_t> ends_;
 };
 
 TEST_F(JournalTest, GivesBackWhatWasAppended) {
   Filled();
-  const auto epochs = Journal(path_).Read();
+  const auto epochs = Open().Read(kState, 3);
   ASSERT_TRUE(epochs.ok()) << epochs.status().message();
-  ASSERT_EQ(epochs->size(), 6u);
-  for (uint64_t i = 0; i < 6; ++i) EXPECT_EQ((*epochs)[i], Numbered(4 + i));
+  EXPECT_EQ(*epochs, Numbered(4, 9));
+  EXPECT_EQ(*Open().Read(kState, 7), Numbered(8, 9));
+  EXPECT_TRUE(Open().Read(kState, 9)->empty());
 }
 
 TEST_F(JournalTest, NoFileIsNoEntries) {
-  const auto epochs = Journal(path_).Read();
+  const auto epochs = Open().Read(kState, 0);
   ASSERT_TRUE(epochs.ok());
   EXPECT_TRUE(epochs->empty());
+  EXPECT_FALSE(*Open().Exists());
 }
 
-TEST_F(JournalTest, RestartForgets) {
+TEST_F(JournalTest, GoesOnInANewFileAndDropsOldOnes) {
   Filled();
-  Journal journal(path_);
-  ASSERT_TRUE(journal.Restart().ok());
-  EXPECT_TRUE(journal.Read()->empty());
+  Journal journal = Open();
+  ASSERT_TRUE(journal.Begin(kState, 9).ok());
+  ASSERT_TRUE(journal.Append(Numbered(10, 11)).ok());
+  EXPECT_EQ(*journal.Read(kState, 3), Numbered(4, 11));
+  ASSERT_TRUE(journal.Drop(8).ok());
+  EXPECT_TRUE(fs::exists(PathOf(4))) << "epoch 9 is still needed";
+  ASSERT_TRUE(journal.Drop(9).ok());
+  EXPECT_FALSE(fs::exists(PathOf(4)));
+  EXPECT_EQ(*journal.Read(kState, 9), Numbered(10, 11));
+  ASSERT_TRUE(journal.Remove().ok());
+  EXPECT_FALSE(*journal.Exists());
+}
+
+TEST_F(JournalTest, AMissingFileIsRefused) {
+  Filled();
+  Journal journal = Open();
+  ASSERT_TRUE(journal.Begin(kState, 11).ok());
+  ASSERT_TRUE(journal.Append(Numbered(12, 12)).ok());
+  EXPECT_EQ(journal.Read(kState, 3).status().code(), StatusCode::kCorrupt) << "10 and 11 are gone";
+  fs::remove(PathOf(4));
+  EXPECT_EQ(journal.Read(kState, 3).status().code(), StatusCode::kCorrupt);
+  EXPECT_TRUE(journal.Read(kState, 11).ok());
+}
+
+TEST_F(JournalTest, AnotherStatesJournalIsRefused) {
+  Filled();
+  EXPECT_EQ(Open().Read(kState + 1, 3).status().code(), StatusCode::kCorrupt);
 }
 
 TEST_F(JournalTest, ATornTailLosesItsEntryOnly) {
   const std::string whole = Filled();
-  const size_t entry = (whole.size() - 12) / 6;
-  for (size_t size = 12; size <= whole.size(); ++size) {
+  for (size_t size = kHead; size <= whole.size(); ++size) {
     const auto epochs = ReadBytes(whole.substr(0, size));
     ASSERT_TRUE(epochs.ok()) << size << epochs.status().message();
-    EXPECT_EQ(epochs->size(), (size - 12) / entry) << size;
+    const auto entire = std::upper_bound(ends_.begin(), ends_.end(), size) - ends_.begin();
+    EXPECT_EQ(epochs->size(), static_cast<size_t>(entire)) << size;
   }
   // Space that was given to the file, but never filled.
   for (const size_t zeros : {1, 4, 40, 400}) {
@@ -91,21 +132,15 @@ TEST_F(JournalTest, ATornTailLosesItsEntryOnly) {
 
 TEST_F(JournalTest, DamageBeforeTheTailIsRefused) {
   const std::string whole = Filled();
-  const size_t entry = (whole.size() - 12) / 6;
-  for (size_t at = 12; at < whole.size() - entry; ++at) {
+  for (size_t at = 0; at < ends_[4]; ++at) {
     std::string damaged = whole;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
     const auto epochs = ReadBytes(damaged);
     EXPECT_EQ(epochs.status().code(), StatusCode::kCorrupt) << at;
   }
-  std::string swapped = whole;
-  swapped.replace(12 + entry, entry, whole.substr(12 + 2 * entry, entry));
+  std::string swapped = whole.substr(0, ends_[0]) + whole.substr(ends_[1], ends_[2] - ends_[1]) +
+                        whole.substr(ends_[0], ends_[1] - ends_[0]) + whole.substr(ends_[2]);
   EXPECT_FALSE(ReadBytes(swapped).ok()) << "an entry in the place of another";
-  for (const size_t at : {size_t{0}, size_t{8}}) {
-    std::string foreign = whole;
-    foreign[at] ^= 1;
-    EXPECT_EQ(ReadBytes(foreign).status().code(), StatusCode::kCorrupt);
-  }
 }
 
 }  // namespace
