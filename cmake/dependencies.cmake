@@ -17,6 +17,8 @@ target_include_directories(leat_muparser SYSTEM INTERFACE ${LEAT_MUPARSER_INCLUD
 target_link_libraries(leat_muparser INTERFACE ${LEAT_MUPARSER_LIBRARY})
 if(LEAT_TESTS)
   find_package(GTest REQUIRED)
+  # Not by its own CMake package: that looks for zstd under a name which is taken here.
+  pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb>=7.8)
 endif()
 if(LEAT_BENCHMARKS)
   find_package(benchmark REQUIRED)

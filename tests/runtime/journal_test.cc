@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/file_system.h"
+#include "support/faulty_files.h"
+#include "support/power_files.h"
 
 namespace leat {
 namespace {
@@ -106,6 +108,49 @@ TEST_F(JournalTest, DamageBeforeTheTailIsRefused) {
     foreign[at] ^= 1;
     EXPECT_EQ(ReadBytes(foreign).status().code(), StatusCode::kCorrupt);
   }
+}
+
+TEST_F(JournalTest, WhatWasAppendedSurvivesAPowerCut) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    PowerFiles disk;
+    Journal journal("journal", disk);
+    ASSERT_TRUE(journal.Restart().ok());
+    const std::vector<Epoch> epochs = {Numbered(1), Numbered(2)};
+    ASSERT_TRUE(journal.Append(epochs).ok());
+    disk.LosePower(seed);
+    const auto read = Journal("journal", disk).Read();
+    ASSERT_TRUE(read.ok()) << read.status().message();
+    EXPECT_EQ(*read, epochs);
+    EXPECT_FALSE(journal.Append(epochs).ok()) << "of a process that is no more";
+  }
+}
+
+TEST_F(JournalTest, AfterAnErrorNothingMoreIsAppended) {
+  for (const FileOp op : {FileOp::kAppend, FileOp::kSync}) {
+    PowerFiles disk;
+    FaultPlan plan;
+    FaultyFiles files(disk, plan);
+    Journal journal("journal", files);
+    EXPECT_FALSE(journal.Append(std::vector{Numbered(1)}).ok()) << "it is not open";
+    ASSERT_TRUE(journal.Restart().ok());
+    ASSERT_TRUE(journal.Append(std::vector{Numbered(1)}).ok());
+    plan.Add({.op = op, .written = 30});
+    EXPECT_FALSE(journal.Append(std::vector{Numbered(2)}).ok());
+    const uint64_t asked = plan.operations();
+    EXPECT_FALSE(journal.Append(std::vector{Numbered(2)}).ok());
+    EXPECT_EQ(plan.operations(), asked) << "the disk has healed, but is not tried again";
+    disk.LosePower({.torn = false});
+    EXPECT_EQ(*Journal("journal", disk).Read(), std::vector{Numbered(1)});
+  }
+}
+
+TEST_F(JournalTest, AFileThatNobodyCanSeeIsNotNoFile) {
+  PowerFiles disk;
+  FaultPlan plan;
+  plan.Add({.times = kForever});
+  FaultyFiles files(disk, plan);
+  EXPECT_TRUE(Journal("journal", files).Exists());
+  EXPECT_EQ(Journal("journal", files).Read().status().code(), StatusCode::kIo);
 }
 
 }  // namespace
