@@ -6,7 +6,7 @@ get_property(leat_libraries GLOBAL PROPERTY LEAT_LIBRARIES)
 add_library(leat_all INTERFACE)
 target_link_libraries(leat_all INTERFACE pipeline)
 set_target_properties(leat_all PROPERTIES EXPORT_NAME leat)
-install(TARGETS ${leat_libraries} leat_all leat_muparser leat_rocksdb EXPORT leatTargets
+install(TARGETS ${leat_libraries} leat_all leat_muparser EXPORT leatTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS leat RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY include/leat DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

@@ -37,7 +37,8 @@ Result<std::vector<Journal::File>> Journal::Files() const {
     if (digits.find_first_not_of("0123456789") != std::string::npos) continue;
     found.push_back({std::stoull(digits), (std::filesystem::path(folder_) / name).string()});
   }
-  std::sort(found.begin(), found.end(), [](const File& a, const File& b) { return a.first < b.first; });
+  std::sort(found.begin(), found.end(),
+            [](const File& a, const File& b) { return a.first < b.first; });
   return found;
 }
 
@@ -62,13 +63,12 @@ Status Journal::Parse(const File& file, std::string_view bytes, uint64_t state_i
   }
   if (id != state_id) return corrupt("the journal belongs to another state");
   std::string_view rest = bytes.substr(kMagic.size() + sizeof(version) + sizeof(id));
-  for (uint64_t number = file.first; !rest.empty(); ++number) {
+  for (uint64_t number = file.first; !rest.empty();) {
     StateReader in(rest);
     const uint32_t size = in.U32(), inverse = in.U32();
     const size_t whole = kSizes + size_t{size} + sizeof(uint64_t);
-    // An append that a crash cut short: part of an entry, or space that was never filled.
-    if (!in.ok()) break;
-    if (std::all_of(rest.begin(), rest.end(), [](char c) { return c == 0; })) break;
+    // An append that a crash cut short: part of it, or space that was never filled.
+    if (!in.ok() || size == 0 || inverse == 0) break;
     if (inverse != ~size) return corrupt(fmt::format("the size of epoch {} is damaged", number));
     if (whole > rest.size()) break;
     const std::string_view payload = rest.substr(kSizes, size);
@@ -77,12 +77,17 @@ Status Journal::Parse(const File& file, std::string_view bytes, uint64_t state_i
       if (whole == rest.size()) break;  // The last one: its bytes never all came.
       return corrupt(fmt::format("the entry of epoch {} is damaged", number));
     }
-    state::Epoch message;
-    if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size())) ||
-        message.number() != number) {
+    state::Epochs message;
+    if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
       return corrupt(fmt::format("the entry of epoch {} is not one", number));
     }
-    epochs.push_back(FromMessage(message));
+    for (const state::Epoch& epoch : message.epochs()) {
+      if (epoch.number() != number) {
+        return corrupt(fmt::format("epoch {} is where {} should be", epoch.number(), number));
+      }
+      epochs.push_back(FromMessage(epoch));
+      ++number;
+    }
     rest.remove_prefix(whole);
   }
   return Status::Ok();
@@ -91,6 +96,12 @@ Status Journal::Parse(const File& file, std::string_view bytes, uint64_t state_i
 Result<std::vector<Epoch>> Journal::Read(uint64_t state_id, uint64_t after) const {
   std::vector<Epoch> epochs;
   LEAT_ASSIGN_OR_RETURN(const std::vector<File> found, Files());
+  if (!found.empty() && found.front().first > after + 1) {
+    return Status::Corrupt(fmt::format(
+        "{}: the journal begins at epoch {}, the snapshot is of epoch {}: they do not belong "
+        "together; {}",
+        folder_, found.front().first, after, kWaysOut));
+  }
   for (size_t i = 0; i < found.size(); ++i) {
     // All that a file before the snapshot holds is in the snapshot.
     if (i + 1 < found.size() && found[i + 1].first <= after + 1) continue;
@@ -119,14 +130,15 @@ Status Journal::Begin(uint64_t state_id, uint64_t epoch) {
 }
 
 Status Journal::Append(std::span<const Epoch> epochs) {
+  if (!file_) return Status::Io(fmt::format("{}: the journal is not open", folder_));
+  state::Epochs message;
+  for (const Epoch& epoch : epochs) *message.add_epochs() = ToMessage(epoch);
+  const std::string payload = message.SerializeAsString();
   StateWriter bytes;
-  for (const Epoch& epoch : epochs) {
-    const std::string payload = ToMessage(epoch).SerializeAsString();
-    bytes.U32(static_cast<uint32_t>(payload.size()));
-    bytes.U32(~static_cast<uint32_t>(payload.size()));
-    bytes.Items(std::span<const char>(payload));
-    bytes.U64(Hash64(payload, epoch.number));
-  }
+  bytes.U32(static_cast<uint32_t>(payload.size()));
+  bytes.U32(~static_cast<uint32_t>(payload.size()));
+  bytes.Items(std::span<const char>(payload));
+  bytes.U64(Hash64(payload, epochs.front().number));
   LEAT_RETURN_IF_ERROR(file_->Append(bytes.bytes()));
   return file_->Sync();
 }

@@ -1,13 +1,13 @@
 /// The epochs that a run has committed since its last snapshots, on disk.
 ///
 /// Files `journal-N` in the state folder, N the number (20 digits) of the first epoch that each is
-/// for: the 8 bytes `LEATJRNL`, a 32-bit version, the 64-bit id of the state, then an entry an
-/// epoch: a 32-bit size and its complement, a message state::Epoch of that size, and its 64-bit
-/// XXH3 seeded with the epoch's number. A new file begins with each snapshot; older ones go when it is durable. An entry
-/// is durable once Append returns. A torn tail, as a crash leaves it, is dropped when a file is
-/// read; anything else that does not fit is Corrupt. Errors: Io when the disk fails; after one,
-/// nothing more is appended, since a sync that failed may have lost what it was to keep. Thread
-/// safety: none.
+/// for: the 8 bytes `LEATJRNL`, a 32-bit version, the 64-bit id of the state, then an entry for
+/// each append: a 32-bit size and its complement, a message state::Epochs of that size, and its
+/// 64-bit XXH3 seeded with the number of its first epoch. A new file begins with each snapshot;
+/// older ones go when it is durable. Epochs are durable once Append returns. A torn last append, as
+/// a crash leaves it, is dropped when a file is read; anything else that does not fit is Corrupt.
+/// Errors: Io when the disk fails; after one, nothing more is appended, since a sync that failed
+/// may have lost what it was to keep. Thread safety: none.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,7 @@ class Journal {
   Result<std::vector<Epoch>> Read(uint64_t state_id, uint64_t after) const;
   /// Begins a file for the epochs after `epoch`, for Append. Earlier ones stay.
   Status Begin(uint64_t state_id, uint64_t epoch);
+  /// REQUIRES at least one, and numbers that go on from Begin.
   Status Append(std::span<const Epoch> epochs);
   /// Removes the files before the last one begun at or before `epoch`.
   Status Drop(uint64_t epoch);

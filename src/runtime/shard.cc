@@ -24,9 +24,7 @@ constexpr size_t kKeptTimes = 1 << 16;
 /// batch of a snapshot, the store's own use, and what is not windows.
 constexpr uint64_t kChangedShare = 8, kWindowsShare = 2;
 
-double Seconds(Clock::duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
+double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace
 
@@ -257,10 +255,8 @@ Status Shard::WriteSnapshot(const Epoch& epoch) {
   CrashPoint("before_snapshot");
   LEAT_RETURN_IF_ERROR(snapshots_->Write());
   CrashPoint("after_snapshot");
-  LEAT_RETURN_IF_ERROR(journal_.Drop(epoch.number));
-  CrashPoint("after_drop");
   ++written_;
-  return Status::Ok();
+  return journal_.Drop(epoch.number);
 }
 
 /// A snapshot of the state as it is, while nothing else is committed.
@@ -276,8 +272,10 @@ Status Shard::SaveNow() {
   }
   snapshots_->Begin(pipeline_, Info());
   snapshots_->More(Clock::time_point::max());
-  LEAT_RETURN_IF_ERROR(journal_.Begin(loaded_.state_id, last_.number));
   LEAT_RETURN_IF_ERROR(WriteSnapshot(last_));
+  LEAT_RETURN_IF_ERROR(journal_.Begin(loaded_.state_id, last_.number));
+  LEAT_RETURN_IF_ERROR(journal_.Drop(last_.number));
+  CrashPoint("after_drop");
   snapshots_->End();
   return Status::Ok();
 }

@@ -21,7 +21,7 @@ std::string_view AsView(const rocksdb::Slice& slice) { return {slice.data(), sli
 Status FromRocks(const rocksdb::Status& status, const std::string& folder) {
   if (status.ok()) return Status::Ok();
   std::string message = fmt::format("{}: {}", folder, status.ToString());
-  if (status.IsCorruption() || status.IsInvalidArgument()) {
+  if (status.IsCorruption() || status.IsInvalidArgument() || status.IsPathNotFound()) {
     return Status::Corrupt(message +
                            "; start afresh with --fresh, take the log again with --rebuild, or "
                            "restore the folder from a copy");
@@ -80,8 +80,8 @@ rocksdb::DBOptions DatabaseOptions(const RocksStoreOptions& options) {
 rocksdb::ColumnFamilyOptions FamilyOptions(const RocksStoreOptions& options,
                                            const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions family;
-  family.write_buffer_size = std::clamp<size_t>(options.memory / 4, size_t{1} << 20,
-                                                size_t{64} << 20);
+  family.write_buffer_size =
+      std::clamp<size_t>(options.memory / 4, size_t{1} << 20, size_t{64} << 20);
   family.level_compaction_dynamic_level_bytes = true;
   family.compression = rocksdb::kLZ4Compression;
   rocksdb::BlockBasedTableOptions table;
@@ -141,9 +141,9 @@ class RocksStore final : public StateStore {
     return true;
   }
 
-  Status Scan(Family family, std::string_view prefix,
-              const std::function<Status(std::string_view, std::string_view)>& visit)
-      const override {
+  Status Scan(
+      Family family, std::string_view prefix,
+      const std::function<Status(std::string_view, std::string_view)>& visit) const override {
     rocksdb::ReadOptions read;
     read.fill_cache = false;
     read.readahead_size = size_t{2} << 20;

@@ -95,17 +95,36 @@ TEST_F(Cli, DamagedAndForeignStateIsRefusedWithFour) {
   const std::string run = std::string("run ") + kFraud + " --input " + log + " --output " +
                           Path("o") + " --state " + Path("s");
   ASSERT_EQ(Leat(run).code, 0);
-  std::string bytes = Slurp(Path("s/snapshot"));
-  std::string damaged = bytes;
-  damaged[damaged.size() / 2] ^= 1;
-  Write("s/snapshot", damaged);
-  EXPECT_EQ(Leat(run).code, 4);
-  Write("s/snapshot", bytes.substr(0, bytes.size() / 2));
-  EXPECT_EQ(Leat(run).code, 4);
-  Write("s/snapshot", "something else");
-  const Ran refused = Leat(run);
-  EXPECT_EQ(refused.code, 4);
-  EXPECT_NE(refused.err.find("--fresh"), std::string::npos) << "the way out: " << refused.err;
+  fs::copy(Path("s"), Path("good"), fs::copy_options::recursive);
+  const auto expect_refused = [&](const std::string& why) {
+    const Ran refused = Leat(run);
+    EXPECT_EQ(refused.code, 4) << why;
+    EXPECT_NE(refused.err.find("--fresh"), std::string::npos) << "the way out: " << refused.err;
+    fs::remove_all(Path("s"));
+    fs::copy(Path("good"), Path("s"), fs::copy_options::recursive);
+  };
+  // Every file of the store that holds state: flipped in the middle, cut in half, gone.
+  int damaged = 0;
+  for (const auto& entry : fs::directory_iterator(Path("good/store"))) {
+    const std::string name = entry.path().filename().string();
+    const std::string bytes = Slurp(entry.path());
+    const bool holds = (name.ends_with(".sst") || name.ends_with(".log")) && !bytes.empty();
+    if (!holds && !name.starts_with("MANIFEST") && name != "CURRENT") continue;
+    ++damaged;
+    std::string flipped = bytes;
+    flipped[flipped.size() / 2] ^= 1;
+    Write("s/store/" + name, flipped);
+    expect_refused(name + " flipped");
+    Write("s/store/" + name, bytes.substr(0, bytes.size() / 2));
+    expect_refused(name + " cut");
+    fs::remove(Path("s/store/" + name));
+    expect_refused(name + " gone");
+  }
+  EXPECT_GE(damaged, 3) << "CURRENT, a manifest, a table or a log";
+  fs::remove_all(Path("s"));
+  fs::create_directories(Path("s/store"));
+  Write("s/store/notes.txt", "something else");
+  expect_refused("foreign");
   EXPECT_EQ(Leat(run + " --fresh").code, 0);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <string>
 
@@ -48,6 +49,16 @@ class Crash : public Cli {
               boost::json::parse(whole_.out).at("digest"));
   }
 
+  /// The newest file of a run's journal.
+  std::string Journal(const std::string& name) {
+    std::string newest;
+    for (const auto& entry : fs::directory_iterator(Path(name + "-state"))) {
+      const std::string path = entry.path().filename().string();
+      if (path.starts_with("journal-")) newest = std::max(newest, path);
+    }
+    return name + "-state/" + newest;
+  }
+
   std::string log_;
   Ran whole_;
 };
@@ -88,16 +99,16 @@ TEST_F(Crash, AtRandomMoments) {
 
 TEST_F(Crash, ATornJournalIsCutAndADamagedOneRefused) {
   ASSERT_EQ(Run("torn", "LEAT_CRASH=after_journal:4").code, kKilled);
-  const std::string journal = Slurp(Path("torn-state/journal"));
-  Write("torn-state/journal", journal.substr(0, journal.size() - 3));
+  const std::string journal = Slurp(Path(Journal("torn")));
+  Write(Journal("torn"), journal.substr(0, journal.size() - 3));
   ExpectAsWhole("torn", Run("torn"));
 
   ASSERT_EQ(Run("flipped", "LEAT_CRASH=before_snapshot:3").code, kKilled);
-  std::string damaged = Slurp(Path("flipped-state/journal"));
-  ASSERT_GT(damaged.size(), 30u);
-  damaged[20] ^= 1;
-  damaged += damaged.substr(12);  // Whatever follows, so that it is not the tail.
-  Write("flipped-state/journal", damaged);
+  std::string damaged = Slurp(Path(Journal("flipped")));
+  ASSERT_GT(damaged.size(), 60u);
+  damaged[40] ^= 1;
+  damaged += damaged.substr(20);  // Whatever follows, so that it is not the tail.
+  Write(Journal("flipped"), damaged);
   const Ran refused = Run("flipped");
   EXPECT_EQ(refused.code, 4) << refused.err;
   EXPECT_NE(refused.err.find("--fresh"), std::string::npos) << refused.err;
@@ -106,7 +117,7 @@ TEST_F(Crash, ATornJournalIsCutAndADamagedOneRefused) {
 
 TEST_F(Crash, AMissingSnapshotAndAnotherInputAreRefused) {
   ASSERT_EQ(Run("lost", "LEAT_CRASH=after_output:6").code, kKilled);
-  fs::remove(Path("lost-state/snapshot"));
+  fs::remove_all(Path("lost-state/store"));
   EXPECT_EQ(Run("lost").code, 4) << "a journal without its snapshot";
 
   ASSERT_EQ(Run("other", "LEAT_CRASH=before_snapshot:3").code, kKilled);

@@ -33,7 +33,7 @@ class TextSource final : public ByteSource {
 
 class Collect final : public EpochSink {
  public:
-  Status Commit(const Position&, Outputs& outputs, bool) override {
+  Status Commit(const EpochEnd&, Outputs& outputs) override {
     all.predictions += outputs.predictions;
     all.events += outputs.events;
     all.metrics += outputs.metrics;

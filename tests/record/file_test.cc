@@ -5,6 +5,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,6 +13,8 @@
 
 #include "connectors/file/file_sink.h"
 #include "connectors/file/file_source.h"
+#include "support/faulty_files.h"
+#include "support/power_files.h"
 
 namespace leat {
 namespace {
@@ -226,6 +229,45 @@ TEST_F(FileTest, AFullDiskIsAnErrorThatSticks) {
   EXPECT_THAT(std::string(flushed.message()), HasSubstr("No space left"));
   EXPECT_FALSE((*sink)->Append("more").ok());
   EXPECT_FALSE((*sink)->Close().ok());
+}
+
+TEST_F(FileTest, ASyncedSinkIsThereAfterAPowerCut) {
+  PowerFiles disk;
+  ASSERT_TRUE(disk.MakeFolders("out").ok());
+  const auto sink = FileSink::Open("out/a.csv", std::nullopt, disk);
+  ASSERT_TRUE(sink.ok());
+  ASSERT_TRUE((*sink)->Append("one\n").ok());
+  ASSERT_TRUE((*sink)->Sync().ok());
+  ASSERT_TRUE((*sink)->Append("two\n").ok());
+  ASSERT_TRUE((*sink)->Flush().ok());
+  EXPECT_EQ(*disk.Read("out/a.csv"), "one\ntwo\n");
+  disk.LosePower({.torn = false});
+  EXPECT_EQ(*disk.Read("out/a.csv"), "one\n") << "with its name, without what was not synced";
+  EXPECT_FALSE((*sink)->Sync().ok());
+  const auto again = FileSink::Open("out/a.csv", 4, disk);
+  ASSERT_TRUE(again.ok()) << again.status().message();
+  ASSERT_TRUE((*again)->Append("2\n").ok());
+  ASSERT_TRUE((*again)->Close().ok());
+  EXPECT_EQ(*disk.Read("out/a.csv"), "one\n2\n");
+}
+
+TEST_F(FileTest, WhateverFailsASinkSaysSoAndWritesNoMore) {
+  for (const FileOp op : {FileOp::kAppend, FileOp::kSync, FileOp::kSyncFolder}) {
+    PowerFiles disk;
+    FaultPlan plan;
+    plan.Add({.op = op, .error = ENOSPC, .written = 2});
+    FaultyFiles files(disk, plan);
+    const auto sink = FileSink::Open("a.csv", std::nullopt, files);
+    ASSERT_TRUE(sink.ok());
+    ASSERT_TRUE((*sink)->Append("one\n").ok());
+    const Status failed = (*sink)->Sync();
+    EXPECT_THAT(std::string(failed.message()), HasSubstr("No space left"));
+    const std::string left = *disk.Read("a.csv");
+    EXPECT_EQ((*sink)->Append("two\n").message(), failed.message());
+    EXPECT_EQ((*sink)->Sync().message(), failed.message());
+    EXPECT_EQ((*sink)->Close().message(), failed.message());
+    EXPECT_EQ(*disk.Read("a.csv"), left);
+  }
 }
 
 }  // namespace

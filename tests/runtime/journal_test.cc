@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "base/file_system.h"
+#include "support/faulty_files.h"
+#include "support/power_files.h"
 
 namespace leat {
 namespace {
@@ -141,6 +143,52 @@ TEST_F(JournalTest, DamageBeforeTheTailIsRefused) {
   std::string swapped = whole.substr(0, ends_[0]) + whole.substr(ends_[1], ends_[2] - ends_[1]) +
                         whole.substr(ends_[0], ends_[1] - ends_[0]) + whole.substr(ends_[2]);
   EXPECT_FALSE(ReadBytes(swapped).ok()) << "an entry in the place of another";
+}
+
+TEST_F(JournalTest, WhatWasAppendedSurvivesAPowerCut) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    PowerFiles disk;
+    Journal journal("folder", disk);
+    ASSERT_TRUE(disk.MakeFolders("folder").ok());
+    ASSERT_TRUE(journal.Begin(kState, 3).ok());
+    ASSERT_TRUE(journal.Append(Numbered(4, 5)).ok());
+    disk.CrashAt(1 + seed % 2);  // The append, or its sync.
+    EXPECT_FALSE(journal.Append(Numbered(6, 8)).ok());
+    disk.LosePower(seed);
+    const auto read = Journal("folder", disk).Read(kState, 3);
+    ASSERT_TRUE(read.ok()) << seed << read.status().message();
+    EXPECT_TRUE(*read == Numbered(4, 5) || *read == Numbered(4, 8)) << seed;
+    EXPECT_FALSE(journal.Append(Numbered(9, 9)).ok()) << "of a process that is no more";
+  }
+}
+
+TEST_F(JournalTest, AfterAnErrorNothingMoreIsAppended) {
+  for (const FileOp op : {FileOp::kAppend, FileOp::kSync}) {
+    PowerFiles disk;
+    FaultPlan plan;
+    FaultyFiles files(disk, plan);
+    Journal journal("folder", files);
+    ASSERT_TRUE(disk.MakeFolders("folder").ok());
+    EXPECT_FALSE(journal.Append(Numbered(4, 4)).ok()) << "it is not open";
+    ASSERT_TRUE(journal.Begin(kState, 3).ok());
+    ASSERT_TRUE(journal.Append(Numbered(4, 4)).ok());
+    plan.Add({.op = op, .written = 30});
+    EXPECT_FALSE(journal.Append(Numbered(5, 5)).ok());
+    const uint64_t asked = plan.operations();
+    EXPECT_FALSE(journal.Append(Numbered(5, 5)).ok());
+    EXPECT_EQ(plan.operations(), asked) << "the disk has healed, but is not tried again";
+    disk.LosePower({.torn = false});
+    EXPECT_EQ(*Journal("folder", disk).Read(kState, 3), Numbered(4, 4));
+  }
+}
+
+TEST_F(JournalTest, AFolderThatNobodyCanSeeIsNotNoFolder) {
+  PowerFiles disk;
+  FaultPlan plan;
+  plan.Add({.times = kForever});
+  FaultyFiles files(disk, plan);
+  EXPECT_EQ(Journal("folder", files).Exists().status().code(), StatusCode::kIo);
+  EXPECT_EQ(Journal("folder", files).Read(kState, 0).status().code(), StatusCode::kIo);
 }
 
 }  // namespace
