@@ -19,28 +19,27 @@ constexpr size_t kFetchAhead = 8;
 /// Bytes a key in memory takes beside the pool's, from a sample.
 double KeyGroup::HeapPerKey() const {
   size_t heap = 0, looked = 0;
-  index_.ForEach([&](uint64_t, std::byte* block) {
-    if (looked == kSample || IsCold(block)) return;
-    ++looked;
+  const size_t step = std::max<size_t>(1, hot_.size() / kSample);
+  for (size_t i = 0; i < hot_.size(); i += step, ++looked) {
     for (const bool labelled : {false, true}) {
       if (layouts_[labelled ? 1 : 0].horizons.empty()) continue;
-      heap += LogOf(block, labelled).HeapBytes();
+      heap += LogOf(hot_[i], labelled).HeapBytes();
     }
     for (uint32_t s = 0; s < sets_; ++s) {
-      const size_t capacity = SetOf(block, static_cast<int32_t>(s)).times.capacity();
+      const size_t capacity = SetOf(hot_[i], static_cast<int32_t>(s)).times.capacity();
       if (capacity > 0) heap += capacity * 16 + 32;
     }
-  });
+  }
   return looked > 0 ? static_cast<double>(heap) / static_cast<double>(looked) : 0;
 }
 
 size_t KeyGroup::BlockBytes() const {
   return pool_.used() +
-         static_cast<size_t>(heap_per_key_ * static_cast<double>(index_.size() - cold_));
+         static_cast<size_t>(heap_per_key_ * static_cast<double>(hot_.size()));
 }
 
 size_t KeyGroup::MemoryBytes() const {
-  const double heap = HeapPerKey() * static_cast<double>(index_.size() - cold_);
+  const double heap = HeapPerKey() * static_cast<double>(hot_.size());
   return sizeof(*this) + static_cast<size_t>(heap) + pool_.MemoryBytes() + index_.MemoryBytes() +
          hot_.capacity() * sizeof(std::byte*) +
          (changed_.capacity() + saving_keys_.capacity() + saving_dropped_.capacity()) * 8 +

@@ -23,7 +23,7 @@ constexpr auto kShare = std::chrono::milliseconds(4);
 constexpr size_t kKeptTimes = 1 << 16;
 /// Of the memory, in eighths: changes that wait to be saved, and as much for a snapshot on its way;
 /// the store's own use; the rest is for the state.
-constexpr uint64_t kChangedShare = 8, kStateEighths = 5;
+constexpr uint64_t kChangedShare = 8, kStateEighths = 4;
 /// What windows have of it at least, whatever the rest takes.
 constexpr uint64_t kLeastWindowsShare = 16;
 
