@@ -22,7 +22,8 @@ inline constexpr std::string_view kFamilyNames[] = {"manifest", "parts", "window
                                                     "ids"};
 inline constexpr size_t kFamilies = std::size(kFamilyNames);
 
-/// Changes that become visible together, later ones over earlier ones.
+/// Changes that become visible together, later ones over earlier ones; but a range that is deleted
+/// never touches what the same batch puts.
 class StateBatch {
  public:
   virtual ~StateBatch() = default;

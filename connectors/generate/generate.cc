@@ -19,7 +19,7 @@ struct Stream {
   std::unique_ptr<Generator> (*make)(const generate::Setup&);
 };
 
-constexpr std::array<Stream, 5> kStreams{{
+constexpr std::array<Stream, 6> kStreams{{
     {"agrawal", "Loan applicants and one of ten rules (nine attributes, two classes).",
      &generate::MakeAgrawal},
     {"card-fraud",
@@ -27,6 +27,8 @@ constexpr std::array<Stream, 5> kStreams{{
      &generate::MakeCardFraud},
     {"churn", "Monthly rows of telephone subscribers, some of whom leave within 30 days.",
      &generate::MakeChurn},
+    {"keyed", "Events of many keys, few of them busy; for the cost of a large state.",
+     &generate::MakeKeyed},
     {"random-tree", "Ten attributes labelled by a random tree (two classes).",
      &generate::MakeRandomTree},
     {"sea", "Three numbers, two of which decide by their sum (two classes).", &generate::MakeSea},
@@ -74,7 +76,7 @@ void Describe(Params& p, GenerateOptions& o) {
   p.Enumeration("format", o.format, kFormats, "CSV with a header, or JSON lines.");
   p.Text("start", o.start, "Event time of the beginning, ISO 8601, UTC.");
   p.Duration("interval", o.interval, {1, static_cast<double>(kDay)},
-             "Event time between two rows (agrawal, random-tree, sea).");
+             "Event time between two rows (agrawal, keyed, random-tree, sea).");
   p.Enumeration("drift", o.drift, kDrifts, "Whether and how the stream changes.");
   p.Integer("drifts", o.drifts, {1, 1000}, "Number of changes, at equal distances.");
   p.Integer("drift_width", o.drift_width, {0, 1e12},
@@ -88,6 +90,9 @@ void Describe(Params& p, GenerateOptions& o) {
   p.Integer("terminals", o.terminals, {1, 1e6}, "Terminals (card-fraud).");
   p.Number("radius", o.radius, {0.1, 100},
            "How far a customer's terminals are, on a map of 100 by 100 (card-fraud).");
+  p.Integer("keys", o.keys, {1, 1e9}, "Keys (keyed).");
+  p.Integer("skew", o.skew, {1, 10},
+            "1: all keys come equally often; more: few keys have most of the events (keyed).");
   p.Integer("subscribers", o.subscribers, {1, 1e7}, "Subscribers at any one time (churn).");
 }
 

@@ -40,6 +40,8 @@ struct GenerateOptions {
   int64_t terminals = 10'000;
   double radius = 5;  ///< Of a customer's terminals, on a map of 100 x 100.
   int64_t subscribers = 10'000;
+  int64_t keys = 1'000'000;
+  int64_t skew = 2;  ///< 1: all keys equally often; more: few keys have most of the events.
 };
 /// Names all options but `name`.
 void Describe(Params& params, GenerateOptions& options);
@@ -53,7 +55,7 @@ class Generator {
   virtual bool Next(std::string& line) = 0;
 };
 
-/// Sorted: agrawal, card-fraud, churn, random-tree, sea.
+/// Sorted: agrawal, card-fraud, churn, keyed, random-tree, sea.
 std::span<const std::string_view> GeneratorNames();
 std::string_view GeneratorSummary(std::string_view name);
 

@@ -69,6 +69,7 @@ struct Setup {
 
 std::unique_ptr<Generator> MakeCardFraud(const Setup& setup);
 std::unique_ptr<Generator> MakeChurn(const Setup& setup);
+std::unique_ptr<Generator> MakeKeyed(const Setup& setup);
 std::unique_ptr<Generator> MakeSea(const Setup& setup);
 std::unique_ptr<Generator> MakeAgrawal(const Setup& setup);
 std::unique_ptr<Generator> MakeRandomTree(const Setup& setup);

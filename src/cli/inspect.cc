@@ -9,6 +9,7 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/text.h"
 #include "cli/cli.h"
@@ -133,13 +134,14 @@ void AppendHead(const StateFolder& folder, std::string& out) {
                  FormatCount(static_cast<int64_t>(info.epoch.position.records)),
                  FormatCount(static_cast<int64_t>(info.epoch.position.labels)),
                  info.epoch.finished ? "; the input had ended" : "");
-  out += "sinks    ";
+  std::string_view title = "sinks     ";
   for (size_t i = 0; i < info.epoch.lengths.size(); ++i) {
-    fmt::format_to(at, "{} {} {}", i > 0 ? "," : "", kSinks[i],
-                   FormatBytes(static_cast<int64_t>(info.epoch.lengths[i])));
+    if (info.sinks[i].empty()) continue;
+    fmt::format_to(at, "{}{}: {}, {}\n", std::exchange(title, "          "), kSinks[i],
+                   FormatBytes(static_cast<int64_t>(info.epoch.lengths[i])), Plain(info.sinks[i]));
   }
   fmt::format_to(
-      at, "\nsnapshot  {}, {} ago; {} in the journal after it\n",
+      at, "snapshot  {}, {} ago; {} in the journal after it\n",
       FormatTime(EventTime{info.written_at / kSecond * kSecond}), Age(WallTime() - info.written_at),
       folder.journalled.empty()       ? std::string("nothing")
       : folder.journalled.size() == 1 ? std::string("one epoch")
@@ -207,8 +209,10 @@ std::string AsText(const StateFolder& folder) {
 std::string AsJson(const StateFolder& folder) {
   const SnapshotInfo& info = folder.info;
   const Report report = folder.pipeline->MakeReport();
-  json::object lengths;
-  for (size_t i = 0; i < info.epoch.lengths.size(); ++i) lengths[kSinks[i]] = info.epoch.lengths[i];
+  json::object sinks;
+  for (size_t i = 0; i < info.epoch.lengths.size(); ++i) {
+    sinks[kSinks[i]] = {{"path", ValidUtf8(info.sinks[i])}, {"bytes", info.epoch.lengths[i]}};
+  }
   json::array models, windows;
   for (const ModelFacts& model : folder.pipeline->Models()) {
     json::object summary;
@@ -238,7 +242,7 @@ std::string AsJson(const StateFolder& folder) {
                             {"records", info.epoch.position.records},
                             {"labels", info.epoch.position.labels},
                             {"finished", info.epoch.finished},
-                            {"sinks", std::move(lengths)},
+                            {"sinks", std::move(sinks)},
                             {"written_at", JsonTime(EventTime{info.written_at})},
                             {"journal_epochs", folder.journalled.size()},
                             {"disk_bytes", DiskBytes(folder.path)},

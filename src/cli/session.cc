@@ -5,6 +5,8 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
+#include <iostream>
 
 #include "cli/progress.h"
 #include "connectors/file/file_sink.h"
@@ -20,7 +22,7 @@ namespace {
 /// The four sinks as files.
 class FileSinks final : public SinkSet {
  public:
-  static Result<std::unique_ptr<FileSinks>> Open(const std::array<std::string, 4>& paths,
+  static Result<std::unique_ptr<FileSinks>> Open(const SinkNames& paths,
                                                  const std::optional<SinkLengths>& keep) {
     auto sinks = std::make_unique<FileSinks>();
     for (size_t i = 0; i < paths.size(); ++i) {
@@ -70,8 +72,8 @@ class FileSinks final : public SinkSet {
   std::array<std::unique_ptr<FileSink>, 4> files_;
 };
 
-std::array<std::string, 4> SinkPaths(const SinkConfig& sinks, const std::string& folder) {
-  std::array<std::string, 4> paths = {sinks.predictions, sinks.events, sinks.metrics,
+SinkNames SinkPaths(const SinkConfig& sinks, const std::string& folder) {
+  SinkNames paths = {sinks.predictions, sinks.events, sinks.metrics,
                                       sinks.rejects};
   if (folder.empty()) return paths;
   for (std::string& path : paths) {
@@ -135,13 +137,37 @@ struct OpenedState {
 };
 
 /// Whether the files are as long as `lengths` says.
-bool HaveWritten(const std::array<std::string, 4>& paths, const SinkLengths& lengths) {
+bool HaveWritten(const SinkNames& paths, const SinkLengths& lengths) {
   for (size_t i = 0; i < paths.size(); ++i) {
     std::error_code error;
     if (!paths[i].empty() && std::filesystem::file_size(paths[i], error) < lengths[i]) return false;
     if (error && lengths[i] > 0) return false;
   }
   return true;
+}
+
+/// How much of each file stays. One under another name that is not there yet is new. Predictions
+/// go on only under the same columns.
+Result<std::optional<SinkLengths>> KeptLengths(const Shard& shard, const SinkNames& paths,
+                                               const std::string& header) {
+  std::optional<SinkLengths> kept = shard.kept();
+  if (!kept) return kept;
+  for (size_t i = 0; i < paths.size(); ++i) {
+    std::error_code error;
+    if (paths[i] != shard.sinks()[i] && !std::filesystem::exists(paths[i], error)) (*kept)[i] = 0;
+  }
+  if ((*kept)[0] > 0 && !header.empty()) {
+    std::ifstream file(paths[0], std::ios::binary);
+    std::string found(header.size(), '\0');
+    file.read(found.data(), static_cast<std::streamsize>(found.size()));
+    if (file && found != header) {
+      return Status::Corrupt(fmt::format(
+          "{}: it has other columns than the predictions have now; name another file in "
+          "sinks.predictions, such as one that ends in .jsonl",
+          paths[0]));
+    }
+  }
+  return kept;
 }
 
 Result<OpenedState> OpenState(const Config& config, const SessionOptions& options,
@@ -160,7 +186,8 @@ Result<OpenedState> OpenState(const Config& config, const SessionOptions& option
   shard.accept_divergence = options.accept_divergence;
   shard.memory = static_cast<uint64_t>(config.state_memory);
   shard.snapshot_due = [&] { return snapshot_due.exchange(false); };
-  shard.written = [paths = SinkPaths(config.sinks, options.output)](const SinkLengths& lengths) {
+  shard.sinks = SinkPaths(config.sinks, options.output);
+  shard.written = [paths = shard.sinks](const SinkLengths& lengths) {
     return HaveWritten(paths, lengths);
   };
   LEAT_ASSIGN_OR_RETURN(state.shard, Shard::Open(shard, config, pipeline, *state.storage));
@@ -196,9 +223,16 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
   LEAT_RETURN_IF_ERROR(input.reader->Skip(start.records));
   if (labels.reader) LEAT_RETURN_IF_ERROR(labels.reader->Skip(start.labels));
 
-  const std::optional<SinkLengths> kept = shard != nullptr ? shard->kept() : std::nullopt;
-  LEAT_ASSIGN_OR_RETURN(sinks, FileSinks::Open(SinkPaths(config.sinks, options.output), kept));
-  if (!kept) LEAT_RETURN_IF_ERROR(sinks->WritePredictions(pipeline->PredictionsHeader()));
+  const SinkNames paths = SinkPaths(config.sinks, options.output);
+  std::optional<SinkLengths> kept;
+  if (shard != nullptr) {
+    LEAT_ASSIGN_OR_RETURN(kept, KeptLengths(*shard, paths, pipeline->PredictionsHeader()));
+    for (const std::string& change : shard->changes()) std::cerr << "leat: " << change << '\n';
+  }
+  LEAT_ASSIGN_OR_RETURN(sinks, FileSinks::Open(paths, kept));
+  if (sinks->lengths()[0] == 0) {
+    LEAT_RETURN_IF_ERROR(sinks->WritePredictions(pipeline->PredictionsHeader()));
+  }
   Driver driver(*pipeline, *input.reader, labels.reader.get(), start);
   DirectSink direct(*sinks);
   EpochSink& epochs = shard != nullptr ? static_cast<EpochSink&>(*shard) : direct;

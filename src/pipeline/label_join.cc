@@ -147,8 +147,9 @@ void LabelJoin::Track() {
   settled_.Track();
 }
 
-Status LabelJoin::LoadPending(std::string_view key, std::string_view value) {
-  LEAT_ASSIGN_OR_RETURN(const Handle handle, store_.LoadItem(key, value));
+Status LabelJoin::LoadPending(std::string_view key, std::string_view value,
+                              const PendingStore::Convert& convert) {
+  LEAT_ASSIGN_OR_RETURN(const Handle handle, store_.LoadItem(key, value, convert));
   Enqueue(handle);
   return Status::Ok();
 }

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "record/time_format.h"
 
@@ -27,11 +28,17 @@ std::string_view ActionName(DriftAction action) {
 }  // namespace
 
 Result<std::unique_ptr<Monitor>> Monitor::Create(const std::vector<DriftConfig>& configs,
-                                                 const FeatureGraph& graph, const Roster& roster) {
+                                                 const FeatureGraph& graph, const Roster& roster,
+                                                 const std::vector<std::string>& texts) {
   auto monitor = std::make_unique<Monitor>();
   for (const DriftConfig& config : configs) {
     Watch watch;
     watch.config = config;
+    const size_t index = monitor->watches_.size();
+    watch.name = "drift/" + DigestHex(index < texts.size() ? texts[index] : std::string());
+    for (const Watch& other : monitor->watches_) {
+      if (other.name == watch.name) watch.name += "+";
+    }
     if (config.on == "error") {
       watch.on = On::kError;
     } else if (config.on == "loss") {
@@ -132,13 +139,9 @@ void Monitor::OnLabel(std::span<const double> errors, std::span<const double> lo
   }
 }
 
-void Monitor::Save(StateWriter& out) const {
-  out.Section("monitor", 1);
+void Monitor::SaveHistory(StateWriter& out) const {
+  out.Section("monitor", 2);
   out.I64(drifts_);
-  for (const Watch& watch : watches_) {
-    out.Bool(watch.warned);
-    watch.detector->Save(out);
-  }
   out.U64(marks_.size());
   for (const Report::DriftMark& m : marks_) {
     out.I64(m.time.micros);
@@ -149,13 +152,9 @@ void Monitor::Save(StateWriter& out) const {
   }
 }
 
-Status Monitor::Load(StateReader& in) {
-  in.Section("monitor", 1);
+Status Monitor::LoadHistory(StateReader& in) {
+  in.Section("monitor", 2);
   drifts_ = in.I64();
-  for (Watch& watch : watches_) {
-    watch.warned = in.Bool();
-    LEAT_RETURN_IF_ERROR(watch.detector->Load(in));
-  }
   marks_.resize(in.Count(16));
   for (Report::DriftMark& m : marks_) {
     m.time.micros = in.I64();
@@ -164,6 +163,31 @@ Status Monitor::Load(StateReader& in) {
     for (double* v : {&m.mean_before, &m.mean_after, &m.statistic}) *v = in.F64();
     m.warning = in.Bool();
   }
+  return in.status();
+}
+
+std::vector<PartAccess> Monitor::Parts() {
+  std::vector<PartAccess> parts = {{"drift", [this](StateWriter& out) { SaveHistory(out); },
+                                    [this](StateReader& in) { return LoadHistory(in); }}};
+  for (Watch& watch : watches_) {
+    parts.push_back({watch.name,
+                     [&watch](StateWriter& out) { watch.Save(out); },
+                     [&watch](StateReader& in) {
+                       watch.warned = in.Bool();
+                       return watch.detector->Load(in);
+                     },
+                     true});
+  }
+  return parts;
+}
+
+void Monitor::Save(StateWriter& out) const {
+  SaveHistory(out);
+  for (const Watch& watch : watches_) watch.Save(out);
+}
+
+Status Monitor::Load(StateReader& in) {
+  for (const PartAccess& part : Parts()) LEAT_RETURN_IF_ERROR(part.load(in));
   return in.status();
 }
 

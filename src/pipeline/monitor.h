@@ -14,14 +14,17 @@
 #include "features/features.h"
 #include "leat/drift.h"
 #include "pipeline/config.h"
+#include "pipeline/part.h"
 #include "pipeline/roster.h"
 
 namespace leat {
 
 class Monitor {
  public:
+  /// `texts`: canonical text of each detector, from which its part is named.
   static Result<std::unique_ptr<Monitor>> Create(const std::vector<DriftConfig>& configs,
-                                                 const FeatureGraph& graph, const Roster& roster);
+                                                 const FeatureGraph& graph, const Roster& roster,
+                                                 const std::vector<std::string>& texts);
 
   /// Where something happened: for the event.
   struct Where {
@@ -43,17 +46,27 @@ class Monitor {
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
   size_t MemoryBytes() const;
+  /// The same in parts: one a detector, and the history.
+  std::vector<PartAccess> Parts();
 
  private:
   enum class On { kError, kLoss, kFeature };
   struct Watch {
     DriftConfig config;
+    std::string name;  ///< Of its part.
     On on;
     size_t slot = 0;
     size_t model = 0;
     std::unique_ptr<DriftDetector> detector;
     bool warned = false;
+
+    void Save(StateWriter& out) const {
+      out.Bool(warned);
+      detector->Save(out);
+    }
   };
+  void SaveHistory(StateWriter& out) const;
+  Status LoadHistory(StateReader& in);
   void Feed(Watch& watch, double value, const Where& where, Roster& roster, std::string& events);
 
   std::vector<Watch> watches_;

@@ -72,7 +72,8 @@ void PendingStore::SaveFields(const Pending& p, StateWriter& out) const {
   out.U32(p.warm);
 }
 
-PendingStore::Handle PendingStore::LoadFields(uint64_t sequence, StateReader& in) {
+PendingStore::Handle PendingStore::LoadFields(uint64_t sequence, StateReader& in,
+                                              const Convert& convert) {
   Pending p;
   p.sequence = sequence;
   p.id = in.U64();
@@ -83,6 +84,7 @@ PendingStore::Handle PendingStore::LoadFields(uint64_t sequence, StateReader& in
   p.classes = in.U32();
   p.warm = in.U32();
   in.Array(block_);
+  if (in.ok() && convert && !convert(p, block_)) in.Fail("a waiting prediction is cut");
   if (p.sequence == 0) in.Fail("a waiting prediction has no sequence number");
   if (!in.ok()) return nullptr;
   const Handle handle = Add(p, block_.size());
@@ -105,18 +107,26 @@ Status PendingStore::Load(StateReader& in) {
   pools_.clear();
   slabs_.Clear();
   size_ = 0;
-  for (uint64_t n = in.Count(8); n > 0 && in.ok(); --n) LoadFields(in.U64(), in);
+  for (uint64_t n = in.Count(8); n > 0 && in.ok(); --n) LoadFields(in.U64(), in, {});
   return in.status();
 }
 
-Result<PendingStore::Handle> PendingStore::LoadItem(std::string_view key, std::string_view value) {
+Result<PendingStore::Handle> PendingStore::LoadItem(std::string_view key, std::string_view value,
+                                                    const Convert& convert) {
   if (key.size() != 8) return Status::Corrupt("a waiting prediction has no sequence number");
   StateReader in(value);
-  const Handle handle = LoadFields(OrderedU64(key), in);
+  const Handle handle = LoadFields(OrderedU64(key), in, convert);
   if (in.ok() && !in.AtEnd()) in.Fail("bytes follow a waiting prediction");
   LEAT_RETURN_IF_ERROR(in.status());
   newest_saved_ = handle->sequence;
+  if (convert) converted_ = true;
   return handle;
+}
+
+void PendingStore::Track() {
+  tracked_ = true;
+  if (!converted_) return;
+  for (const Handle handle : InOrder()) added_.push_back({handle->sequence, handle});
 }
 
 void PendingStore::SaveItem(Handle handle) {

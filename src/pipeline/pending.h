@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -60,9 +61,11 @@ class PendingStore final : public ItemState {
   Status Load(StateReader& in);
   size_t MemoryBytes() const;
 
-  void Track() { tracked_ = true; }
-  /// Items come in the order of their keys.
-  Result<Handle> LoadItem(std::string_view key, std::string_view value);
+  void Track();
+  /// Items come in the order of their keys. `convert` may change what was kept, to what this
+  /// pipeline keeps (false: it cannot); then all is saved anew.
+  using Convert = std::function<bool(Pending&, std::vector<double>&)>;
+  Result<Handle> LoadItem(std::string_view key, std::string_view value, const Convert& convert);
   size_t ChangedBytes() const override { return added_bytes_; }
   void BeginSave(StateBatch& batch) override;
   bool SaveMore(size_t items) override;
@@ -74,7 +77,7 @@ class PendingStore final : public ItemState {
     Handle handle;
   };
   void SaveFields(const Pending& pending, StateWriter& out) const;
-  Handle LoadFields(uint64_t sequence, StateReader& in);
+  Handle LoadFields(uint64_t sequence, StateReader& in, const Convert& convert);
   void SaveItem(Handle handle);
   struct Pool {
     size_t bytes = 0;
@@ -88,6 +91,7 @@ class PendingStore final : public ItemState {
 
   // Saving. Waiting predictions do not change: they are added, and removed.
   bool tracked_ = false;
+  bool converted_ = false;  // Since the store holds something else.
   uint64_t newest_ = 0;        // The highest sequence number so far,
   uint64_t newest_saved_ = 0;  // and at the last BeginSave.
   std::vector<Added> added_, saving_;

@@ -17,6 +17,7 @@
 #include "pipeline/prediction_writer.h"
 #include "pipeline/roster.h"
 #include "pipeline/scoreboard.h"
+#include "pipeline/shape.h"
 #include "pipeline/targets.h"
 #include "record/time_format.h"
 
@@ -74,12 +75,16 @@ struct Pipeline::Impl {
   void OrphanLetter(uint64_t id, Outputs& out);
   void SaveHead(StateWriter& out) const;
   Status LoadHead(StateReader& in);
-  struct PartAccess {
-    std::string name;
-    std::function<void(StateWriter&)> save;
-    std::function<Status(StateReader&)> load;
-  };
   std::vector<PartAccess> Parts();
+  struct BlockLayout {
+    std::vector<Roster::Place> places;  ///< From inputs_at on.
+    std::vector<std::string> models;
+    size_t inputs_at = 0, predictions_at = 0;
+  };
+  BlockLayout Layout() const;
+  static void SaveLayout(const BlockLayout& layout, StateWriter& out);
+  static BlockLayout LoadLayout(StateReader& in);
+  Status FollowLayout(const BlockLayout& old, StateReader& in);
 
   Config config;
   std::unique_ptr<FeatureGraph> graph;
@@ -100,13 +105,16 @@ struct Pipeline::Impl {
   // Layout of a block: id, label payload of the feature graph, inputs, predictions.
   size_t payload_at = 0, inputs_at = 0, predictions_at = 0;
   std::vector<double> slots, scratch, anomaly, errors, losses;
+  PendingStore::Convert convert;  ///< Of waiting predictions as they are loaded; mostly none.
 };
 
 Status Pipeline::Impl::Init() {
   LEAT_ASSIGN_OR_RETURN(
       graph, FeatureGraph::Create(config.schema, config.features, config.feature_options));
-  LEAT_ASSIGN_OR_RETURN(roster, Roster::Create(*graph, config.models, targets.task()));
-  LEAT_ASSIGN_OR_RETURN(monitor, Monitor::Create(config.drift, *graph, *roster));
+  const Shape shape = ParseShape(config.shape);
+  LEAT_ASSIGN_OR_RETURN(roster,
+                        Roster::Create(*graph, config.models, targets.task(), shape.models));
+  LEAT_ASSIGN_OR_RETURN(monitor, Monitor::Create(config.drift, *graph, *roster, shape.drift));
   if (config.has_label && !config.label.file.empty() && config.label.time.empty()) {
     return Status::Invalid(
         "label.time: labels in a separate file need the column that says when each became known");
@@ -497,19 +505,13 @@ void Pipeline::Track(const StateStore& store) {
   impl_->seen.Track();
 }
 
-/// The parts by name, in the order in which they are saved and loaded.
-std::vector<Pipeline::Impl::PartAccess> Pipeline::Impl::Parts() {
+/// The parts, in the order in which they are saved and loaded.
+std::vector<PartAccess> Pipeline::Impl::Parts() {
   std::vector<PartAccess> parts = {
       {"pipeline", [this](StateWriter& out) { SaveHead(out); },
        [this](StateReader& in) { return LoadHead(in); }},
       {"features", [this](StateWriter& out) { graph->SaveHead(out); },
        [this](StateReader& in) { return graph->LoadHead(in); }},
-      {"models", [this](StateWriter& out) { roster->Save(out); },
-       [this](StateReader& in) { return roster->Load(in); }},
-      {"drift", [this](StateWriter& out) { monitor->Save(out); },
-       [this](StateReader& in) { return monitor->Load(in); }},
-      {"evaluation", [this](StateWriter& out) { scoreboard->Save(out); },
-       [this](StateReader& in) { return scoreboard->Load(in); }},
       {"targets", [this](StateWriter& out) { targets.Save(out); },
        [this](StateReader& in) {
          targets.Load(in);
@@ -517,13 +519,103 @@ std::vector<Pipeline::Impl::PartAccess> Pipeline::Impl::Parts() {
        }},
       {"labels", [this](StateWriter& out) { join.SaveHead(out); },
        [this](StateReader& in) { return join.LoadHead(in); }},
+      {"layout", [this](StateWriter& out) { SaveLayout(Layout(), out); },
+       [this](StateReader& in) { return FollowLayout(LoadLayout(in), in); }},
   };
+  for (auto more : {roster->Parts(), monitor->Parts(), scoreboard->Parts()}) {
+    for (PartAccess& part : more) parts.push_back(std::move(part));
+  }
   return parts;
+}
+
+/// What is where in the blocks of waiting predictions.
+Pipeline::Impl::BlockLayout Pipeline::Impl::Layout() const {
+  BlockLayout layout{roster->Places(), {}, inputs_at, predictions_at};
+  for (size_t m = 0; m < roster->size(); ++m) layout.models.push_back(roster->name(m));
+  return layout;
+}
+
+void Pipeline::Impl::SaveLayout(const BlockLayout& layout, StateWriter& out) {
+  out.Section("layout", 1);
+  out.U64(layout.inputs_at);
+  out.U64(layout.predictions_at);
+  out.U64(layout.places.size());
+  for (const Roster::Place& place : layout.places) {
+    out.Text(place.name);
+    for (const size_t v : {place.at, place.size, place.marker}) out.U64(v);
+  }
+  out.U64(layout.models.size());
+  for (const std::string& model : layout.models) out.Text(model);
+}
+
+Pipeline::Impl::BlockLayout Pipeline::Impl::LoadLayout(StateReader& in) {
+  BlockLayout layout;
+  in.Section("layout", 1);
+  layout.inputs_at = in.U64();
+  layout.predictions_at = in.U64();
+  layout.places.resize(in.Count(32));
+  for (Roster::Place& place : layout.places) {
+    place.name = in.Text();
+    for (size_t* v : {&place.at, &place.size, &place.marker}) *v = in.U64();
+  }
+  layout.models.resize(in.Count(8));
+  for (std::string& model : layout.models) model = in.Text();
+  return layout;
+}
+
+/// Models have come or gone: what waiting predictions keep is moved to where it is looked for now.
+/// A model that is new gave the prior, as one that is not warm does, and has no inputs to learn
+/// from unless it shares those of another.
+Status Pipeline::Impl::FollowLayout(const BlockLayout& old, StateReader& in) {
+  LEAT_RETURN_IF_ERROR(in.status());
+  const BlockLayout now_is = Layout();
+  StateWriter a, b;
+  SaveLayout(old, a);
+  SaveLayout(now_is, b);
+  if (a.bytes() == b.bytes()) return Status::Ok();
+  if (old.inputs_at != now_is.inputs_at) return Status::Corrupt("the kept labels' features differ");
+  convert = [this, old, now_is](Pending& pending, std::vector<double>& block) {
+    const size_t width = pending.classes;
+    std::vector<double> moved(now_is.predictions_at + width * now_is.models.size(), 0.0);
+    if (block.size() < old.predictions_at + width * old.models.size()) return false;
+    std::copy_n(block.begin(), old.inputs_at, moved.begin());
+    for (const Roster::Place& place : now_is.places) {
+      const auto from =
+          std::find_if(old.places.begin(), old.places.end(), [&](const Roster::Place& other) {
+            return other.name == place.name && other.size == place.size;
+          });
+      if (from == old.places.end()) {
+        moved[now_is.inputs_at + place.marker] = std::numeric_limits<double>::quiet_NaN();
+        continue;
+      }
+      std::copy_n(block.begin() + static_cast<ptrdiff_t>(old.inputs_at + from->at), place.size,
+                  moved.begin() + static_cast<ptrdiff_t>(now_is.inputs_at + place.at));
+    }
+    uint32_t warm = 0;
+    for (size_t m = 0; m < now_is.models.size(); ++m) {
+      double* const to = moved.data() + now_is.predictions_at + m * width;
+      const auto was = std::find(old.models.begin(), old.models.end(), now_is.models[m]);
+      if (was == old.models.end()) {
+        const std::vector<double>& prior = scoreboard->prior();
+        std::copy_n(prior.begin(), std::min(prior.size(), width), to);
+        continue;
+      }
+      const auto index = static_cast<size_t>(was - old.models.begin());
+      std::copy_n(block.data() + old.predictions_at + index * width, width, to);
+      if ((pending.warm >> std::min<size_t>(index, 31) & 1) != 0) {
+        warm |= uint32_t{1} << std::min<size_t>(m, 31);
+      }
+    }
+    pending.warm = warm;
+    block = std::move(moved);
+    return true;
+  };
+  return Status::Ok();
 }
 
 std::vector<StatePart> Pipeline::SaveParts() const {
   std::vector<StatePart> parts;
-  for (const Impl::PartAccess& part : impl_->Parts()) {
+  for (const PartAccess& part : impl_->Parts()) {
     StateWriter out;
     part.save(out);
     parts.push_back({part.name, out.Take()});
@@ -532,9 +624,10 @@ std::vector<StatePart> Pipeline::SaveParts() const {
 }
 
 Status Pipeline::LoadParts(std::span<const StatePart> parts) {
-  for (const Impl::PartAccess& part : impl_->Parts()) {
+  for (const PartAccess& part : impl_->Parts()) {
     const auto found = std::find_if(parts.begin(), parts.end(),
                                     [&](const StatePart& p) { return p.name == part.name; });
+    if (found == parts.end() && part.optional) continue;
     if (found == parts.end()) {
       return Status::Corrupt(fmt::format("the state of '{}' is missing", part.name));
     }
@@ -556,7 +649,7 @@ Status Pipeline::LoadItem(Family family, std::string_view key, std::string_view 
     case Family::kWindows:
       return s.graph->LoadItem(key, value, in_memory);
     case Family::kPending:
-      return s.join.LoadPending(key, value);
+      return s.join.LoadPending(key, value, s.convert);
     case Family::kIds:
       if (s.join.Owns(key)) return s.join.LoadId(key, value);
       if (s.seen.Owns(key)) return s.seen.LoadItem(key, value);

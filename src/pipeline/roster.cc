@@ -7,6 +7,9 @@
 #include <cstring>
 #include <limits>
 
+#include "base/hash.h"
+#include "pipeline/shape.h"
+
 namespace leat {
 namespace {
 
@@ -46,7 +49,8 @@ class IntegerOption final : public Params {
 
 Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
                                                const std::vector<ModelConfig>& models,
-                                               EvaluationTask task) {
+                                               EvaluationTask task,
+                                               const std::map<std::string, std::string>& texts) {
   auto roster = std::make_unique<Roster>();
   const Task wanted =
       task == EvaluationTask::kRegression ? Task::kRegression : Task::kClassification;
@@ -67,6 +71,13 @@ Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
       if (set == roster->sets_.size()) {
         InputSet fresh;
         fresh.spec = config.inputs;
+        const auto text = texts.find(config.name);
+        const std::string_view inputs =
+            text == texts.end() ? std::string_view() : InputsOf(text->second);
+        fresh.name = "inputs/" + DigestHex(inputs);
+        for (const InputSet& other : roster->sets_) {
+          if (other.name == fresh.name) fresh.name += "+";
+        }
         LEAT_ASSIGN_OR_RETURN(fresh.builder, InputBuilder::Create(graph, config.inputs));
         fresh.dense = roster->block_size_;
         fresh.sparse = fresh.dense + fresh.builder->dense_size();
@@ -173,6 +184,9 @@ void Roster::Predict(std::span<const double> block, size_t width, std::span<cons
 
 void Roster::Learn(std::span<const double> block, double target) {
   for (Entry& entry : scored_) {
+    // Not a number: the prediction is older than the model.
+    if (std::isnan(block[sets_[entry.set].sparse_count])) continue;
+    if (entry.dense_total > 0 && std::isnan(block[entry.distances])) continue;
     const Input input = View(entry, block);
     entry.model->Learn(input, target, 1);
     ++entry.learnt;
@@ -182,7 +196,8 @@ void Roster::Learn(std::span<const double> block, double target) {
     }
   }
   for (InputSet& set : sets_) {
-    if (const size_t size = set.builder->label_payload_size(); size > 0) {
+    const size_t size = set.builder->label_payload_size();
+    if (size > 0 && !std::isnan(block[set.sparse_count])) {
       set.builder->OnLabel(target, block.subspan(set.payload, size));
     }
   }
@@ -224,16 +239,18 @@ void Roster::Save(StateWriter& out) const {
   out.Section("models", 1);
   for (const InputSet& set : sets_) set.builder->Save(out);
   for (const auto* entries : {&clusters_, &scored_}) {
-    for (const Entry& entry : *entries) {
-      out.Text(entry.config.name);
-      out.I64(entry.learnt);
-      entry.model->Save(out);
-      out.Bool(entry.background != nullptr);
-      if (entry.background) {
-        out.I64(entry.background_learnt);
-        entry.background->Save(out);
-      }
-    }
+    for (const Entry& entry : *entries) SaveEntry(entry, out);
+  }
+}
+
+void Roster::SaveEntry(const Entry& entry, StateWriter& out) const {
+  out.Text(entry.config.name);
+  out.I64(entry.learnt);
+  entry.model->Save(out);
+  out.Bool(entry.background != nullptr);
+  if (entry.background) {
+    out.I64(entry.background_learnt);
+    entry.background->Save(out);
   }
 }
 
@@ -241,22 +258,55 @@ Status Roster::Load(StateReader& in) {
   in.Section("models", 1);
   for (InputSet& set : sets_) LEAT_RETURN_IF_ERROR(set.builder->Load(in));
   for (auto* entries : {&clusters_, &scored_}) {
-    for (Entry& entry : *entries) {
-      const std::string name = in.Text();
-      if (in.ok() && name != entry.config.name) {
-        in.Fail(fmt::format("expected the model '{}', found '{}'", entry.config.name, name));
-      }
-      entry.learnt = in.I64();
-      LEAT_RETURN_IF_ERROR(entry.model->Load(in));
-      entry.background.reset();
-      if (in.Bool()) {
-        entry.background = entry.model->Fresh();
-        entry.background_learnt = in.I64();
-        LEAT_RETURN_IF_ERROR(entry.background->Load(in));
-      }
-    }
+    for (Entry& entry : *entries) LEAT_RETURN_IF_ERROR(LoadEntry(entry, in));
   }
   return in.status();
+}
+
+Status Roster::LoadEntry(Entry& entry, StateReader& in) {
+  const std::string name = in.Text();
+  if (in.ok() && name != entry.config.name) {
+    in.Fail(fmt::format("expected the model '{}', found '{}'", entry.config.name, name));
+  }
+  entry.learnt = in.I64();
+  LEAT_RETURN_IF_ERROR(entry.model->Load(in));
+  entry.background.reset();
+  if (in.Bool()) {
+    entry.background = entry.model->Fresh();
+    entry.background_learnt = in.I64();
+    LEAT_RETURN_IF_ERROR(entry.background->Load(in));
+  }
+  return in.status();
+}
+
+std::vector<PartAccess> Roster::Parts() {
+  std::vector<PartAccess> parts;
+  for (InputSet& set : sets_) {
+    parts.push_back({set.name, [&set](StateWriter& out) { set.builder->Save(out); },
+                     [&set](StateReader& in) { return set.builder->Load(in); }, true});
+  }
+  for (auto* entries : {&clusters_, &scored_}) {
+    for (Entry& entry : *entries) {
+      parts.push_back({"model/" + entry.config.name,
+                       [this, &entry](StateWriter& out) { SaveEntry(entry, out); },
+                       [&entry](StateReader& in) { return LoadEntry(entry, in); }, true});
+    }
+  }
+  return parts;
+}
+
+std::vector<Roster::Place> Roster::Places() const {
+  std::vector<Place> places;
+  for (const InputSet& set : sets_) {
+    const size_t end = set.payload + set.builder->label_payload_size();
+    places.push_back({set.name, set.dense, end - set.dense, set.sparse_count});
+  }
+  for (const Entry& entry : scored_) {
+    if (entry.dense_total == 0) continue;
+    places.push_back({"distances/" + entry.config.name, entry.distances, entry.dense_total,
+                      entry.distances});
+  }
+  return places;
 }
 
 size_t Roster::MemoryBytes() const {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,14 +18,17 @@
 #include "leat/model.h"
 #include "pipeline/config.h"
 #include "pipeline/model_state.h"
+#include "pipeline/part.h"
 
 namespace leat {
 
 class Roster {
  public:
+  /// `texts`: canonical text of each model by name, from which its parts are named.
   static Result<std::unique_ptr<Roster>> Create(const FeatureGraph& graph,
                                                 const std::vector<ModelConfig>& models,
-                                                EvaluationTask task);
+                                                EvaluationTask task,
+                                                const std::map<std::string, std::string>& texts);
 
   /// Supervised models, in the order of the configuration; the first serves.
   size_t size() const { return scored_.size(); }
@@ -48,6 +52,7 @@ class Roster {
   /// True when the model has seen the labels that it needs before its predictions count.
   bool warm(size_t model) const { return scored_[model].learnt >= scored_[model].config.warm_up; }
 
+  /// Models whose inputs the block has not got are passed over.
   void Learn(std::span<const double> block, double target);
 
   /// Answers to drift.
@@ -72,9 +77,20 @@ class Roster {
   Status Load(StateReader& in);
   size_t MemoryBytes() const;
 
+  /// The same in parts, one a model and one a set of inputs.
+  std::vector<PartAccess> Parts();
+  /// Where things are in a block: what they are called in any roster, offset and length in doubles.
+  struct Place {
+    std::string name;
+    size_t at, size;
+    size_t marker;  ///< Offset of a number that is NaN where the block has not got this.
+  };
+  std::vector<Place> Places() const;
+
  private:
   struct InputSet {
     std::vector<InputFeatureSpec> spec;
+    std::string name;  ///< Of its part.
     std::unique_ptr<InputBuilder> builder;
     size_t dense = 0, sparse = 0, payload = 0;  ///< Offsets in the block, in doubles.
     size_t sparse_count = 0;                    ///< Offset of the number of sparse entries.
@@ -90,6 +106,8 @@ class Roster {
     size_t distances = 0;    ///< Offset of its dense inputs with those distances.
     size_t dense_total = 0;  ///< 0: the set's dense inputs as they are.
   };
+  void SaveEntry(const Entry& entry, StateWriter& out) const;
+  static Status LoadEntry(Entry& entry, StateReader& in);
   Input View(const Entry& entry, std::span<const double> block) const;
   const Entry* Find(std::string_view name) const;
   std::vector<std::string> Names() const;

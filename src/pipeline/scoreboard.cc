@@ -169,35 +169,79 @@ void Scoreboard::FillReport(Report& report) const {
 
 void Scoreboard::Save(StateWriter& out) const {
   ScoreWaiting();
-  out.Section("scoreboard", 1);
   for (const Row& row : rows_) row.evaluator->Save(out);
+  SaveRest(out);
+}
+
+Status Scoreboard::Load(StateReader& in) {
+  waiting_.clear();
+  waiting_predictions_.clear();
+  for (Row& row : rows_) LEAT_RETURN_IF_ERROR(row.evaluator->Load(in));
+  return LoadRest(in);
+}
+
+std::vector<PartAccess> Scoreboard::Parts() {
+  std::vector<PartAccess> parts;
+  for (Row& row : rows_) {
+    parts.push_back({(row.baseline ? "evaluation/baseline/" : "evaluation/model/") + row.name,
+                     [this, &row](StateWriter& out) {
+                       ScoreWaiting();
+                       row.evaluator->Save(out);
+                     },
+                     [&row](StateReader& in) { return row.evaluator->Load(in); }, true});
+  }
+  parts.push_back({"evaluation",
+                   [this](StateWriter& out) {
+                     ScoreWaiting();
+                     SaveRest(out);
+                   },
+                   [this](StateReader& in) { return LoadRest(in); }});
+  return parts;
+}
+
+void Scoreboard::SaveRest(StateWriter& out) const {
+  out.Section("scoreboard", 2);
   baselines_.Save(out);
   out.Array(prior_);
   for (const int64_t v : {labels_, last_row_, samples_seen_, sample_stride_}) out.I64(v);
+  out.U64(rows_.size());
+  for (const Row& row : rows_) {
+    out.Text(row.name);
+    out.Bool(row.baseline);
+  }
   out.U64(curve_.size());
   for (const Report::CurveSample& sample : curve_) {
     out.I64(sample.labels);
     out.I64(sample.time.micros);
-    out.U64(sample.rows.size());
     for (const MetricValues& values : sample.rows) SaveValues(out, values);
   }
 }
 
-Status Scoreboard::Load(StateReader& in) {
-  in.Section("scoreboard", 1);
-  waiting_.clear();
-  waiting_predictions_.clear();
-  for (Row& row : rows_) LEAT_RETURN_IF_ERROR(row.evaluator->Load(in));
+Status Scoreboard::LoadRest(StateReader& in) {
+  in.Section("scoreboard", 2);
   LEAT_RETURN_IF_ERROR(baselines_.Load(in));
   in.Array(prior_);
   for (int64_t* v : {&labels_, &last_row_, &samples_seen_, &sample_stride_}) *v = in.I64();
   if (sample_stride_ < 1) in.Fail("the report's sample stride is not positive");
-  curve_.resize(in.Count(24));
+  // Where the rows of the samples are now; those of models that are gone are passed over.
+  std::vector<size_t> places(in.Count(9));
+  for (size_t& place : places) {
+    const std::string name = in.Text();
+    const bool baseline = in.Bool();
+    const auto row = std::find_if(rows_.begin(), rows_.end(), [&](const Row& r) {
+      return r.name == name && r.baseline == baseline;
+    });
+    place = static_cast<size_t>(row - rows_.begin());
+  }
+  curve_.resize(in.Count(16));
   for (Report::CurveSample& sample : curve_) {
     sample.labels = in.I64();
     sample.time.micros = in.I64();
-    sample.rows.resize(in.Count(8));
-    for (MetricValues& values : sample.rows) values = LoadValues(in);
+    sample.rows.assign(rows_.size(), {});
+    for (const size_t place : places) {
+      MetricValues values = LoadValues(in);
+      if (place < rows_.size()) sample.rows[place] = std::move(values);
+    }
   }
   return in.status();
 }

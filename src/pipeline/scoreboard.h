@@ -15,6 +15,7 @@
 
 #include "evaluation/evaluation.h"
 #include "leat/state.h"
+#include "pipeline/part.h"
 
 namespace leat {
 
@@ -40,6 +41,8 @@ class Scoreboard {
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
   size_t MemoryBytes() const;
+  /// The same in parts: one a model, and the rest.
+  std::vector<PartAccess> Parts();
 
  private:
   struct Row {
@@ -58,6 +61,8 @@ class Scoreboard {
   static constexpr size_t kBatchDoubles = 1 << 13;  ///< or predictions.
 
   void ScoreWaiting() const;
+  void SaveRest(StateWriter& out) const;
+  Status LoadRest(StateReader& in);
   MetricValues Chosen(const MetricValues& all) const;
 
   EvaluationTask task_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "base/time.h"
 #include "runtime/drive.h"
@@ -13,6 +14,9 @@ namespace leat {
 
 /// Bytes of the predictions, events, metrics and rejects written so far.
 using SinkLengths = std::array<uint64_t, 4>;
+
+/// Where they are written to.
+using SinkNames = std::array<std::string, 4>;
 
 /// A run of input that was committed as one, as of its end.
 struct Epoch {

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "leat/version.h"
+#include "pipeline/shape.h"
 #include "runtime/crash_point.h"
 
 namespace leat {
@@ -62,6 +63,7 @@ Status Shard::FindRebuildPoint(StateStorage& storage) {
   const Result<std::optional<SnapshotInfo>> info = Snapshots(**store).Read();
   if (!info.ok() || !*info || (*info)->fingerprint == config_.fingerprint) return Status::Ok();
   rebuild_ = (*info)->epoch;
+  old_sinks_ = (*info)->sinks;
   const Result<std::vector<Epoch>> epochs = journal_.Read((*info)->state_id, rebuild_->number);
   if (!epochs.ok()) return Status::Ok();
   // An epoch in the journal may lack its outputs.
@@ -90,11 +92,26 @@ Status Shard::Load(StateStorage& storage) {
     loaded_.state_id = std::random_device()() | uint64_t{std::random_device()()} << 32;
   } else {
     loaded_ = *info;
+    old_sinks_ = info->sinks;
+    LEAT_ASSIGN_OR_RETURN(const std::vector<Epoch> epochs,
+                          journal_.Read(loaded_.state_id, loaded_.epoch.number));
+    journalled_.assign(epochs.begin(), epochs.end());
     if (loaded_.fingerprint != config_.fingerprint) {
-      return Status::Corrupt(
-          fmt::format("{}: the state was made by another configuration; start afresh with --fresh, "
-                      "take the log again with --rebuild, or use the configuration that made it",
-                      options_.folder));
+      Result<std::vector<std::string>> changes = CompareShapes(loaded_.shape, config_.shape);
+      if (!changes.ok()) {
+        return Status::Corrupt(fmt::format(
+            "{}: {}\nuse the configuration that made it, start afresh with --fresh, or take the log "
+            "again with --rebuild",
+            options_.folder, changes.status().message()));
+      }
+      if (!journalled_.empty() && !options_.accept_divergence) {
+        return Status::Corrupt(fmt::format(
+            "{}: the configuration has changed, but the last run did not end: let it recover once "
+            "with the configuration that made it, or go on from the last snapshot with "
+            "--accept-divergence",
+            options_.folder));
+      }
+      changes_ = std::move(changes).value();
     }
     const Status loaded = snapshots_->Load(pipeline_, window_bytes_);
     if (!loaded.ok()) {
@@ -102,9 +119,6 @@ Status Shard::Load(StateStorage& storage) {
     }
     resumed_ = true;
     last_ = loaded_.epoch;
-    LEAT_ASSIGN_OR_RETURN(const std::vector<Epoch> epochs,
-                          journal_.Read(loaded_.state_id, last_.number));
-    journalled_.assign(epochs.begin(), epochs.end());
   }
   ++loaded_.incarnation;
   pipeline_.Track(*store_);
@@ -119,6 +133,7 @@ SnapshotInfo Shard::Info() const {
   info.shape = config_.shape;
   info.configuration = config_.text;
   info.epoch = last_;
+  info.sinks = options_.sinks;
   info.written_at = std::chrono::duration_cast<std::chrono::microseconds>(
                         std::chrono::system_clock::now().time_since_epoch())
                         .count();

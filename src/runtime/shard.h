@@ -51,6 +51,7 @@ struct ShardOptions {
   /// Forget the state and take the log again from its start. If the configuration has changed, what
   /// had been put out stays and nothing is put out again; if not, the same comes out again.
   bool rebuild = false;
+  SinkNames sinks;  ///< For people and for sinks() of a later run.
   /// For `rebuild`: whether the sinks hold so much.
   std::function<bool(const SinkLengths&)> written;
   bool accept_divergence = false;  ///< Go on although a replay gives something else.
@@ -80,6 +81,8 @@ class Shard final : public EpochSink {
     if (rebuild_) return rebuild_->lengths;
     return resumed_ ? std::optional(loaded_.epoch.lengths) : std::nullopt;
   }
+  /// What the lengths in kept() are of.
+  const SinkNames& sinks() const { return old_sinks_; }
   /// What changed in the configuration since the state was made and is fine; for people.
   const std::vector<std::string>& changes() const { return changes_; }
 
@@ -133,6 +136,7 @@ class Shard final : public EpochSink {
   Journal journal_;
   bool resumed_ = false;
   SnapshotInfo loaded_;           ///< Of the snapshot that was loaded, or of a new state.
+  SinkNames old_sinks_;
   std::vector<std::string> changes_;
   std::deque<Epoch> journalled_;  ///< After it; emptied by Recover.
   uint64_t replayed_ = 0;

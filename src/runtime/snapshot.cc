@@ -61,6 +61,8 @@ Result<std::optional<SnapshotInfo>> Snapshots::Read() {
   info.incarnation = manifest.incarnation();
   info.epoch = FromMessage(manifest.epoch());
   info.written_at = manifest.written_at();
+  const int sinks = std::min(manifest.sinks_size(), static_cast<int>(info.sinks.size()));
+  for (int i = 0; i < sinks; ++i) info.sinks[static_cast<size_t>(i)] = manifest.sinks(i);
   return std::optional<SnapshotInfo>(std::move(info));
 }
 
@@ -114,6 +116,7 @@ void Snapshots::Begin(Pipeline& pipeline, const SnapshotInfo& info) {
   *manifest.mutable_epoch() = ToMessage(info.epoch);
   manifest.set_piece_bytes(kPieceBytes);
   manifest.set_written_at(info.written_at);
+  for (const std::string& sink : info.sinks) manifest.add_sinks(sink);
 
   std::map<std::string, SavedPart> before;
   before.swap(parts_);

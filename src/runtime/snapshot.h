@@ -34,6 +34,7 @@ struct SnapshotInfo {
   uint64_t incarnation = 0;
   Epoch epoch;
   int64_t written_at = 0;  ///< Wall time, microseconds since 1970.
+  SinkNames sinks;
 };
 
 class Snapshots {

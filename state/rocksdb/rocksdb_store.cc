@@ -5,6 +5,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
+#include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
@@ -16,6 +17,10 @@
 
 namespace leat {
 namespace {
+
+/// From here on a batch is written as files.
+constexpr size_t kLargeBatch = size_t{4} << 20;
+constexpr std::string_view kIngested = "incoming-";
 
 rocksdb::Slice AsSlice(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view AsView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
@@ -31,33 +36,67 @@ Status FromRocks(const rocksdb::Status& status, const std::string& folder) {
   return Status::Io(std::move(message));
 }
 
-class RocksBatch final : public StateBatch {
+/// Bytes that stay where they are, in large blocks.
+class Arena {
  public:
-  using Handles = std::array<rocksdb::ColumnFamilyHandle*, kFamilies>;
-  explicit RocksBatch(const Handles& handles) : handles_(handles) {}
-
-  void Put(Family family, std::string_view key, std::string_view value) override {
-    Note(batch.Put(At(family), AsSlice(key), AsSlice(value)));
+  std::string_view Copy(std::string_view text) {
+    if (text.size() > left_) {
+      left_ = std::max(kBlock, text.size());
+      blocks_.push_back(std::make_unique_for_overwrite<char[]>(left_));
+      next_ = blocks_.back().get();
+    }
+    char* const at = std::copy(text.begin(), text.end(), next_) - text.size();
+    next_ += text.size();
+    left_ -= text.size();
+    return {at, text.size()};
   }
-  void Delete(Family family, std::string_view key) override {
-    Note(batch.Delete(At(family), AsSlice(key)));
-  }
-  void DeleteRange(Family family, std::string_view from, std::string_view to) override {
-    Note(batch.DeleteRange(At(family), AsSlice(from), AsSlice(to)));
-  }
-  size_t bytes() const override { return batch.GetDataSize(); }
-
-  rocksdb::WriteBatch batch;
-  rocksdb::Status status;
 
  private:
-  rocksdb::ColumnFamilyHandle* At(Family family) const {
-    return handles_[static_cast<size_t>(family)];
+  static constexpr size_t kBlock = size_t{1} << 20;
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  char* next_ = nullptr;
+  size_t left_ = 0;
+};
+
+class RocksBatch final : public StateBatch {
+ public:
+  enum class Kind : uint8_t { kDeleteRange, kDelete, kPut };
+  struct Change {
+    Kind kind;
+    std::string_view key, value;  ///< Of a range: where it ends.
+    /// The key's first bytes as numbers, so that sorting seldom looks at the key.
+    std::array<uint64_t, 2> order{};
+
+    bool operator<(const Change& other) const {
+      return order != other.order ? order < other.order : key < other.key;
+    }
+  };
+
+  void Put(Family family, std::string_view key, std::string_view value) override {
+    Add(family, {Kind::kPut, arena_.Copy(key), arena_.Copy(value)});
   }
-  void Note(const rocksdb::Status& done) {
-    if (!done.ok() && status.ok()) status = done;
+  void Delete(Family family, std::string_view key) override {
+    Add(family, {Kind::kDelete, arena_.Copy(key), {}});
   }
-  const Handles& handles_;
+  void DeleteRange(Family family, std::string_view from, std::string_view to) override {
+    Add(family, {Kind::kDeleteRange, arena_.Copy(from), arena_.Copy(to)});
+  }
+  size_t bytes() const override { return bytes_; }
+  std::vector<Change>& changes(size_t family) { return changes_[family]; }
+
+ private:
+  void Add(Family family, Change change) {
+    for (size_t i = 0; i < change.order.size(); ++i) {
+      std::array<char, 8> bytes{};
+      change.key.substr(std::min(8 * i, change.key.size())).copy(bytes.data(), bytes.size());
+      change.order[i] = OrderedU64({bytes.data(), bytes.size()});
+    }
+    bytes_ += change.key.size() + change.value.size();
+    changes_[static_cast<size_t>(family)].push_back(change);
+  }
+  Arena arena_;
+  std::array<std::vector<Change>, kFamilies> changes_;
+  size_t bytes_ = 0;
 };
 
 /// A store that is only read leaves no log of what it did either.
@@ -77,7 +116,7 @@ rocksdb::DBOptions DatabaseOptions(const RocksStoreOptions& options) {
   db.max_background_jobs = 2;
   db.max_bgerror_resume_count = 0;
   db.db_write_buffer_size = options.memory / 2;
-  db.max_total_wal_size = options.memory;
+  db.max_total_wal_size = uint64_t{32} << 20;  // A start reads it all.
   db.bytes_per_sync = uint64_t{1} << 20;
   db.info_log_level = rocksdb::WARN_LEVEL;
   db.max_log_file_size = size_t{1} << 20;
@@ -93,6 +132,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const RocksStoreOptions& options,
   family.write_buffer_size =
       std::clamp<size_t>(options.memory / 4, size_t{1} << 20, size_t{64} << 20);
   family.level_compaction_dynamic_level_bytes = true;
+  family.level0_file_num_compaction_trigger = 2;  // A snapshot may hold most of the keys again.
   family.compression = rocksdb::kLZ4Compression;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
@@ -114,7 +154,7 @@ class RocksStore final : public StateStore {
 
   Status Open(const RocksStoreOptions& options) {
     const auto cache = rocksdb::NewLRUCache(options.memory / 2);
-    const rocksdb::ColumnFamilyOptions family = FamilyOptions(options, cache);
+    const rocksdb::ColumnFamilyOptions family = family_options_ = FamilyOptions(options, cache);
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {
         {rocksdb::kDefaultColumnFamilyName, family}};
     for (const std::string_view name : kFamilyNames) {
@@ -127,22 +167,30 @@ class RocksStore final : public StateStore {
                           : rocksdb::DB::Open(database, folder_, descriptors, &all_, &db),
         folder_));
     db_.reset(db);
+    for (const std::string_view name : kFamilyNames) {  // Of a write that a crash cut short.
+      if (options.read_only) break;
+      const std::string left = fmt::format("{}/{}{}", folder_, kIngested, name);
+      if (db->GetEnv()->FileExists(left).ok()) {
+        LEAT_RETURN_IF_ERROR(FromRocks(db->GetEnv()->DeleteFile(left), folder_));
+      }
+    }
     std::copy(all_.begin() + 1, all_.end(), families_.begin());
     return Status::Ok();
   }
 
   std::unique_ptr<StateBatch> NewBatch() const override {
-    return std::make_unique<RocksBatch>(families_);
+    return std::make_unique<RocksBatch>();
   }
 
   Status Write(StateBatch& batch) override {
     LEAT_RETURN_IF_ERROR(status_);
     auto& own = static_cast<RocksBatch&>(batch);
-    rocksdb::WriteOptions write;
-    write.sync = true;
-    rocksdb::Status done = own.status;
-    if (done.ok()) done = db_->Write(write, &own.batch);
-    return status_ = FromRocks(done, folder_);
+    for (size_t family = 0; family < kFamilies; ++family) {  // Ranges first.
+      std::stable_partition(own.changes(family).begin(), own.changes(family).end(),
+                            [](const RocksBatch::Change& change) { return !IsPoint(change); });
+    }
+    const bool large = own.bytes() >= kLargeBatch;
+    return status_ = FromRocks(large ? WriteAsFiles(own) : WriteThroughLog(own), folder_);
   }
 
   Result<bool> Get(Family family, std::string_view key, std::string& value) const override {
@@ -178,14 +226,76 @@ class RocksStore final : public StateStore {
   }
 
  private:
+  using Kind = RocksBatch::Kind;
+  static bool IsPoint(const RocksBatch::Change& change) {
+    return change.kind != Kind::kDeleteRange;
+  }
+
   rocksdb::ColumnFamilyHandle* At(Family family) const {
     return families_[static_cast<size_t>(family)];
   }
 
+  rocksdb::Status WriteThroughLog(RocksBatch& own) {
+    rocksdb::WriteBatch batch;
+    for (size_t family = 0; family < kFamilies; ++family) {
+      for (const RocksBatch::Change& change : own.changes(family)) {
+        rocksdb::Status added;
+        switch (change.kind) {
+          case Kind::kPut:
+            added = batch.Put(families_[family], AsSlice(change.key), AsSlice(change.value));
+            break;
+          case Kind::kDelete:
+            added = batch.Delete(families_[family], AsSlice(change.key));
+            break;
+          case Kind::kDeleteRange:
+            added = batch.DeleteRange(families_[family], AsSlice(change.key), AsSlice(change.value));
+            break;
+        }
+        if (!added.ok()) return added;
+      }
+    }
+    rocksdb::WriteOptions write;
+    write.sync = true;
+    return db_->Write(write, &batch);
+  }
+
+  /// A large batch becomes sorted files, one a family, that are taken in together: the log and the
+  /// table in memory would write and sort everything once more.
+  rocksdb::Status WriteAsFiles(RocksBatch& own) {
+    std::vector<rocksdb::IngestExternalFileArg> files;
+    for (size_t family = 0; family < kFamilies; ++family) {
+      std::vector<RocksBatch::Change>& changes = own.changes(family);
+      if (changes.empty()) continue;
+      // Of one key the last change stands; ranges do not touch what the same file holds.
+      const auto points = std::find_if(changes.begin(), changes.end(), IsPoint);
+      if (!std::is_sorted(points, changes.end())) std::stable_sort(points, changes.end());
+      rocksdb::IngestExternalFileArg& file = files.emplace_back();
+      file.column_family = families_[family];
+      file.external_files = {fmt::format("{}/{}{}", folder_, kIngested, kFamilyNames[family])};
+      file.options.move_files = true;
+      file.options.write_global_seqno = false;
+      rocksdb::SstFileWriter writer(rocksdb::EnvOptions(),
+                                    rocksdb::Options(db_->GetDBOptions(), family_options_));
+      rocksdb::Status done = writer.Open(file.external_files.front());
+      for (auto it = changes.begin(); it != points && done.ok(); ++it) {
+        done = writer.DeleteRange(AsSlice(it->key), AsSlice(it->value));
+      }
+      for (auto it = points; it != changes.end() && done.ok(); ++it) {
+        if (it + 1 != changes.end() && (it + 1)->key == it->key) continue;
+        done = it->kind == Kind::kPut ? writer.Put(AsSlice(it->key), AsSlice(it->value))
+                                      : writer.Delete(AsSlice(it->key));
+      }
+      if (done.ok()) done = writer.Finish();
+      if (!done.ok()) return done;
+    }
+    return db_->IngestExternalFiles(files);
+  }
+
   const std::string folder_;
+  rocksdb::ColumnFamilyOptions family_options_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> all_;
-  RocksBatch::Handles families_{};
+  std::array<rocksdb::ColumnFamilyHandle*, kFamilies> families_{};
   Status status_;
 };
 

@@ -107,7 +107,7 @@ TEST_F(Inspect, EveryModeShowsTheStateAndChangesNothing) {
   EXPECT_EQ(shown.at("incarnation").to_number<int>(), 1);
   EXPECT_EQ(shown.at("journal_epochs").to_number<int>(), 0);
   EXPECT_GT(shown.at("disk_bytes").to_number<int64_t>(), 100'000);
-  EXPECT_EQ(shown.at("sinks").at("predictions").to_number<uint64_t>(),
+  EXPECT_EQ(shown.at("sinks").at("predictions").at("bytes").to_number<uint64_t>(),
             fs::file_size(Path("o/predictions.csv")));
   EXPECT_EQ(shown.at("models").as_array().size(), 3u);
   EXPECT_EQ(shown.at("windows").as_array().size(), 2u);
