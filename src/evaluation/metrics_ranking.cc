@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace leat {
 namespace {
@@ -91,7 +92,8 @@ RankingMetrics RankExactly(std::span<RankedLabel> labels) {
     for (const RankedLabel& l : labels) {
       if (l.positive) positives.push_back(Bits(l));
     }
-    UnitRanking ranking(std::move(positives));
+    const size_t negatives = labels.size() - positives.size();
+    UnitRanking ranking(std::move(positives), negatives);
     for (const RankedLabel& l : labels) {
       if (!l.positive) ranking.AddNegatives(Bits(l));
     }
@@ -104,7 +106,8 @@ RankingMetrics RankExactly(std::span<RankedLabel> labels) {
   return sweep.Done();
 }
 
-UnitRanking::UnitRanking(std::vector<uint64_t> positives) : scores_(std::move(positives)) {
+UnitRanking::UnitRanking(std::vector<uint64_t> positives, size_t negatives)
+    : scores_(std::move(positives)), all_negatives_(negatives) {
   constexpr int kMostBits = 14;
   const bool any = !scores_.empty();
   if (!any) scores_.push_back(0);  // Counted 0 times.
@@ -119,7 +122,7 @@ UnitRanking::UnitRanking(std::vector<uint64_t> positives) : scores_(std::move(po
     counts_.back() += any;
   }
   scores_.resize(distinct);
-  negatives_.resize(2 * distinct + 1);
+  negatives_.resize(2 * distinct);
   const uint64_t range = scores_.back() - scores_.front();
   shift_ = std::max(0, static_cast<int>(std::bit_width(range)) -
                            std::min(kMostBits, static_cast<int>(std::bit_width(4 * distinct))));
@@ -133,10 +136,11 @@ UnitRanking::UnitRanking(std::vector<uint64_t> positives) : scores_(std::move(po
 
 RankingMetrics UnitRanking::Metrics() const {
   Sweep sweep;
-  for (size_t i = scores_.size();; --i) {
+  const size_t placed = std::accumulate(negatives_.begin(), negatives_.end(), size_t{0});
+  sweep.Group(0, static_cast<double>(all_negatives_ - placed));
+  for (size_t i = scores_.size(); i-- > 0;) {
+    sweep.Group(counts_[i], negatives_[2 * i + 1]);
     sweep.Group(0, negatives_[2 * i]);
-    if (i == 0) break;
-    sweep.Group(counts_[i - 1], negatives_[2 * i - 1]);
   }
   return sweep.Done();
 }

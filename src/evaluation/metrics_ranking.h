@@ -61,14 +61,15 @@ RankingMetrics RankExactly(std::span<RankedLabel> labels);
 /// besides.
 class UnitRanking {
  public:
-  explicit UnitRanking(std::vector<uint64_t> positives);
+  /// `negatives`: how many will be added.
+  UnitRanking(std::vector<uint64_t> positives, size_t negatives);
 
   /// Labels of this score, so many.
   void AddNegatives(uint64_t score, size_t number = 1) {
+    // Those above every positive are the rest: a count of them would wait for itself at each label.
+    if (score > scores_.back()) return;
     size_t i = 0;  // The first positive score that is not below.
-    if (score > scores_.back()) {
-      i = scores_.size();
-    } else if (score > scores_.front()) {
+    if (score > scores_.front()) {
       const size_t slot = (score - scores_.front()) >> shift_;
       i = slots_[slot];
       const size_t end = slots_[slot + 1];
@@ -77,8 +78,7 @@ class UnitRanking {
       }
       while (scores_[i] < score) ++i;
     }
-    negatives_[2 * i + (i < scores_.size() && scores_[i] == score)] +=
-        static_cast<uint32_t>(number);
+    negatives_[2 * i + (scores_[i] == score)] += static_cast<uint32_t>(number);
   }
   RankingMetrics Metrics() const;
 
@@ -88,6 +88,7 @@ class UnitRanking {
   std::vector<uint32_t> slots_;      ///< [(score - lowest) >> shift_]: first place in scores_.
   std::vector<uint32_t> negatives_;  ///< [2 * i]: below scores_[i], above the one before;
                                      ///< [2 * i + 1]: equal to it.
+  size_t all_negatives_;
   int shift_ = 0;
 };
 

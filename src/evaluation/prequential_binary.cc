@@ -255,7 +255,7 @@ class BinaryEvaluator final : public PrequentialEvaluator {
   }
 
   RankingMetrics RankUnitWeights(std::vector<uint64_t> positives) const {
-    UnitRanking ranking(std::move(positives));
+    UnitRanking ranking(std::move(positives), latest_.size() - latest_.positives());
     latest_.ForEach([&](const WindowLabel& l, size_t n) {
       if (!l.truth()) ranking.AddNegatives(l.score_bits(), n);
     });

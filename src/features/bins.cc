@@ -10,6 +10,8 @@ namespace leat::features {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+/// Warm-up values that room is made for at once: growing would touch twice the memory.
+constexpr uint64_t kReserved = 1 << 17;
 
 /// Puts the values that a sort would put at `ranks` (rising) there.
 void SelectRanks(double* values, size_t begin, size_t end, std::span<const size_t> ranks) {
@@ -24,6 +26,31 @@ void SelectRanks(double* values, size_t begin, size_t end, std::span<const size_
   while (above < ranks.size() && ranks[above] == rank) ++above;
   SelectRanks(values, begin, rank, ranks.first(below));
   SelectRanks(values, rank + 1, end, ranks.subspan(above));
+}
+
+/// The values by rising slice of their range, in any order inside a slice, with the values at
+/// `ranks` (rising) where a sort would put them. Most slices hold no rank and are left alone.
+std::vector<double> Sliced(const std::vector<double>& values, std::span<const size_t> ranks) {
+  constexpr size_t kSlices = 1 << 12;
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  const double scale = (kSlices - 1) / (*high - *low);
+  const bool divided = scale > 0 && std::isfinite(scale);
+  // Rounding keeps the order, and the largest product is kSlices - 1, but for its last digit.
+  const auto slice = [&](double v) {
+    return divided ? static_cast<size_t>((v - *low) * scale) : size_t{0};
+  };
+  std::vector<size_t> ends(kSlices + 1);  // Of each slice; while they are filled, the beginnings.
+  for (const double v : values) ++ends[slice(v) + 1];
+  for (size_t s = 0; s < kSlices; ++s) ends[s + 1] += ends[s];
+  std::vector<double> sliced(values.size());
+  for (const double v : values) sliced[ends[slice(v)]++] = v;
+  for (size_t s = 0, begin = 0; !ranks.empty(); begin = ends[s++]) {
+    const size_t inside =
+        static_cast<size_t>(std::lower_bound(ranks.begin(), ranks.end(), ends[s]) - ranks.begin());
+    SelectRanks(sliced.data(), begin, ends[s], ranks.first(inside));
+    ranks = ranks.subspan(inside);
+  }
+  return sliced;
 }
 
 }  // namespace
@@ -55,6 +82,7 @@ std::vector<double> QuantileBins::Edges() const {
 
 void QuantileBins::Collect(double x) {
   if (!std::isfinite(x)) return;
+  if (values_.empty()) values_.reserve(std::min(warmup_, kReserved));
   values_.push_back(x);
   const uint64_t n = values_.size();
   if (n == warmup_) {
@@ -77,8 +105,7 @@ void QuantileBins::Fit() {
   };
   for (uint32_t i = 1; i < bins_; ++i) add(static_cast<double>(i) / bins_);
   for (uint32_t j = 1; j <= tail_; ++j) add(1 - std::ldexp(1.0 / bins_, -static_cast<int>(j)));
-  std::vector<double> values = values_;
-  SelectRanks(values.data(), 0, values.size(), ranks);
+  const std::vector<double> values = Sliced(values_, ranks);
   const double highest = *std::max_element(values.begin(), values.end());
   std::vector<double> edges;
   for (const size_t rank : ranks) {

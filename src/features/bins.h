@@ -36,9 +36,19 @@ class QuantileBins {
   };
   Table table() const { return {lines_.front().edges, groups_}; }
 
-  /// The bin of x; any bin for NaN.
-  uint32_t Find(double x) const { return Find(table(), x); }
-  static uint32_t Find(const Table& table, double x) {
+  /// The bin of x; the first for NaN.
+  /// How many edges are compared at a time: four in functions that are LEAT_WIDE.
+  struct Two {
+    using Edges = double __attribute__((vector_size(16)));
+    using Truths = int64_t __attribute__((vector_size(16)));  // -1 where true.
+  };
+  struct Four {
+    using Edges = double __attribute__((vector_size(32)));
+    using Truths = int64_t __attribute__((vector_size(32)));
+  };
+  uint32_t Find(double x) const { return Find<Two>(table(), x); }
+  template <typename Lanes>
+  [[gnu::always_inline]] static uint32_t Find(const Table& table, double x) {
     // Without branches: they would be mispredicted half of the time. The groups' last edges are
     // halved down to eight; these, and then the eight of one group, are compared side by side.
     const double* last = table.lasts;
@@ -46,9 +56,9 @@ class QuantileBins {
       last += static_cast<size_t>(last[half - 1] < x) * half;
     }
     // The very last edge is infinite, so there is such a group.
-    const size_t group = static_cast<size_t>(last - table.lasts) + CountBelow(last, x);
+    const size_t group = static_cast<size_t>(last - table.lasts) + CountBelow<Lanes>(last, x);
     const double* edges = table.lasts + table.groups + group * kTogether;
-    return static_cast<uint32_t>(group * kTogether + CountBelow(edges, x));
+    return static_cast<uint32_t>(group * kTogether + CountBelow<Lanes>(edges, x));
   }
   /// Whether the edges are fixed: Learn changes nothing any more.
   bool fitted() const { return fitted_; }
@@ -71,18 +81,20 @@ class QuantileBins {
   struct alignas(64) Line {
     double edges[kTogether];
   };
-  /// How many of eight edges are below x: two at a time, in the registers that every processor has.
-  static size_t CountBelow(const double* eight, double x) {
-    using Pair = double __attribute__((vector_size(16)));
-    using Truths = int64_t __attribute__((vector_size(16)));  // -1 where true.
-    const Pair wanted = {x, x};
-    Truths below = {0, 0};
-    for (size_t i = 0; i < kTogether; i += 2) {
-      Pair pair;
-      std::memcpy(&pair, eight + i, sizeof(pair));
-      below += pair < wanted;
+  /// How many of eight edges are below x.
+  template <typename Lanes>
+  [[gnu::always_inline]] static size_t CountBelow(const double* eight, double x) {
+    constexpr size_t kLanes = sizeof(typename Lanes::Edges) / sizeof(double);
+    const auto wanted = x - typename Lanes::Edges{};
+    typename Lanes::Truths below = {};
+    for (size_t i = 0; i < kTogether; i += kLanes) {
+      typename Lanes::Edges edges;
+      std::memcpy(&edges, eight + i, sizeof(edges));
+      below += edges < wanted;
     }
-    return static_cast<size_t>(-(below[0] + below[1]));
+    int64_t sum = 0;
+    for (size_t i = 0; i < kLanes; ++i) sum -= below[i];
+    return static_cast<size_t>(sum);
   }
 
   void Collect(double x);

@@ -324,8 +324,7 @@ double ColumnSource::Evaluate(const double* slots, double label, const double* i
   return expression ? expression->Evaluate(slots, label) : 1.0;
 }
 
-uint64_t GroupKey(const std::vector<uint32_t>& by, const Record& record) {
-  if (by.size() == 1) return record.keys[by[0]];
+uint64_t CombinedKey(const std::vector<uint32_t>& by, const Record& record) {
   uint64_t key = 1;
   for (uint32_t field : by) {
     const uint64_t part = record.keys[field];

@@ -73,6 +73,9 @@ Program CompileProgram(const Schema& schema, const std::vector<FeatureSpec>& fea
                        const FeatureOptions& options, std::vector<FeatureError>& errors);
 
 /// The key of an event in a group: 0 when a field is missing.
-uint64_t GroupKey(const std::vector<uint32_t>& by, const Record& record);
+uint64_t CombinedKey(const std::vector<uint32_t>& by, const Record& record);
+inline uint64_t GroupKey(const std::vector<uint32_t>& by, const Record& record) {
+  return by.size() == 1 ? record.keys[by[0]] : CombinedKey(by, record);
+}
 
 }  // namespace leat::features

@@ -217,7 +217,8 @@ void KeyGroup::BuildAnswers(Column& column) {
 
 std::byte* KeyGroup::NewBlock(uint64_t key) {
   auto* block = static_cast<std::byte*>(pool_.Allocate(stride_));
-  new (block) Header{key, kBeforeAll, 0};
+  new (block) Header{key, kBeforeAll, 0, static_cast<uint32_t>(hot_.size())};
+  hot_.push_back(block);
   for (const bool labelled : {false, true}) {
     const size_t horizons = layouts_[labelled ? 1 : 0].horizons.size();
     if (horizons > 0) new (&LogOf(block, labelled)) EventLog();
@@ -230,6 +231,10 @@ std::byte* KeyGroup::NewBlock(uint64_t key) {
 }
 
 void KeyGroup::FreeBlock(std::byte* block) {
+  const uint32_t place = HeaderOf(block).hot;
+  hot_[place] = hot_.back();
+  HeaderOf(hot_[place]).hot = place;
+  hot_.pop_back();
   for (const bool labelled : {false, true}) {
     const LogLayout& layout = layouts_[labelled ? 1 : 0];
     if (layout.horizons.empty()) continue;
@@ -276,8 +281,7 @@ void KeyGroup::Drop(uint64_t key) {
 void KeyGroup::DropOldest() {
   std::vector<std::pair<int64_t, uint64_t>> ages;
   ages.reserve(index_.size());
-  index_.ForEach(
-      [&](uint64_t key, std::byte* block) { ages.emplace_back(LatestOf(block), key); });
+  index_.ForEach([&](uint64_t key, std::byte* block) { ages.emplace_back(LatestOf(block), key); });
   const size_t drop = std::max<size_t>(1, ages.size() / 16);
   std::nth_element(ages.begin(), ages.begin() + static_cast<ptrdiff_t>(drop - 1), ages.end());
   for (size_t i = 0; i < drop; ++i) Drop(ages[i].second);

@@ -111,12 +111,13 @@ class KeyGroup final : public ItemState {
   size_t ChangedBytes() const override { return changed_bytes_; }
   void BeginSave(StateBatch& batch) override;
   bool SaveMore(size_t items) override;
-  void EndSave() override { saving_ = false; }
+  void EndSave() override { durable_before_ = generation_; }
   /// Bytes of the blocks in memory.
   size_t BlockBytes() const;
-  /// Goes on giving up blocks until BlockBytes() is at most `target`: looks at `slots` slots of the
-  /// index. Older ones go first, about.
-  void Evict(size_t target, size_t slots);
+  /// With more than `target` bytes of blocks in memory, goes on giving up some until there are a
+  /// quarter less: looks at up to `blocks` of them, and at as many as it takes to be below the
+  /// target. Those whose last event is older go first, about.
+  void Evict(size_t target, size_t blocks);
   size_t cold_keys() const { return cold_; }
 
   /// What is known of a key, as of its last event; none if there is no such key. Changes nothing.
@@ -134,7 +135,9 @@ class KeyGroup final : public ItemState {
   struct Header {
     uint64_t key;
     int64_t latest;
-    uint64_t changed;  // The generation of its last change; 0: as saved.
+    // Twice the generation of its last change, and 1 once that is in a batch; 0: as saved.
+    uint32_t changed;
+    uint32_t hot;  // Its place in hot_.
   };
   /// Values of a column with their last times, by time.
   struct DistinctSet {
@@ -202,11 +205,17 @@ class KeyGroup final : public ItemState {
   double HeapPerKey() const;
   /// Call before a block changes.
   void Change(std::byte* block) {
-    if (HeaderOf(block).changed != generation_) NoteChange(block);
+    if (HeaderOf(block).changed != 2 * generation_) NoteChange(block);
   }
   void NoteChange(std::byte* block);
   bool WaitsToBeSaved(std::byte* block) const {
-    return HeaderOf(block).changed != 0 && HeaderOf(block).changed != generation_;
+    const uint32_t changed = HeaderOf(block).changed;
+    return changed % 2 == 0 && changed != 0 && changed != 2 * generation_;
+  }
+  /// Whether the store has it as it is.
+  bool IsDurable(std::byte* block) const {
+    const uint32_t changed = HeaderOf(block).changed;
+    return changed % 2 == 1 ? changed / 2 < durable_before_ : changed == 0;
   }
   std::byte* Lookup(uint64_t key) const;
   std::byte* FindOrCreate(uint64_t key);
@@ -248,19 +257,21 @@ class KeyGroup final : public ItemState {
   mutable std::array<Found, size_t{1} << kRecentBits> recent_;
   int64_t expired_at_ = std::numeric_limits<int64_t>::min();
 
-  // Saving. A block whose generation is neither 0 nor generation_ waits to be saved.
+  // Saving. A block whose generation is neither 0 nor generation_ waits to be saved, if it is not
+  // in a batch yet.
   const StateStore* store_ = nullptr;
   std::string prefix_;
-  uint64_t generation_ = 0;  // 0: changes are not tracked.
+  uint32_t generation_ = 0;      // 0: changes are not tracked.
+  uint32_t durable_before_ = 0;  // Generations below are in the store.
   std::vector<uint64_t> changed_, saving_keys_;
   boost::unordered_flat_set<uint64_t> dropped_;
   std::vector<uint64_t> saving_dropped_;
   size_t changed_bytes_ = 0, saved_keys_ = 0, saved_dropped_ = 0;
   StateBatch* batch_ = nullptr;
-  bool saving_ = false;  // From BeginSave to EndSave.
   size_t cold_ = 0;
+  std::vector<std::byte*> hot_;  // Every block in memory, in no order.
   double heap_per_key_ = 0;
-  size_t evict_at_ = 0, evict_left_ = 0;  // Slots of this round.
+  size_t evict_at_ = 0, evict_left_ = 0;  // Of hot_, in this round.
   int64_t evict_before_ = 0;              // Only keys whose last event is older.
   StateWriter writer_;
   std::string value_;

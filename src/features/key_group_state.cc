@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "features/key_group.h"
 
@@ -41,6 +42,7 @@ size_t KeyGroup::BlockBytes() const {
 size_t KeyGroup::MemoryBytes() const {
   const double heap = HeapPerKey() * static_cast<double>(index_.size() - cold_);
   return sizeof(*this) + static_cast<size_t>(heap) + pool_.MemoryBytes() + index_.MemoryBytes() +
+         hot_.capacity() * sizeof(std::byte*) +
          (changed_.capacity() + saving_keys_.capacity() + saving_dropped_.capacity()) * 8 +
          dropped_.bucket_count() * 9;
 }
@@ -111,17 +113,29 @@ void KeyGroup::Save(StateWriter& out) const {
   std::sort(keys.begin(), keys.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
   out.U64(keys.size());
-  std::string cold;
-  for (const auto& [key, block] : keys) {
-    out.U64(key);
-    if (!IsCold(block)) {
-      SaveBlock(block, out);
-      continue;
+  auto next = keys.begin();
+  const auto save_up_to = [&](uint64_t key) {
+    for (; next != keys.end() && next->first < key && !IsCold(next->second); ++next) {
+      out.U64(next->first);
+      SaveBlock(next->second, out);
     }
-    // What cannot be read gives another digest, which is what it is for.
-    const Result<bool> found = store_->Get(Family::kWindows, ItemKey(key), cold);
-    if (found.ok() && *found) out.Items(std::span<const char>(cold));
+  };
+  if (cold_ > 0) {
+    // The store has its keys in the same order. What cannot be read gives another digest, which is
+    // what a digest is for.
+    static_cast<void>(
+        store_->Scan(Family::kWindows, prefix_, [&](std::string_view item, std::string_view value) {
+          const uint64_t key = OrderedU64(item.substr(prefix_.size()));
+          save_up_to(key);
+          if (next != keys.end() && next->first == key && IsCold(next->second)) {
+            out.U64(key);
+            out.Items(std::span<const char>(value));
+            ++next;
+          }
+          return Status::Ok();
+        }));
   }
+  save_up_to(std::numeric_limits<uint64_t>::max());
 }
 
 void KeyGroup::Load(StateReader& in) {
@@ -131,6 +145,7 @@ void KeyGroup::Load(StateReader& in) {
   index_.Clear();
   recent_ = {};
   pool_.Clear();
+  hot_.clear();
   block_ = nullptr;
   cold_ = 0;
   const uint64_t count = in.Count(24);
@@ -235,7 +250,7 @@ std::byte* KeyGroup::ReadBack(uint64_t key) {
 void KeyGroup::NoteChange(std::byte* block) {
   Header& header = HeaderOf(block);
   if (WaitsToBeSaved(block)) SaveItem(block);
-  header.changed = generation_;
+  header.changed = 2 * generation_;
   changed_.push_back(header.key);
   changed_bytes_ += BytesOf(block);
 }
@@ -244,12 +259,11 @@ void KeyGroup::SaveItem(std::byte* block) {
   writer_.Clear();
   SaveBlock(block, writer_);
   batch_->Put(Family::kWindows, ItemKey(HeaderOf(block).key), writer_.bytes());
-  HeaderOf(block).changed = 0;
+  ++HeaderOf(block).changed;  // It is in a batch.
 }
 
 void KeyGroup::BeginSave(StateBatch& batch) {
   batch_ = &batch;
-  saving_ = true;
   saving_keys_.clear();
   saving_keys_.swap(changed_);
   saving_dropped_.assign(dropped_.begin(), dropped_.end());
@@ -280,41 +294,44 @@ bool KeyGroup::SaveMore(size_t items) {
   return true;
 }
 
-void KeyGroup::Evict(size_t target, size_t slots) {
-  if (saving_ || store_ == nullptr) return;
-  const size_t bytes = BlockBytes();
-  if (bytes <= target || index_.slots() == 0) return;
+void KeyGroup::Evict(size_t target, size_t blocks) {
+  if (store_ == nullptr || hot_.empty()) return;
   if (evict_left_ == 0) {
-    heap_per_key_ = HeapPerKey();
+    const size_t bytes = BlockBytes();
+    if (bytes <= target) return;
     // A new round: as many of the oldest as need to go, judged by a sample.
+    heap_per_key_ = HeapPerKey();
     std::vector<int64_t> times;
-    const size_t stretch = std::max<size_t>(1, index_.slots() / 64);
-    for (size_t from = 0; from < index_.slots(); from += stretch) {
-      index_.ForSome(from, 32, [&](uint64_t, std::byte*& block) {
-        if (!IsCold(block)) times.push_back(HeaderOf(block).latest);
-      });
-    }
-    if (times.empty()) return;
-    const double share = 1.0 - static_cast<double>(target) / static_cast<double>(bytes);
-    const auto nth = std::min(
-        times.size() - 1, static_cast<size_t>(1.2 * share * static_cast<double>(times.size())));
+    const size_t step = std::max<size_t>(1, hot_.size() / kSample);
+    for (size_t i = 0; i < hot_.size(); i += step) times.push_back(HeaderOf(hot_[i]).latest);
+    const double share = 1.0 - 0.75 * static_cast<double>(target) / static_cast<double>(bytes);
+    const auto nth =
+        std::min(times.size() - 1, static_cast<size_t>(share * static_cast<double>(times.size())));
     std::nth_element(times.begin(), times.begin() + static_cast<ptrdiff_t>(nth), times.end());
     evict_before_ = times[nth];
-    evict_left_ = index_.slots();
+    evict_left_ = hot_.size();
   }
-  slots = std::min(slots, evict_left_);
-  evict_left_ -= slots;
-  index_.ForSome(evict_at_, slots, [&](uint64_t key, std::byte*& block) {
-    if (IsCold(block)) return;
-    const Header& header = HeaderOf(block);
-    if (header.changed != 0 || header.latest > evict_before_) return;
-    std::byte* const evicted = std::exchange(block, ColdBlock(header.latest));
-    FreeBlock(evicted);
+  for (; evict_left_ > 0 && !hot_.empty(); --evict_left_) {
+    if (blocks > 0) {
+      --blocks;
+    } else if (BlockBytes() <= target) {
+      return;
+    }
+    if (evict_at_ >= hot_.size()) evict_at_ = 0;
+    PrefetchLine(hot_[(evict_at_ + kFetchAhead) % hot_.size()]);
+    std::byte* const block = hot_[evict_at_];
+    const Header header = HeaderOf(block);
+    if (!IsDurable(block) || header.latest > evict_before_) {
+      ++evict_at_;
+      continue;
+    }
+    index_.Replace(header.key, ColdBlock(header.latest));
     ++cold_;
-    Recent(key) = {};
-    if (block_ == evicted) block_ = nullptr;
-  });
-  evict_at_ = (evict_at_ + slots) % index_.slots();
+    Recent(header.key) = {};
+    if (block_ == block) block_ = nullptr;
+    FreeBlock(block);  // Another block takes its place in hot_.
+  }
+  evict_left_ = hot_.empty() ? 0 : evict_left_;
 }
 
 }  // namespace leat::features

@@ -54,7 +54,12 @@ Scoreboard::Scoreboard(EvaluationTask task, const EvaluationOptions& options,
 void Scoreboard::Add(EventTime time, std::span<const double> predictions, size_t width,
                      double target) {
   std::vector<double>& values = waiting_predictions_;
-  Waiting label{time, target, values.size(), width, 0};
+  // In place: a copy would wait until what was just written can be read at another width.
+  Waiting& label = waiting_.emplace_back();
+  label.time = time;
+  label.target = target;
+  label.at = values.size();
+  label.width = width;
   const size_t baselines = Baselines::Names(task_).size();
   const auto models = predictions.first(width * (rows_.size() - baselines));
   values.insert(values.end(), models.begin(), models.end());
@@ -67,7 +72,6 @@ void Scoreboard::Add(EventTime time, std::span<const double> predictions, size_t
     }
     label.baseline_width = values.size() - before;
   }
-  waiting_.push_back(label);
   baselines_.Learn(target);
   baselines_.Predict(static_cast<int>(prior_index_), prior_);
   ++labels_;

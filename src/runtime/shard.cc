@@ -21,9 +21,11 @@ constexpr size_t kMostQueuedBytes = size_t{64} << 20;
 constexpr auto kShare = std::chrono::milliseconds(4);
 /// Appends to the journal whose times are kept.
 constexpr size_t kKeptTimes = 1 << 16;
-/// Of the memory: changes that wait to be saved, and the windows themselves. The rest is for the
-/// batch of a snapshot, the store's own use, and what is not windows.
-constexpr uint64_t kChangedShare = 8, kWindowsShare = 2;
+/// Of the memory, in eighths: changes that wait to be saved, and as much for a snapshot on its way;
+/// the store's own use; the rest is for the state.
+constexpr uint64_t kChangedShare = 8, kStateEighths = 5;
+/// What windows have of it at least, whatever the rest takes.
+constexpr uint64_t kLeastWindowsShare = 16;
 
 double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -35,7 +37,7 @@ Shard::Shard(const ShardOptions& options, const Config& config, Pipeline& pipeli
       config_(config),
       pipeline_(pipeline),
       journal_(options.folder, files),
-      window_bytes_(options.memory / kWindowsShare) {}
+      window_bytes_(options.memory / 2) {}
 
 Shard::~Shard() { Stop(); }
 
@@ -99,10 +101,11 @@ Status Shard::Load(StateStorage& storage) {
     if (loaded_.fingerprint != config_.fingerprint) {
       Result<std::vector<std::string>> changes = CompareShapes(loaded_.shape, config_.shape);
       if (!changes.ok()) {
-        return Status::Corrupt(fmt::format(
-            "{}: {}\nuse the configuration that made it, start afresh with --fresh, or take the log "
-            "again with --rebuild",
-            options_.folder, changes.status().message()));
+        return Status::Corrupt(
+            fmt::format("{}: {}\nuse the configuration that made it, start afresh with --fresh, or "
+                        "take the log "
+                        "again with --rebuild",
+                        options_.folder, changes.status().message()));
       }
       if (!journalled_.empty() && !options_.accept_divergence) {
         return Status::Corrupt(fmt::format(
@@ -236,6 +239,7 @@ Status Shard::Save() {
   if (saving_ == Saving::kWriting && saved_.exchange(false)) {
     snapshots_->End();
     saving_ = Saving::kNo;
+    ShareMemory();
   }
   const uint64_t changed = Snapshots::ChangedBytes(pipeline_);
   const bool crowded = changed > options_.memory / kChangedShare;
@@ -245,10 +249,9 @@ Status Shard::Save() {
       snapshots_->Begin(pipeline_, Info());
       LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kRotate, last_, {}}));
       saving_ = Saving::kFilling;
-    } else {
-      pipeline_.EvictWindows(window_bytes_);
     }
   }
+  pipeline_.EvictWindows(window_bytes_);
   if (saving_ == Saving::kFilling) {
     // With too much that has changed since, the rest is filled in at once.
     if (snapshots_->More(crowded ? Clock::time_point::max() : now + kShare)) {
@@ -262,6 +265,13 @@ Status Shard::Save() {
   }
   longest_pause_ = std::max(longest_pause_, Seconds(Clock::now() - now));
   return Status::Ok();
+}
+
+/// What windows may take is what all else leaves.
+void Shard::ShareMemory() {
+  const uint64_t rest = pipeline_.MemoryBytes() - pipeline_.WindowBytes();
+  const uint64_t state = options_.memory / 8 * kStateEighths;
+  window_bytes_ = std::max(state > rest ? state - rest : 0, options_.memory / kLeastWindowsShare);
 }
 
 /// Makes a snapshot of committed state durable; the journal before it is needed no more.
@@ -292,6 +302,7 @@ Status Shard::SaveNow() {
   LEAT_RETURN_IF_ERROR(journal_.Drop(last_.number));
   CrashPoint("after_drop");
   snapshots_->End();
+  ShareMemory();
   return Status::Ok();
 }
 

@@ -7,8 +7,8 @@
 /// back to the lengths it names, take the input again epoch by epoch as the journal says, compare
 /// each with its entry, write the outputs again. See docs/durability.md.
 ///
-/// The shard knows neither where the input comes from nor where the outputs go nor what the state is
-/// kept in: a Driver, a SinkSet, a StateStorage. Errors: Corrupt for a state that is damaged, of
+/// The shard knows neither where the input comes from nor where the outputs go nor what the state
+/// is kept in: a Driver, a SinkSet, a StateStorage. Errors: Corrupt for a state that is damaged, of
 /// another configuration, or whose replay gives something else; Io when a disk fails, after which
 /// nothing more is committed. Threads: the caller's, which runs the pipeline, and one that commits;
 /// the caller waits only when more than 64 MiB of outputs are not committed yet, or when more state
@@ -46,15 +46,15 @@ class SinkSet {
 };
 
 struct ShardOptions {
-  std::string folder;              ///< Of the journal.
-  bool fresh = false;              ///< Forget what there is.
+  std::string folder;  ///< Of the journal.
+  bool fresh = false;  ///< Forget what there is.
   /// Forget the state and take the log again from its start. If the configuration has changed, what
   /// had been put out stays and nothing is put out again; if not, the same comes out again.
   bool rebuild = false;
   SinkNames sinks;  ///< For people and for sinks() of a later run.
   /// For `rebuild`: whether the sinks hold so much.
   std::function<bool(const SinkLengths&)> written;
-  bool accept_divergence = false;  ///< Go on although a replay gives something else.
+  bool accept_divergence = false;       ///< Go on although a replay gives something else.
   uint64_t memory = uint64_t{1} << 30;  ///< Bound of the state in memory, in bytes.
   /// Asked at the end of each epoch: whether a snapshot is due. None: only at the end, and when
   /// much has changed.
@@ -96,7 +96,7 @@ class Shard final : public EpochSink {
   Status Close();
 
   struct Figures {
-    uint64_t epochs = 0, snapshots = 0;  ///< Committed, and written, by this process.
+    uint64_t epochs = 0, snapshots = 0;       ///< Committed, and written, by this process.
     double journal_p50 = 0, journal_p99 = 0;  ///< Seconds of an append with its sync.
     double longest_pause = 0;  ///< Seconds that the pipeline stood still for a snapshot, at most.
   };
@@ -118,6 +118,7 @@ class Shard final : public EpochSink {
   Epoch Next(const EpochEnd& end, const Outputs& outputs) const;
   Status Check(const Epoch& epoch, const Epoch& journalled) const;
   SnapshotInfo Info() const;
+  void ShareMemory();
   Status SaveNow();
   Status Save();
   Status WriteSnapshot(const Epoch& epoch);
@@ -135,7 +136,7 @@ class Shard final : public EpochSink {
   SinkSet* sinks_ = nullptr;
   Journal journal_;
   bool resumed_ = false;
-  SnapshotInfo loaded_;           ///< Of the snapshot that was loaded, or of a new state.
+  SnapshotInfo loaded_;  ///< Of the snapshot that was loaded, or of a new state.
   SinkNames old_sinks_;
   std::vector<std::string> changes_;
   std::deque<Epoch> journalled_;  ///< After it; emptied by Recover.
@@ -146,8 +147,8 @@ class Shard final : public EpochSink {
 
   // Snapshots, on the caller's thread.
   Saving saving_ = Saving::kNo;
-  Epoch filling_;  ///< What the snapshot that is being made is as of.
-  size_t window_bytes_;            ///< What windows may take in memory.
+  Epoch filling_;                    ///< What the snapshot that is being made is as of.
+  size_t window_bytes_;              ///< What windows may take in memory.
   std::atomic<bool> saved_ = false;  ///< The committing thread has written the snapshot.
   double longest_pause_ = 0;
 

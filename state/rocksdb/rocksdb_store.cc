@@ -137,7 +137,6 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const RocksStoreOptions& options,
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  table.cache_index_and_filter_blocks = true;
   table.format_version = 5;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return family;
@@ -178,9 +177,7 @@ class RocksStore final : public StateStore {
     return Status::Ok();
   }
 
-  std::unique_ptr<StateBatch> NewBatch() const override {
-    return std::make_unique<RocksBatch>();
-  }
+  std::unique_ptr<StateBatch> NewBatch() const override { return std::make_unique<RocksBatch>(); }
 
   Status Write(StateBatch& batch) override {
     LEAT_RETURN_IF_ERROR(status_);
@@ -248,7 +245,8 @@ class RocksStore final : public StateStore {
             added = batch.Delete(families_[family], AsSlice(change.key));
             break;
           case Kind::kDeleteRange:
-            added = batch.DeleteRange(families_[family], AsSlice(change.key), AsSlice(change.value));
+            added =
+                batch.DeleteRange(families_[family], AsSlice(change.key), AsSlice(change.value));
             break;
         }
         if (!added.ok()) return added;

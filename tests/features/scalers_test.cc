@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "base/processor.h"
 #include "base/random.h"
 #include "features/bins.h"
 
@@ -96,6 +97,10 @@ TEST(QuantileBins, MergeTiesAndStartInOneBin) {
   EXPECT_LT(bins.Find(499), 16u);  // Four fifths of the edges were one.
 }
 
+LEAT_WIDE uint32_t FindWide(const features::QuantileBins& bins, double x) {
+  return features::QuantileBins::Find<features::QuantileBins::Four>(bins.table(), x);
+}
+
 TEST(QuantileBins, FindsWhatALinearSearchFinds) {
   for (const int count : {2, 3, 31, 32, 33, 61, 64, 100, 600, 1024}) {
     features::QuantileBins bins(count, 3, 2000);
@@ -107,17 +112,30 @@ TEST(QuantileBins, FindsWhatALinearSearchFinds) {
       ASSERT_LT(bin, bins.count());
       ASSERT_GT(x, bins.Low(bin));
       ASSERT_LE(x, bins.High(bin));
+      if (kWideRegisters) {
+        ASSERT_EQ(FindWide(bins, x), bin);
+      }
     }
+    ASSERT_EQ(bins.Find(std::numeric_limits<double>::quiet_NaN()), 0u);
   }
 }
 
 TEST(QuantileBins, EdgesAreThoseThatASortGives) {
-  for (const int distinct : {1, 2, 7, 300, 1'000'000}) {
+  // The last is so wide that its range is infinite, the one before so narrow that it has no
+  // inverse.
+  for (const auto& [distinct, unit] : {std::pair{1, 1.0},
+                                       {2, 1.0},
+                                       {7, 1.0},
+                                       {300, 1.0},
+                                       {1'000'000, 1.0},
+                                       {7, 5e-324},
+                                       {7, 5e307}}) {
     CounterRandom random(static_cast<uint64_t>(distinct), 5);
     features::QuantileBins bins(20, 4, 1500);
     std::vector<double> values;
     for (int i = 0; i < 1500; ++i) {
-      values.push_back(static_cast<double>(random.Below(static_cast<uint64_t>(distinct))));
+      const auto whole = static_cast<int>(random.Below(static_cast<uint64_t>(distinct)));
+      values.push_back((whole - distinct / 2) * unit);
       bins.Learn(values.back());
     }
     std::sort(values.begin(), values.end());

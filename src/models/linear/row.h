@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/processor.h"
 #include "leat/model.h"
 #include "models/linear/kernels.h"
 
@@ -27,13 +28,7 @@ namespace leat::linear {
 
 inline constexpr double kLargestInput = 1e50;
 
-/// Whether four numbers fit one register (the kernels of avx2::). Decides speed only, never bits.
-#if defined(__x86_64__)
-inline const bool kWideRegisters = __builtin_cpu_supports("avx2") != 0;
-#else
-inline constexpr bool kWideRegisters = false;
-#endif
-/// From this dense length on a call of the wide kernels pays.
+/// From this dense length on a call of the wide kernels (avx2::) pays.
 inline constexpr size_t kWideFrom = 16;
 
 /// Numbers that start at a cache line, so that neither a slot nor a load of four straddles two more
