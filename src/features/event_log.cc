@@ -387,6 +387,12 @@ size_t EventLog::HeapBytes() const {
   return panes_ ? sizeof(Panes) + 32 + panes_->data.capacity() * sizeof(double) : 0;
 }
 
+uint64_t EventLog::events(const LogLayout& layout) const {
+  double events = size_;
+  for (size_t i = 0; i < panes(); ++i) events += Pane(layout, i)[1];
+  return static_cast<uint64_t>(events);
+}
+
 void EventLog::Save(const LogLayout& layout, StateWriter& out) const {
   out.U32(size_);
   out.U32(evictions_);

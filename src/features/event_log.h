@@ -149,6 +149,8 @@ class EventLog {
   }
 
   uint32_t rows() const { return size_; }
+  /// In rows and panes.
+  uint64_t events(const LogLayout& layout) const;
   uint32_t panes() const { return panes_ ? static_cast<uint32_t>(panes_->size) : 0; }
   /// Bytes beside the pool's.
   size_t HeapBytes() const;

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "features/features.h"
@@ -241,6 +243,76 @@ std::vector<FeatureGraph::GroupFacts> FeatureGraph::Groups() const {
     groups.push_back(std::move(facts));
   }
   return groups;
+}
+
+Result<std::vector<FeatureGraph::KeyFacts>> FeatureGraph::Describe(
+    std::span<const std::pair<std::string, std::string>> key) const {
+  const Program& program = impl_->program;
+  Record record;
+  record.keys.resize(program.fields.size());
+  for (const auto& [field, text] : key) {
+    const auto slot = SlotOf(field);
+    if (slot && *slot < record.keys.size()) record.keys[*slot] = KeyOf(text);
+  }
+  std::vector<KeyFacts> out;
+  std::vector<std::string> keys;  // That there are.
+  for (size_t g = 0; g < program.groups.size(); ++g) {
+    const features::GroupProgram& group = program.groups[g];
+    KeyFacts facts;
+    facts.group = g;
+    facts.labelled = group.windows->has_labelled();
+    std::string joined;
+    for (const uint32_t field : group.by) {
+      facts.by.push_back(program.slot_names[field]);
+      joined += (joined.empty() ? "" : ",") + facts.by.back();
+    }
+    if (!joined.empty() && std::find(keys.begin(), keys.end(), joined) == keys.end()) {
+      keys.push_back(joined);
+    }
+    const bool same =
+        facts.by.size() == key.size() && std::all_of(key.begin(), key.end(), [&](const auto& part) {
+          return std::find(facts.by.begin(), facts.by.end(), part.first) != facts.by.end();
+        });
+    if (!same || key.empty()) continue;
+    facts.key = features::GroupKey(group.by, record);
+    LEAT_ASSIGN_OR_RETURN(const auto found, group.windows->Describe(facts.key));
+    if (found) {
+      facts.known = true;
+      facts.cold = found->cold;
+      facts.last = found->last;
+      facts.events = found->events;
+      facts.labelled_events = found->labelled_events;
+      for (const auto& [slot, value] : found->windows) {
+        facts.features.push_back(
+            {program.slot_names[slot], value,
+             value >= 0 ? CategoryName(slot, static_cast<uint32_t>(value)) : std::string()});
+      }
+    }
+    out.push_back(std::move(facts));
+  }
+  if (!out.empty()) return out;
+  std::string asked, there;
+  for (const auto& [field, text] : key) asked += (asked.empty() ? "" : ",") + field;
+  for (const std::string& name : keys) there += (there.empty() ? "" : "; ") + name;
+  return Status::Invalid("no windows are kept by '" + asked +
+                         "'; the keys are: " + (there.empty() ? "none" : there));
+}
+
+bool FeatureGraph::Concerns(const KeyFacts& key, std::span<const double> payload) const {
+  const features::GroupProgram& group = impl_->program.groups[key.group];
+  return group.windows->has_labelled() &&
+         std::bit_cast<uint64_t>(payload[group.key_in_payload]) == key.key;
+}
+
+std::vector<std::string> FeatureGraph::Categories(size_t slot) const {
+  std::vector<std::string> values;
+  if (!IsCategory(slot)) return values;
+  const features::Dictionary& dictionary =
+      impl_->program.dictionaries[static_cast<size_t>(impl_->program.dictionary_of[slot])];
+  for (uint32_t code = 0; code < dictionary.size(); ++code) {
+    values.emplace_back(dictionary.Text(code));
+  }
+  return values;
 }
 
 size_t FeatureGraph::MemoryBytes() const {

@@ -127,6 +127,34 @@ class FeatureGraph {
   };
   std::vector<GroupFacts> Groups() const;
 
+  /// What a group holds of one key, for people.
+  struct KeyFacts {
+    size_t group = 0;             ///< Index into Groups().
+    std::vector<std::string> by;  ///< In the group's order.
+    uint64_t key = 0;
+    bool known = false;  ///< The rest says nothing otherwise.
+    bool cold = false;
+    EventTime last;  ///< Of the key's events.
+    /// Events that its windows of a length hold, and labelled ones.
+    uint64_t events = 0, labelled_events = 0;
+    bool labelled = false;  ///< Whether labels enter the group's windows.
+    struct Value {
+      std::string feature;
+      double value = 0;      ///< NaN is missing.
+      std::string category;  ///< What the value is the code of, if it is one.
+    };
+    std::vector<Value> features;
+  };
+  /// What is known of a key, given as (field, text), in every group that is kept by just these
+  /// fields: its windows as of its last event, that event included. Changes nothing. Invalid if no
+  /// group is kept by these fields; otherwise fails if windows cannot be read back.
+  Result<std::vector<KeyFacts>> Describe(
+      std::span<const std::pair<std::string, std::string>> key) const;
+  /// Whether what was kept of an event says that its label enters the windows of a key.
+  bool Concerns(const KeyFacts& key, std::span<const double> payload) const;
+  /// The values of a category slot that have a code, by code.
+  std::vector<std::string> Categories(size_t slot) const;
+
  private:
   struct Impl;
   explicit FeatureGraph(std::unique_ptr<Impl> impl);

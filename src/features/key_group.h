@@ -119,6 +119,16 @@ class KeyGroup final : public ItemState {
   /// target. Those whose last event is older go first, about.
   void Evict(size_t target, size_t blocks);
   size_t cold_keys() const { return cold_; }
+
+  /// What is known of a key, as of its last event; none if there is no such key. Changes nothing.
+  struct KeyFacts {
+    bool cold = false;
+    EventTime last;
+    uint64_t events = 0, labelled_events = 0;          ///< In the logs.
+    std::vector<std::pair<uint32_t, double>> windows;  ///< Slot, value.
+  };
+  Result<std::optional<KeyFacts>> Describe(uint64_t key) const;
+
   const Status& status() const { return status_; }
 
  private:

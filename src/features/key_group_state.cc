@@ -157,6 +157,51 @@ void KeyGroup::Load(StateReader& in) {
   }
 }
 
+/// The key is looked at in a group of its own, so that neither forgetting what has left a window
+/// nor finding an extreme again shows here.
+Result<std::optional<KeyGroup::KeyFacts>> KeyGroup::Describe(uint64_t key) const {
+  std::byte* const found = key == 0 ? nullptr : index_.Find(key);
+  if (found == nullptr) return std::optional<KeyFacts>();
+  KeyFacts facts;
+  facts.cold = IsCold(found);
+  std::string saved;
+  if (!facts.cold) {
+    StateWriter out;
+    SaveBlock(found, out);
+    saved = out.Take();
+  } else {
+    LEAT_ASSIGN_OR_RETURN(const bool there, store_->Get(Family::kWindows, ItemKey(key), saved));
+    if (!there) {
+      return Status::Corrupt(fmt::format("the saved state of key {} is missing", key));
+    }
+  }
+  KeyGroup copy(max_keys_, max_events_);
+  for (const Column& column : columns_) {
+    const uint32_t index = copy.AddColumn(column.labelled, column.constant);
+    for (const WindowSpec& window : column.windows) copy.AddWindow(index, window);
+  }
+  copy.Finish();
+  LEAT_RETURN_IF_ERROR(copy.LoadItem(key, saved, true));
+  std::byte* const block = copy.index_.Find(key);
+  const int64_t now = HeaderOf(block).latest;
+  facts.last.micros = now;
+  for (const bool labelled : {false, true}) {
+    const LogLayout& layout = copy.layouts_[labelled];
+    if (layout.horizons.empty()) continue;
+    EventLog& log = copy.LogOf(block, labelled);
+    log.Advance(layout, copy.LiveOf(block, labelled), copy.CellsOf(block), now);
+    (labelled ? facts.labelled_events : facts.events) = log.events(layout);
+  }
+  const auto answer = [&](const std::vector<Answer>& answers) {
+    for (const Answer& a : answers) facts.windows.emplace_back(a.slot, copy.Value(a, block, now));
+  };
+  answer(copy.early_);
+  for (const Column& column : copy.columns_) answer(column.late);
+  std::sort(facts.windows.begin(), facts.windows.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  return std::optional<KeyFacts>(std::move(facts));
+}
+
 // ---- Item by item ----
 
 void KeyGroup::Track(const StateStore& store, std::string prefix) {

@@ -102,18 +102,19 @@ void ReadAll(Build& b, const YamlNode& root) {
 }  // namespace config
 
 Result<Config> ParseConfig(std::string_view yaml, const std::string& path,
-                           std::vector<ConfigProblem>* problems) {
+                           std::vector<ConfigProblem>* problems, UnsetVariable unset) {
   Config config;
   config.path = path;
   config::Problems found;
   config::YamlNode root;
   config::Environment environment;
+  environment.unset = unset;
   if (config::ParseYaml(yaml, root, found)) {
     config::Build build{config, found, environment, {}, nullptr};
     config::ReadAll(build, root);
   }
   if (found.empty()) {
-    config.environment.assign(environment.begin(), environment.end());
+    config.environment.assign(environment.values.begin(), environment.values.end());
     config.text = yaml;
     config.shape = config::CanonicalText(config);
     config.fingerprint = DigestHex(config.shape);

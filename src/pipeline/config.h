@@ -112,14 +112,25 @@ struct ConfigProblem {
   std::string message;
 };
 
+/// What an environment variable that is not set stands for.
+enum class UnsetVariable {
+  kProblem,
+  kItsReference,  ///< The text `${NAME}` itself: for a look at a pipeline that will not run.
+};
+
 /// Parses and checks; on failure the status message holds one line per problem
 /// (`file:line:column: where: message`), all of them also in `problems`.
 Result<Config> ParseConfig(std::string_view yaml, const std::string& path,
-                           std::vector<ConfigProblem>* problems = nullptr);
+                           std::vector<ConfigProblem>* problems = nullptr,
+                           UnsetVariable unset = UnsetVariable::kProblem);
 Result<Config> LoadConfig(const std::string& path);
 
 /// The resolved pipeline for `leat check`, as YAML-like text.
 std::string DescribeConfig(const Config& config);
+/// One line for how a slot enters a model, and a line for each parameter of a model: the same
+/// settings give the same text.
+std::string DescribeInput(const InputFeatureSpec& input);
+std::string DescribeParameters(const ModelConfig& model);
 /// docs/configuration.md.
 std::string ConfigReference();
 

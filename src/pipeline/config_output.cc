@@ -114,7 +114,7 @@ void ReadSinks(Build& b, const YamlNode& node) {
   for (const Sink& sink : all) {
     const YamlNode* at = p.Get(sink.name);
     if (at != nullptr) ReadSink(b, *at, sink.name, *sink.file);
-    if (sink.file->empty()) continue;
+    if (sink.file->empty() || b.environment.unset == UnsetVariable::kItsReference) continue;
     const YamlNode& place = at != nullptr ? *at : node;
     const std::string where = p.Path(sink.name);
     const auto [first, is_new] = taken.emplace(*sink.file, sink.name);

@@ -191,6 +191,12 @@ std::string CanonicalText(const Config& config) {
 
 }  // namespace config
 
+std::string DescribeInput(const InputFeatureSpec& input) { return config::InputText(input); }
+
+std::string DescribeParameters(const ModelConfig& model) {
+  return config::Values("", [&](Params& p) { model.factory->Describe(p); });
+}
+
 std::string DescribeConfig(const Config& config) {
   std::string out = "name: " + config::YamlText(config.name) + "\n";
   std::string paths =

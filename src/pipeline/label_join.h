@@ -80,6 +80,9 @@ class LabelJoin {
   template <typename Orphan>
   void Forget(EventTime now, Orphan orphan);
 
+  /// Every prediction that waits, oldest first.
+  std::vector<Handle> Waiting() const { return store_.InOrder(); }
+
   const LabelAccount& account() const { return account_; }
   int64_t pending() const { return static_cast<int64_t>(store_.size()); }
   int64_t waiting() const { return static_cast<int64_t>(early_.size()); }

@@ -204,10 +204,12 @@ std::string ExpandEnvironment(const std::string& text, const YamlNode& at, const
       return text;
     }
     const char* value = std::getenv(name.c_str());
-    if (value == nullptr) {
+    if (value == nullptr && environment.unset == UnsetVariable::kItsReference) {
+      out += text.substr(from, close + 1 - from);
+    } else if (value == nullptr) {
       problems.Add(at, where, "the environment variable " + name + " is not set");
     } else {
-      environment[name] = value;
+      environment.values[name] = value;
       out += text.substr(from, open - from) + value;
     }
     from = close + 1;

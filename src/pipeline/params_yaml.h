@@ -25,8 +25,11 @@ class SectionParams : public Params {
                      std::string_view help) = 0;
 };
 
-/// Values of environment variables that the configuration refers to as `${NAME}`.
-using Environment = std::map<std::string, std::string>;
+/// Environment variables that the configuration refers to as `${NAME}`.
+struct Environment {
+  std::map<std::string, std::string> values;  ///< By name.
+  UnsetVariable unset = UnsetVariable::kProblem;
+};
 
 class YamlParams final : public SectionParams {
  public:

@@ -671,6 +671,50 @@ void Pipeline::EvictWindows(size_t target) { impl_->graph->Evict(target); }
 Status Pipeline::status() const { return impl_->graph->status(); }
 std::vector<FeatureGraph::GroupFacts> Pipeline::Windows() const { return impl_->graph->Groups(); }
 
+Result<std::vector<Pipeline::KeyFacts>> Pipeline::DescribeKey(
+    std::span<const std::pair<std::string, std::string>> key) const {
+  const Impl& s = *impl_;
+  LEAT_ASSIGN_OR_RETURN(auto groups, s.graph->Describe(key));
+  std::vector<KeyFacts> facts;
+  for (auto& group : groups) facts.push_back({std::move(group), 0});
+  const size_t size = s.graph->label_payload_size();
+  if (size == 0) return facts;
+  for (const LabelJoin::Handle handle : s.join.Waiting()) {
+    const std::span<const double> payload = s.join.Block(handle).subspan(s.payload_at, size);
+    for (KeyFacts& f : facts) f.waiting += s.graph->Concerns(f.windows, payload) ? 1 : 0;
+  }
+  return facts;
+}
+
+std::vector<ModelFacts> Pipeline::Models() const { return impl_->roster->Facts(); }
+
+Result<ModelState> Pipeline::TakeModel(std::string_view name) const {
+  LEAT_ASSIGN_OR_RETURN(ModelState model, impl_->roster->Take(name));
+  model.classes = impl_->targets.classes();
+  for (const ModelConfig& config : impl_->config.models) {
+    if (config.name != name) continue;
+    for (const InputFeatureSpec& input : config.inputs) {
+      // What is told apart by its text needs no code.
+      const auto slot = impl_->graph->SlotOf(input.name);
+      if (!slot || !impl_->graph->IsCategory(*slot)) continue;
+      if (*slot < impl_->graph->field_count() && input.encode != Encode::kNumber) continue;
+      model.categories.push_back({input.name, impl_->graph->Categories(*slot)});
+    }
+  }
+  return model;
+}
+
+Status Pipeline::PutModel(std::string_view name, const ModelState& model, bool shared_inputs) {
+  LEAT_ASSIGN_OR_RETURN(const ModelState own, TakeModel(name));
+  std::string message;
+  for (const std::string& line : Differences(model, own)) message += "\n  " + line;
+  if (!message.empty()) {
+    return Status::Invalid(
+        fmt::format("models.{}: the model in the file does not fit:{}", name, message));
+  }
+  return impl_->roster->Put(name, model, shared_inputs);
+}
+
 uint64_t Pipeline::Chain() const { return impl_->chain; }
 
 std::string Pipeline::Digest() const {

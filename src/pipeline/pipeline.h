@@ -21,6 +21,7 @@
 #include "leat/state.h"
 #include "leat/status.h"
 #include "pipeline/config.h"
+#include "pipeline/model_state.h"
 #include "record/record.h"
 #include "state/store.h"
 
@@ -99,6 +100,20 @@ class Pipeline {
   /// Not Ok once state could not be read back: what was put out since must not be used.
   Status status() const;
   std::vector<FeatureGraph::GroupFacts> Windows() const;
+
+  // ---- A look at what there is, and moving models ----
+  /// See FeatureGraph::Describe.
+  struct KeyFacts {
+    FeatureGraph::KeyFacts windows;
+    int64_t waiting = 0;  ///< Predictions whose labels will enter these windows.
+  };
+  Result<std::vector<KeyFacts>> DescribeKey(
+      std::span<const std::pair<std::string, std::string>> key) const;
+  /// The scored models, the serving one first, then the clustering ones.
+  std::vector<ModelFacts> Models() const;
+  /// See Roster::Take and Put. What differs is an Invalid with a line each.
+  Result<ModelState> TakeModel(std::string_view name) const;
+  Status PutModel(std::string_view name, const ModelState& model, bool shared_inputs);
 
  private:
   struct Impl;

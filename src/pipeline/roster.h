@@ -17,6 +17,7 @@
 #include "features/features.h"
 #include "leat/model.h"
 #include "pipeline/config.h"
+#include "pipeline/model_state.h"
 #include "pipeline/part.h"
 
 namespace leat {
@@ -63,6 +64,15 @@ class Roster {
 
   std::vector<std::pair<std::string, std::string>> Summary(size_t model) const;
 
+  // ---- One by one, clustering models too, by name ----
+  std::vector<ModelFacts> Facts() const;
+  /// All of it but the classes and categories. Invalid for an unknown name.
+  Result<ModelState> Take(std::string_view name) const;
+  /// Replaces a model, and the statistics of its inputs; those of other models too only if
+  /// `shared_inputs`. REQUIRES no Differences. After an error other than Invalid the roster must
+  /// not be used.
+  Status Put(std::string_view name, const ModelState& state, bool shared_inputs);
+
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
   size_t MemoryBytes() const;
@@ -99,6 +109,9 @@ class Roster {
   void SaveEntry(const Entry& entry, StateWriter& out) const;
   static Status LoadEntry(Entry& entry, StateReader& in);
   Input View(const Entry& entry, std::span<const double> block) const;
+  const Entry* Find(std::string_view name) const;
+  std::vector<std::string> Names() const;
+  std::vector<std::string> Sharing(const Entry& entry) const;
 
   std::vector<InputSet> sets_;
   std::vector<Entry> scored_, clusters_;

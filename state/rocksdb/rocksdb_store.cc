@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdarg>
+#include <memory>
 #include <vector>
 
 namespace leat {
@@ -97,11 +99,19 @@ class RocksBatch final : public StateBatch {
   size_t bytes_ = 0;
 };
 
+/// A store that is only read leaves no log of what it did either.
+class NoLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
 rocksdb::DBOptions DatabaseOptions(const RocksStoreOptions& options) {
   rocksdb::DBOptions db;
   if (options.env != nullptr) db.env = options.env;
-  db.create_if_missing = true;
-  db.create_missing_column_families = true;
+  db.create_if_missing = !options.read_only;
+  db.create_missing_column_families = !options.read_only;
+  if (options.read_only) db.info_log = std::make_shared<NoLog>();
   db.paranoid_checks = true;
   db.max_background_jobs = 2;
   db.max_bgerror_resume_count = 0;
@@ -150,10 +160,14 @@ class RocksStore final : public StateStore {
       descriptors.emplace_back(std::string(name), family);
     }
     rocksdb::DB* db = nullptr;
+    const rocksdb::DBOptions database = DatabaseOptions(options);
     LEAT_RETURN_IF_ERROR(FromRocks(
-        rocksdb::DB::Open(DatabaseOptions(options), folder_, descriptors, &all_, &db), folder_));
+        options.read_only ? rocksdb::DB::OpenForReadOnly(database, folder_, descriptors, &all_, &db)
+                          : rocksdb::DB::Open(database, folder_, descriptors, &all_, &db),
+        folder_));
     db_.reset(db);
     for (const std::string_view name : kFamilyNames) {  // Of a write that a crash cut short.
+      if (options.read_only) break;
       const std::string left = fmt::format("{}/{}{}", folder_, kIngested, name);
       if (db->GetEnv()->FileExists(left).ok()) {
         LEAT_RETURN_IF_ERROR(FromRocks(db->GetEnv()->DeleteFile(left), folder_));

@@ -20,6 +20,8 @@ struct RocksStoreOptions {
   std::string folder;
   /// Bytes for RocksDB's own use: blocks read lately, and changes not yet in sorted files.
   uint64_t memory = uint64_t{128} << 20;
+  /// Changes nothing in the folder; Write fails. There must be a store.
+  bool read_only = false;
   rocksdb::Env* env = nullptr;  ///< Instead of the system's files; outlives the store.
 };
 

@@ -19,7 +19,8 @@ namespace {
 constexpr const char* kFraud = "examples/fraud/fraud.yaml";
 
 TEST_F(Cli, HelpOfEveryVerbHasAnExample) {
-  for (const std::string verb : {"", "run", "replay", "check", "generate"}) {
+  for (const std::string verb : {"", "run", "replay", "check", "generate", "inspect", "model",
+                                 "model list", "model export", "model import"}) {
     const Ran ran = Leat(verb + " --help");
     EXPECT_EQ(ran.code, 0);
     EXPECT_NE(ran.out.find("Example"), std::string::npos) << verb;
