@@ -301,17 +301,28 @@ rocksdb::Env* EnvOf(const RocksStoreOptions& options) {
   return options.env != nullptr ? options.env : rocksdb::Env::Default();
 }
 
-}  // namespace
-
-bool RocksStorage::Exists() {
+std::vector<std::string> NamesIn(const RocksStoreOptions& options) {
   std::vector<std::string> names;
-  if (!EnvOf(options_)->GetChildren(options_.folder, &names).ok()) return false;
-  return std::any_of(names.begin(), names.end(),
-                     [](const std::string& name) { return name != "." && name != ".."; });
+  if (!EnvOf(options)->GetChildren(options.folder, &names).ok()) return {};
+  std::erase_if(names, [](const std::string& name) { return name == "." || name == ".."; });
+  return names;
 }
 
+/// Whether RocksDB makes a file of this name before CURRENT: one that was killed while it made a
+/// store leaves nothing else.
+bool ComesBeforeCurrent(const std::string& name) {
+  return name == "LOCK" || name == "IDENTITY" || name.starts_with("LOG") ||
+         name.starts_with("MANIFEST-") || name.ends_with(".dbtmp");
+}
+
+}  // namespace
+
+bool RocksStorage::Exists() { return !NamesIn(options_).empty(); }
+
 Result<std::unique_ptr<StateStore>> RocksStorage::Open() {
-  if (Exists() && !EnvOf(options_)->FileExists(options_.folder + "/CURRENT").ok()) {
+  const std::vector<std::string> names = NamesIn(options_);
+  const bool begun = std::find(names.begin(), names.end(), "CURRENT") != names.end();
+  if (!begun && !std::all_of(names.begin(), names.end(), ComesBeforeCurrent)) {
     return FromRocks(rocksdb::Status::Corruption("its file CURRENT is missing"), options_.folder);
   }
   auto store = std::make_unique<RocksStore>(options_.folder);
