@@ -44,7 +44,7 @@ struct FeatureSpec {
 };
 
 struct FeatureOptions {
-  int64_t max_keys = 10'000'000;         ///< Per key group; the least recently seen key is dropped.
+  int64_t max_keys = 10'000'000;  ///< Per key group; those with the oldest last events are dropped.
   int64_t max_events_per_window = 4096;  ///< Exact up to here; older events are merged into panes.
   int64_t max_categories = 65'536;  ///< Codes per category field; further values share one code.
 };

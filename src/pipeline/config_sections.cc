@@ -140,7 +140,7 @@ void DescribeWindow(SectionParams& p, FeatureSpec& feature) {
 
 void DescribeLimits(SectionParams& p, FeatureOptions& options) {
   p.Integer("max_keys", options.max_keys, {1, 1e9},
-            "Keys of one `by`; beyond it the least recently seen is dropped.");
+            "Keys of one `by`; beyond it those with the oldest last events are dropped.");
   p.Integer("max_events_per_window", options.max_events_per_window, {16, 1e7},
             "Events a window keeps exactly; older ones are merged.");
   p.Integer("max_categories", options.max_categories, {2, 1e7},
