@@ -7,11 +7,17 @@
 namespace leat {
 
 void IdMemory::Remember(uint64_t id, bool flag, EventTime until) {
-  known_[id] = {until, flag};
+  if (tracked_) added_.push_back({until, id, flag});
+  const auto [found, fresh] = known_.try_emplace(id, Known{until, flag});
+  if (!fresh) {
+    // One entry for an id and a time, as it is saved.
+    const bool same = found->second.until == until;
+    found->second = {until, flag};
+    if (same) return;
+  }
   auto it = order_.end();
   while (it != order_.begin() && std::prev(it)->until > until) --it;
   order_.insert(it, {until, id, flag});
-  if (tracked_) added_.push_back({until, id, flag});
 }
 
 void IdMemory::Forget(EventTime now) {
