@@ -24,6 +24,7 @@ constexpr size_t kKeptTimes = 1 << 16;
 /// batch of a snapshot, the store's own use, and what is not windows.
 constexpr uint64_t kChangedShare = 8, kWindowsShare = 2;
 
+bool Never() { return false; }
 double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace
@@ -56,7 +57,8 @@ Result<std::unique_ptr<Shard>> Shard::Open(const ShardOptions& options, const Co
 /// same comes out again, and the sinks are simply written anew; with another one, what had been put
 /// out stays.
 Status Shard::FindRebuildPoint(StateStorage& storage) {
-  if (!storage.Exists()) return Status::Ok();
+  LEAT_ASSIGN_OR_RETURN(const bool exists, storage.Exists());
+  if (!exists) return Status::Ok();
   Result<std::unique_ptr<StateStore>> store = storage.Open();
   if (!store.ok()) return store.status().code() == StatusCode::kIo ? store.status() : Status::Ok();
   const Result<std::optional<SnapshotInfo>> info = Snapshots(**store).Read();
@@ -79,11 +81,11 @@ Status Shard::Load(StateStorage& storage) {
         "folder from a copy",
         options_.folder, why));
   };
-  const bool exists = storage.Exists();
+  LEAT_ASSIGN_OR_RETURN(const bool exists, storage.Exists());
   LEAT_ASSIGN_OR_RETURN(const bool journal, journal_.Exists());
   if (!exists && journal) return damaged("there is a journal but no snapshot: files are missing");
   LEAT_ASSIGN_OR_RETURN(store_, storage.Open());
-  snapshots_ = std::make_unique<Snapshots>(*store_);
+  snapshots_ = std::make_unique<Snapshots>(*store_, options_.items_at_once);
   LEAT_ASSIGN_OR_RETURN(const std::optional<SnapshotInfo> info, snapshots_->Read());
   if (!info) {
     if (journal) return damaged("there is a journal but no snapshot: files are missing");
@@ -175,7 +177,9 @@ Status Shard::Recover(Driver& driver, SinkSet& sinks) {
       LEAT_RETURN_IF_ERROR(driver.Finish(*this));
     } else {
       DriveOptions options;
-      options.max_records = wanted.position.records - last_.position.records;
+      options.max_records = options.epoch_records =
+          wanted.position.records - last_.position.records;
+      options.epoch_bytes = SIZE_MAX;
       options.tick = [tick = wanted.tick]() mutable { return std::exchange(tick, std::nullopt); };
       LEAT_ASSIGN_OR_RETURN(const bool at_end, driver.Run(*this, options));
       if (at_end || last_.number != wanted.number) {
@@ -217,7 +221,7 @@ Status Shard::Commit(const EpochEnd& end, Outputs& outputs) {
 /// At the end of an epoch: begins a snapshot if one is due, or goes on with the one that is being
 /// made.
 Status Shard::Save() {
-  const auto now = Clock::now();
+  const auto now = options_.clock();
   if (saving_ == Saving::kWriting && saved_.exchange(false)) {
     snapshots_->End();
     saving_ = Saving::kNo;
@@ -236,7 +240,7 @@ Status Shard::Save() {
   }
   if (saving_ == Saving::kFilling) {
     // With too much that has changed since, the rest is filled in at once.
-    if (snapshots_->More(crowded ? Clock::time_point::max() : now + kShare)) {
+    if (snapshots_->More([&] { return !crowded && options_.clock() >= now + kShare; })) {
       saving_ = Saving::kWriting;
       LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kSnapshot, filling_, {}}));
     }
@@ -245,7 +249,7 @@ Status Shard::Save() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return saved_.load() || !status_.ok(); });
   }
-  longest_pause_ = std::max(longest_pause_, Seconds(Clock::now() - now));
+  longest_pause_ = std::max(longest_pause_, Seconds(options_.clock() - now));
   return Status::Ok();
 }
 
@@ -264,14 +268,14 @@ Status Shard::SaveNow() {
   if (saving_ != Saving::kNo) {
     // One is on its way; what it lacks is filled in, so that the next one can follow it.
     if (saving_ == Saving::kFilling) {
-      snapshots_->More(Clock::time_point::max());
+      snapshots_->More(Never);
       LEAT_RETURN_IF_ERROR(WriteSnapshot(filling_));
     }
     snapshots_->End();
     saving_ = Saving::kNo;
   }
   snapshots_->Begin(pipeline_, Info());
-  snapshots_->More(Clock::time_point::max());
+  snapshots_->More(Never);
   LEAT_RETURN_IF_ERROR(WriteSnapshot(last_));
   LEAT_RETURN_IF_ERROR(journal_.Begin(loaded_.state_id, last_.number));
   LEAT_RETURN_IF_ERROR(journal_.Drop(last_.number));

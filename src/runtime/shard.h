@@ -7,8 +7,8 @@
 /// back to the lengths it names, take the input again epoch by epoch as the journal says, compare
 /// each with its entry, write the outputs again. See docs/durability.md.
 ///
-/// The shard knows neither where the input comes from nor where the outputs go nor what the state is
-/// kept in: a Driver, a SinkSet, a StateStorage. Errors: Corrupt for a state that is damaged, of
+/// The shard knows neither where the input comes from nor where the outputs go nor what the state
+/// is kept in: a Driver, a SinkSet, a StateStorage. Errors: Corrupt for a state that is damaged, of
 /// another configuration, or whose replay gives something else; Io when a disk fails, after which
 /// nothing more is committed. Threads: the caller's, which runs the pipeline, and one that commits;
 /// the caller waits only when more than 64 MiB of outputs are not committed yet, or when more state
@@ -46,14 +46,14 @@ class SinkSet {
 };
 
 struct ShardOptions {
-  std::string folder;              ///< Of the journal.
-  bool fresh = false;              ///< Forget what there is.
+  std::string folder;  ///< Of the journal.
+  bool fresh = false;  ///< Forget what there is.
   /// Forget the state and take the log again from its start. If the configuration has changed, what
   /// had been put out stays and nothing is put out again; if not, the same comes out again.
   bool rebuild = false;
   /// For `rebuild`: whether the sinks hold so much.
   std::function<bool(const SinkLengths&)> written;
-  bool accept_divergence = false;  ///< Go on although a replay gives something else.
+  bool accept_divergence = false;       ///< Go on although a replay gives something else.
   uint64_t memory = uint64_t{1} << 30;  ///< Bound of the state in memory, in bytes.
   /// Asked at the end of each epoch: whether a snapshot is due. None: only at the end, and when
   /// much has changed.
@@ -61,6 +61,8 @@ struct ShardOptions {
   /// Commits on the caller's thread, whenever this says so (and when it must), instead of on a
   /// thread of its own: for simulations.
   std::function<bool()> commit_now;
+  std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
+  size_t items_at_once = 64;  ///< Saved between two looks at the clock.
 };
 
 class Shard final : public EpochSink {
@@ -87,13 +89,14 @@ class Shard final : public EpochSink {
   /// start(); `sinks` outlive the shard.
   Status Recover(Driver& driver, SinkSet& sinks);
   uint64_t replayed() const { return replayed_; }  ///< Epochs taken again by Recover.
+  const Epoch& last() const { return last_; }      ///< That ended; not all may be committed yet.
 
   Status Commit(const EpochEnd& end, Outputs& outputs) override;
   /// Waits until everything is committed and saves the state. REQUIRES that an epoch just ended.
   Status Close();
 
   struct Figures {
-    uint64_t epochs = 0, snapshots = 0;  ///< Committed, and written, by this process.
+    uint64_t epochs = 0, snapshots = 0;       ///< Committed, and written, by this process.
     double journal_p50 = 0, journal_p99 = 0;  ///< Seconds of an append with its sync.
     double longest_pause = 0;  ///< Seconds that the pipeline stood still for a snapshot, at most.
   };
@@ -132,7 +135,7 @@ class Shard final : public EpochSink {
   SinkSet* sinks_ = nullptr;
   Journal journal_;
   bool resumed_ = false;
-  SnapshotInfo loaded_;           ///< Of the snapshot that was loaded, or of a new state.
+  SnapshotInfo loaded_;  ///< Of the snapshot that was loaded, or of a new state.
   std::vector<std::string> changes_;
   std::deque<Epoch> journalled_;  ///< After it; emptied by Recover.
   uint64_t replayed_ = 0;
@@ -142,8 +145,8 @@ class Shard final : public EpochSink {
 
   // Snapshots, on the caller's thread.
   Saving saving_ = Saving::kNo;
-  Epoch filling_;  ///< What the snapshot that is being made is as of.
-  size_t window_bytes_;            ///< What windows may take in memory.
+  Epoch filling_;                    ///< What the snapshot that is being made is as of.
+  size_t window_bytes_;              ///< What windows may take in memory.
   std::atomic<bool> saved_ = false;  ///< The committing thread has written the snapshot.
   double longest_pause_ = 0;
 

@@ -182,15 +182,18 @@ rocksdb::Env* EnvOf(const RocksStoreOptions& options) {
 
 }  // namespace
 
-bool RocksStorage::Exists() {
+Result<bool> RocksStorage::Exists() {
   std::vector<std::string> names;
-  if (!EnvOf(options_)->GetChildren(options_.folder, &names).ok()) return false;
+  const rocksdb::Status looked = EnvOf(options_)->GetChildren(options_.folder, &names);
+  if (looked.IsNotFound()) return false;
+  LEAT_RETURN_IF_ERROR(FromRocks(looked, options_.folder));
   return std::any_of(names.begin(), names.end(),
                      [](const std::string& name) { return name != "." && name != ".."; });
 }
 
 Result<std::unique_ptr<StateStore>> RocksStorage::Open() {
-  if (Exists() && !EnvOf(options_)->FileExists(options_.folder + "/CURRENT").ok()) {
+  LEAT_ASSIGN_OR_RETURN(const bool exists, Exists());
+  if (exists && !EnvOf(options_)->FileExists(options_.folder + "/CURRENT").ok()) {
     return FromRocks(rocksdb::Status::Corruption("its file CURRENT is missing"), options_.folder);
   }
   auto store = std::make_unique<RocksStore>(options_.folder);
@@ -199,7 +202,8 @@ Result<std::unique_ptr<StateStore>> RocksStorage::Open() {
 }
 
 Status RocksStorage::Remove() {
-  if (!Exists()) return Status::Ok();
+  LEAT_ASSIGN_OR_RETURN(const bool exists, Exists());
+  if (!exists) return Status::Ok();
   rocksdb::Options all;
   all.env = EnvOf(options_);
   std::vector<rocksdb::ColumnFamilyDescriptor> families = {{rocksdb::kDefaultColumnFamilyName, {}}};

@@ -26,7 +26,7 @@ struct RocksStoreOptions {
 class RocksStorage final : public StateStorage {
  public:
   explicit RocksStorage(RocksStoreOptions options) : options_(std::move(options)) {}
-  bool Exists() override;
+  Result<bool> Exists() override;
   Result<std::unique_ptr<StateStore>> Open() override;
   Status Remove() override;
 
