@@ -171,6 +171,7 @@ Status Shard::Recover(Driver& driver, SinkSet& sinks) {
     suppress_ = false;
     last_.lengths = sinks.lengths();
   }
+  if (!journalled_.empty()) LEAT_RETURN_IF_ERROR(journal_.Keep(loaded_.state_id));
   while (!journalled_.empty()) {
     const Epoch wanted = journalled_.front();
     if (wanted.finished) {
