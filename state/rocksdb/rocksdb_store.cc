@@ -191,11 +191,27 @@ Result<bool> RocksStorage::Exists() {
                      [](const std::string& name) { return name != "." && name != ".."; });
 }
 
+/// A database without its file CURRENT is damaged; unless there is nothing but what comes before it
+/// when one is made: then that was cut short, and it is made anew.
+Status RocksStorage::CheckCurrent() const {
+  rocksdb::Env* const env = EnvOf(options_);
+  const rocksdb::Status current = env->FileExists(options_.folder + "/CURRENT");
+  if (current.ok()) return Status::Ok();
+  if (!current.IsNotFound()) return FromRocks(current, options_.folder);
+  std::vector<std::string> names;
+  const rocksdb::Status looked = env->GetChildren(options_.folder, &names);
+  if (looked.IsNotFound()) return Status::Ok();
+  LEAT_RETURN_IF_ERROR(FromRocks(looked, options_.folder));
+  const bool cut_short = std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    return name == "." || name == ".." || name == "LOCK" || name == "IDENTITY" ||
+           name == "MANIFEST-000001" || name.ends_with(".dbtmp") || name.starts_with("LOG");
+  });
+  if (cut_short) return Status::Ok();
+  return FromRocks(rocksdb::Status::Corruption("its file CURRENT is missing"), options_.folder);
+}
+
 Result<std::unique_ptr<StateStore>> RocksStorage::Open() {
-  LEAT_ASSIGN_OR_RETURN(const bool exists, Exists());
-  if (exists && !EnvOf(options_)->FileExists(options_.folder + "/CURRENT").ok()) {
-    return FromRocks(rocksdb::Status::Corruption("its file CURRENT is missing"), options_.folder);
-  }
+  LEAT_RETURN_IF_ERROR(CheckCurrent());
   auto store = std::make_unique<RocksStore>(options_.folder);
   LEAT_RETURN_IF_ERROR(store->Open(options_));
   return std::unique_ptr<StateStore>(std::move(store));

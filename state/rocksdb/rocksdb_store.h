@@ -31,6 +31,7 @@ class RocksStorage final : public StateStorage {
   Status Remove() override;
 
  private:
+  Status CheckCurrent() const;
   RocksStoreOptions options_;
 };
 
