@@ -55,7 +55,7 @@ class StateStorage {
  public:
   virtual ~StateStorage() = default;
   /// Whether there is a store, whole or not.
-  virtual bool Exists() = 0;
+  virtual Result<bool> Exists() = 0;
   /// Opens the store; makes an empty one if there is none.
   virtual Result<std::unique_ptr<StateStore>> Open() = 0;
   virtual Status Remove() = 0;

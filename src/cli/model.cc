@@ -90,7 +90,7 @@ Status Import(const Arguments& arguments) {
   ++info.incarnation;
   info.written_at = WallTime();
   folder.snapshots->Begin(*folder.pipeline, info);
-  folder.snapshots->More(std::chrono::steady_clock::time_point::max());
+  folder.snapshots->More([] { return false; });
   LEAT_RETURN_IF_ERROR(folder.snapshots->Write());
   folder.snapshots->End();
   std::cerr << fmt::format("{}: replaced by '{}' of {}, {} labels learnt, exported {}\n",

@@ -29,7 +29,8 @@ Result<StateFolder> StateFolder::Open(const std::string& path, Access access) {
   options.read_only = access == Access::kRead;
   RocksStorage storage(options);
   const Status none = Status::Corrupt(fmt::format("{}: holds no state that `leat run` made", path));
-  if (!storage.Exists()) return none;
+  LEAT_ASSIGN_OR_RETURN(const bool exists, storage.Exists());
+  if (!exists) return none;
 
   StateFolder folder;
   folder.path = path;

@@ -115,8 +115,8 @@ class KeyGroup final : public ItemState {
   /// Bytes of the blocks in memory.
   size_t BlockBytes() const;
   /// With more than `target` bytes of blocks in memory, goes on giving up some until there are a
-  /// quarter less: looks at up to `blocks` of them, and at as many as it takes to be below the
-  /// target. Those whose last event is older go first, about.
+  /// quarter less: looks at up to `blocks` of them, and at as many as it takes to be less than
+  /// an eighth above the target. Those whose last event is older go first, about.
   void Evict(size_t target, size_t blocks);
   size_t cold_keys() const { return cold_; }
 

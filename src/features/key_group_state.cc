@@ -34,8 +34,7 @@ double KeyGroup::HeapPerKey() const {
 }
 
 size_t KeyGroup::BlockBytes() const {
-  return pool_.used() +
-         static_cast<size_t>(heap_per_key_ * static_cast<double>(hot_.size()));
+  return pool_.used() + static_cast<size_t>(heap_per_key_ * static_cast<double>(hot_.size()));
 }
 
 size_t KeyGroup::MemoryBytes() const {
@@ -313,7 +312,7 @@ void KeyGroup::Evict(size_t target, size_t blocks) {
   for (; evict_left_ > 0 && !hot_.empty(); --evict_left_) {
     if (blocks > 0) {
       --blocks;
-    } else if (BlockBytes() <= target) {
+    } else if (BlockBytes() <= target + target / 8) {
       return;
     }
     if (evict_at_ >= hot_.size()) evict_at_ = 0;

@@ -84,7 +84,8 @@ struct Config {
   std::string path;  ///< Of the YAML file.
   std::string name;
   SourceConfig source;
-  Schema schema;  ///< Includes the label column when it is in the record.
+  int64_t tidy_every = 65'536;  ///< Records between two passes that drop what matters no more.
+  Schema schema;                ///< Includes the label column when it is in the record.
   TimePolicy time;
   bool has_label = false;
   LabelConfig label;
@@ -95,11 +96,11 @@ struct Config {
   EvaluationOptions evaluation;
   SinkConfig sinks;
   std::string state_path;
-  Micros snapshot_every = 10 * kSecond;  ///< Of wall time.
+  Micros snapshot_every = 10 * kSecond;     ///< Of wall time.
   int64_t state_memory = int64_t{1} << 30;  ///< Bound of the state in memory, in bytes.
-  std::string text;         ///< The YAML file as it was read.
-  std::string shape;        ///< What of it shapes the state, in canonical text,
-  std::string fingerprint;  ///< and a hash of that.
+  std::string text;                         ///< The YAML file as it was read.
+  std::string shape;                        ///< What of it shapes the state, in canonical text,
+  std::string fingerprint;                  ///< and a hash of that.
   /// Environment variables that the file refers to as ${NAME}: name, value. DescribeConfig shows
   /// the name in place of the value.
   std::vector<std::pair<std::string, std::string>> environment;

@@ -7,11 +7,17 @@
 namespace leat {
 
 void IdMemory::Remember(uint64_t id, bool flag, EventTime until) {
-  known_[id] = {until, flag};
+  if (tracked_) added_.push_back({until, id, flag});
+  const auto [found, fresh] = known_.try_emplace(id, Known{until, flag});
+  if (!fresh) {
+    // One entry for an id and a time, as it is saved.
+    const bool same = found->second.until == until;
+    found->second = {until, flag};
+    if (same) return;
+  }
   auto it = order_.end();
   while (it != order_.begin() && std::prev(it)->until > until) --it;
   order_.insert(it, {until, id, flag});
-  if (tracked_) added_.push_back({until, id, flag});
 }
 
 void IdMemory::Forget(EventTime now) {
@@ -81,7 +87,10 @@ void IdMemory::BeginSave(StateBatch& batch) {
   saving_.clear();
   saving_.swap(added_);
   // Some have been forgotten again; a late one can be alive though its time is in the range.
-  std::erase_if(saving_, [&](const Entry& entry) { return !Alive(entry); });
+  if (forgotten_) {
+    std::erase_if(saving_,
+                  [&](const Entry& entry) { return entry.until <= *forgotten_ && !Alive(entry); });
+  }
   forgotten_.reset();
   saved_ = 0;
 }

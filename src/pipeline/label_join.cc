@@ -17,7 +17,29 @@ void LabelJoin::Enqueue(Handle handle) {
   if (options_.expires_after > 0) {
     Push(expiring_, {p.time + options_.expires_after, p.sequence, handle});
   }
-  if (options_.by_id) by_id_[p.id] = handle;
+  if (!options_.by_id) return;
+  const auto [found, fresh] = by_id_.try_emplace(p.id, handle);
+  if (fresh) return;
+  same_id_[p.id].push_back(found->second);
+  found->second = handle;
+}
+
+void LabelJoin::Dequeue(Handle handle) {
+  const uint64_t id = store_[handle].id;
+  const auto newest = by_id_.find(id);
+  const auto others = same_id_.find(id);
+  if (others == same_id_.end()) {
+    by_id_.erase(newest);
+    return;
+  }
+  std::vector<Handle>& older = others->second;
+  if (newest->second == handle) {
+    newest->second = older.back();
+    older.pop_back();
+  } else {
+    std::erase(older, handle);
+  }
+  if (older.empty()) same_id_.erase(others);
 }
 
 LabelJoin::Handle LabelJoin::Predict(Pending header, size_t doubles) {
@@ -80,7 +102,7 @@ void LabelJoin::Settle(Handle handle, bool matched, EventTime now) {
     ++account_.late;
   }
   if (options_.by_id) {
-    by_id_.erase(p.id);
+    Dequeue(handle);
     settled_.Remember(p.id, matched, now + options_.memory);
   }
   store_.Remove(handle);
@@ -116,6 +138,7 @@ Status LabelJoin::LoadHead(StateReader& in) {
   held_.clear();
   expiring_.clear();
   by_id_.clear();
+  same_id_.clear();
   early_.clear();
   early_order_.clear();
   for (uint64_t n = in.Count(8); n > 0 && in.ok(); --n) {
@@ -156,7 +179,7 @@ Status LabelJoin::LoadPending(std::string_view key, std::string_view value,
 
 size_t LabelJoin::MemoryBytes() const {
   return store_.MemoryBytes() + (held_.size() + expiring_.size()) * sizeof(Queued) +
-         by_id_.bucket_count() * 17 + early_.bucket_count() * 25 +
+         by_id_.bucket_count() * 17 + same_id_.bucket_count() * 33 + early_.bucket_count() * 25 +
          early_order_.size() * sizeof(EarlyId) + settled_.MemoryBytes();
 }
 

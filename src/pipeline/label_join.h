@@ -4,9 +4,10 @@
 /// labels = matched + late + duplicate + orphan + waiting. A label that comes before its prediction
 /// waits (`early` counts those that ever did); one that comes for an expired prediction is late;
 /// one for a matched prediction is a duplicate; one that waited for `expires_after` in vain, or
-/// whose id is not known any more, is an orphan. Ids of settled predictions are remembered for
-/// `memory` of event time after they were settled, which bounds the join's memory. Cost: O(1) per
-/// operation for input in time order. Thread safety: none.
+/// whose id is not known any more, is an orphan. Of several predictions with one id that wait, the
+/// newest is matched first. Ids of settled predictions are remembered for `memory` of event time
+/// after they were settled, which bounds the join's memory. Cost: O(1) per operation for input in
+/// time order. Thread safety: none.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -125,6 +126,8 @@ class LabelJoin {
   }
   static void Push(std::deque<Queued>& queue, Queued item);
   void Enqueue(Handle handle);
+  /// By id: takes a waiting prediction out.
+  void Dequeue(Handle handle);
   bool Alive(const Queued& q) const { return store_[q.handle].sequence == q.sequence; }
 
   JoinOptions options_;
@@ -132,7 +135,8 @@ class LabelJoin {
   uint64_t sequence_ = 0;
   PendingStore store_;
   std::deque<Queued> held_, expiring_;
-  boost::unordered_flat_map<uint64_t, Handle> by_id_;
+  boost::unordered_flat_map<uint64_t, Handle> by_id_;                 ///< The newest of each id,
+  boost::unordered_flat_map<uint64_t, std::vector<Handle>> same_id_;  ///< and older ones.
   boost::unordered_flat_map<uint64_t, Early> early_;
   std::deque<EarlyId> early_order_;
   IdMemory settled_{'t'};  ///< Flag: matched (else expired).

@@ -144,7 +144,9 @@ void PendingStore::BeginSave(StateBatch& batch) {
   saving_.swap(added_);
   saving_removed_.clear();
   saving_removed_.swap(removed_);
-  std::sort(saving_removed_.begin(), saving_removed_.end());
+  if (!std::is_sorted(saving_removed_.begin(), saving_removed_.end())) {
+    std::sort(saving_removed_.begin(), saving_removed_.end());
+  }
   newest_saved_ = newest_;
   added_bytes_ = saved_ = saved_removed_ = 0;
 }
@@ -154,8 +156,7 @@ bool PendingStore::SaveMore(size_t items) {
   while (items > 0 && saved_removed_ < saving_removed_.size()) {
     const uint64_t first = saving_removed_[saved_removed_];
     size_t end = saved_removed_ + 1;
-    while (end < saving_removed_.size() &&
-           saving_removed_[end] == first + (end - saved_removed_)) {
+    while (end < saving_removed_.size() && saving_removed_[end] == first + (end - saved_removed_)) {
       ++end;
     }
     std::string from, to;

@@ -27,8 +27,6 @@ namespace {
 /// Record ids kept beside a waiting prediction, for events: a length and up to 31 bytes.
 constexpr size_t kIdDoubles = 4;
 constexpr size_t kIdBytes = kIdDoubles * sizeof(double);
-/// Records between two passes that drop what can no longer matter.
-constexpr uint64_t kTidyEvery = 65'536;
 /// How many labels before it is due a waiting prediction is fetched, and then each stage of what
 /// its label enters.
 constexpr size_t kPendingAhead = 8;
@@ -314,7 +312,7 @@ void Pipeline::Step(const Record& record, Outputs& out) {
     s.seen.Remember(record.id, true, record.time + window);
   }
   s.Advance(record.time);
-  if (++s.steps % kTidyEvery == 0) s.Tidy(out);
+  if (++s.steps % static_cast<uint64_t>(s.config.tidy_every) == 0) s.Tidy(out);
   s.Drain(out);
   ++s.taken;
 

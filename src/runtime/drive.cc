@@ -1,12 +1,6 @@
 #include "runtime/drive.h"
 
 namespace leat {
-namespace {
-
-constexpr size_t kEpochBytes = size_t{1} << 18;
-constexpr uint64_t kEpochRecords = 4096;
-
-}  // namespace
 
 Driver::Driver(Pipeline& pipeline, RecordReader& records, RecordReader* labels, Position start)
     : pipeline_(pipeline), records_(records), labels_(labels), position_(start) {}
@@ -98,7 +92,7 @@ Result<bool> Driver::Run(EpochSink& sink, const DriveOptions& options) {
       LEAT_RETURN_IF_ERROR(DeliverLabels(record.time));
       pipeline_.Step(record, out_);
     }
-    if (in_epoch_ < kEpochRecords && out_.size() < kEpochBytes) continue;
+    if (in_epoch_ < options.epoch_records && out_.size() < options.epoch_bytes) continue;
     LEAT_RETURN_IF_ERROR(EndEpoch(sink, false));
     if (options.on_batch && !options.on_batch(position_.records)) break;
   }

@@ -3,7 +3,7 @@
 ///
 /// A label is delivered before the first record whose time is not before it, so the merge depends
 /// on the two inputs only. An epoch ends after 4096 records or with 256 KiB of output, whichever
-/// comes first, and when Run ends. Thread safety: none.
+/// comes first (unless the options say otherwise), and when Run ends. Thread safety: none.
 #pragma once
 
 #include <array>
@@ -44,6 +44,8 @@ class EpochSink {
 struct DriveOptions {
   uint64_t max_records = UINT64_MAX;       ///< Stop after so many more records.
   std::optional<EventTime> from, to;       ///< Records outside [from, to) are passed over.
+  uint64_t epoch_records = 4096;           ///< An epoch ends after so many records
+  size_t epoch_bytes = size_t{1} << 18;    ///< or with so many bytes of output.
   std::function<bool(uint64_t)> on_batch;  ///< Called with records so far; false stops the run.
   /// Asked at the start of each epoch whether time has gone on without a record, and to when.
   std::function<std::optional<EventTime>()> tick;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "base/hash.h"
 #include "leat/state.h"
@@ -22,6 +23,45 @@ constexpr const char* kWaysOut =
 
 std::string PathOf(const std::string& folder, uint64_t first) {
   return (std::filesystem::path(folder) / fmt::format("{}{:0{}}", kName, first, kDigits)).string();
+}
+
+/// An entry that is whole.
+struct Entry {
+  state::Epochs message;
+  size_t bytes = 0;  ///< That it takes in the file.
+};
+
+/// The entry that `bytes` begins with, if it is whole.
+std::optional<Entry> WholeEntry(std::string_view bytes) {
+  StateReader in(bytes);
+  const uint32_t size = in.U32(), inverse = in.U32();
+  Entry entry;
+  entry.bytes = kSizes + size_t{size} + sizeof(uint64_t);
+  if (!in.ok() || size == 0 || inverse != ~size || entry.bytes > bytes.size()) return std::nullopt;
+  const std::string_view payload = bytes.substr(kSizes, size);
+  if (!entry.message.ParseFromArray(payload.data(), static_cast<int>(size)) ||
+      entry.message.epochs().empty()) {
+    return std::nullopt;
+  }
+  StateReader sum(bytes.substr(kSizes + size));
+  if (sum.U64() != Hash64(payload, entry.message.epochs(0).number())) return std::nullopt;
+  return entry;
+}
+
+/// Whether anything was appended behind the broken entry that `bytes` begins with: something behind
+/// its end, if it can still say where that is, or a whole entry somewhere.
+bool MoreFollows(std::string_view bytes) {
+  StateReader in(bytes);
+  const uint32_t size = in.U32(), inverse = in.U32();
+  const size_t end = kSizes + size_t{size} + sizeof(uint64_t);
+  if (in.ok() && size != 0 && inverse == ~size && end < bytes.size() &&
+      bytes.find_first_not_of('\0', end) != std::string_view::npos) {
+    return true;
+  }
+  for (size_t at = 1; at + kSizes < bytes.size(); ++at) {
+    if (WholeEntry(bytes.substr(at))) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -47,8 +87,8 @@ Result<bool> Journal::Exists() const {
   return !found.empty();
 }
 
-Status Journal::Parse(const File& file, std::string_view bytes, uint64_t state_id,
-                      std::vector<Epoch>& epochs) {
+Result<size_t> Journal::Parse(const File& file, std::string_view bytes, uint64_t state_id,
+                              std::vector<Epoch>& epochs) {
   const auto corrupt = [&](std::string_view why) {
     return Status::Corrupt(fmt::format("{}: {}; {}", file.path, why, kWaysOut));
   };
@@ -64,33 +104,24 @@ Status Journal::Parse(const File& file, std::string_view bytes, uint64_t state_i
   if (id != state_id) return corrupt("the journal belongs to another state");
   std::string_view rest = bytes.substr(kMagic.size() + sizeof(version) + sizeof(id));
   for (uint64_t number = file.first; !rest.empty();) {
-    StateReader in(rest);
-    const uint32_t size = in.U32(), inverse = in.U32();
-    const size_t whole = kSizes + size_t{size} + sizeof(uint64_t);
-    // An append that a crash cut short: part of it, or space that was never filled.
-    if (!in.ok() || size == 0 || inverse == 0) break;
-    if (inverse != ~size) return corrupt(fmt::format("the size of epoch {} is damaged", number));
-    if (whole > rest.size()) break;
-    const std::string_view payload = rest.substr(kSizes, size);
-    StateReader sum(rest.substr(kSizes + size));
-    if (sum.U64() != Hash64(payload, number)) {
-      if (whole == rest.size()) break;  // The last one: its bytes never all came.
-      return corrupt(fmt::format("the entry of epoch {} is damaged", number));
+    const std::optional<Entry> entry = WholeEntry(rest);
+    if (!entry) {
+      // An append that a crash cut short: part of it, or of its blocks. Then nothing follows.
+      if (MoreFollows(rest)) {
+        return corrupt(fmt::format("the entry of epoch {} is damaged", number));
+      }
+      break;
     }
-    state::Epochs message;
-    if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
-      return corrupt(fmt::format("the entry of epoch {} is not one", number));
-    }
-    for (const state::Epoch& epoch : message.epochs()) {
+    for (const state::Epoch& epoch : entry->message.epochs()) {
       if (epoch.number() != number) {
         return corrupt(fmt::format("epoch {} is where {} should be", epoch.number(), number));
       }
       epochs.push_back(FromMessage(epoch));
       ++number;
     }
-    rest.remove_prefix(whole);
+    rest.remove_prefix(entry->bytes);
   }
-  return Status::Ok();
+  return bytes.size() - rest.size();
 }
 
 Result<std::vector<Epoch>> Journal::Read(uint64_t state_id, uint64_t after) const {
@@ -106,7 +137,7 @@ Result<std::vector<Epoch>> Journal::Read(uint64_t state_id, uint64_t after) cons
     // All that a file before the snapshot holds is in the snapshot.
     if (i + 1 < found.size() && found[i + 1].first <= after + 1) continue;
     LEAT_ASSIGN_OR_RETURN(const std::string bytes, files_.Read(found[i].path));
-    LEAT_RETURN_IF_ERROR(Parse(found[i], bytes, state_id, epochs));
+    LEAT_RETURN_IF_ERROR(Parse(found[i], bytes, state_id, epochs).status());
   }
   std::erase_if(epochs, [&](const Epoch& epoch) { return epoch.number <= after; });
   for (size_t i = 0; i < epochs.size(); ++i) {
@@ -116,6 +147,17 @@ Result<std::vector<Epoch>> Journal::Read(uint64_t state_id, uint64_t after) cons
                     folder_, after + 1 + i, epochs[i].number, kWaysOut));
   }
   return epochs;
+}
+
+Status Journal::Keep(uint64_t state_id) {
+  LEAT_ASSIGN_OR_RETURN(const std::vector<File> found, Files());
+  if (found.empty()) return Status::Ok();
+  // Only to the last file was anything being appended.
+  const File& last = found.back();
+  LEAT_ASSIGN_OR_RETURN(const std::string bytes, files_.Read(last.path));
+  std::vector<Epoch> epochs;
+  LEAT_ASSIGN_OR_RETURN(const size_t whole, Parse(last, bytes, state_id, epochs));
+  return files_.Replace(last.path, {std::string_view(bytes).substr(0, whole)});
 }
 
 Status Journal::Begin(uint64_t state_id, uint64_t epoch) {

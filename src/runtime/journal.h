@@ -5,9 +5,10 @@
 /// each append: a 32-bit size and its complement, a message state::Epochs of that size, and its
 /// 64-bit XXH3 seeded with the number of its first epoch. A new file begins with each snapshot;
 /// older ones go when it is durable. Epochs are durable once Append returns. A torn last append, as
-/// a crash leaves it, is dropped when a file is read; anything else that does not fit is Corrupt.
-/// Errors: Io when the disk fails; after one, nothing more is appended, since a sync that failed
-/// may have lost what it was to keep. Thread safety: none.
+/// a crash leaves it (cut short, or with blocks that never came), is dropped when a file is read:
+/// it is one that nothing follows. Anything else that does not fit is Corrupt. Errors: Io
+/// when the disk fails; after one, nothing more is appended, since a sync that failed may have lost
+/// what it was to keep. Thread safety: none.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,9 @@ class Journal {
   Result<bool> Exists() const;
   /// The entries after epoch `after`, oldest first. Their numbers are contiguous.
   Result<std::vector<Epoch>> Read(uint64_t state_id, uint64_t after) const;
+  /// Makes what Read gives durable. A process that was killed, or whose sync failed, may have left
+  /// an append that can be read and is not on disk; no file is synced twice, so it is written anew.
+  Status Keep(uint64_t state_id);
   /// Begins a file for the epochs after `epoch`, for Append. Earlier ones stay.
   Status Begin(uint64_t state_id, uint64_t epoch);
   /// REQUIRES at least one, and numbers that go on from Begin.
@@ -45,9 +49,9 @@ class Journal {
     std::string path;
   };
   Result<std::vector<File>> Files() const;
-  /// Adds the entries of a file's bytes.
-  static Status Parse(const File& file, std::string_view bytes, uint64_t state_id,
-                      std::vector<Epoch>& epochs);
+  /// Adds the entries of a file's bytes; how many of those they are.
+  static Result<size_t> Parse(const File& file, std::string_view bytes, uint64_t state_id,
+                              std::vector<Epoch>& epochs);
 
   std::string folder_;
   FileSystem& files_;

@@ -27,6 +27,7 @@ constexpr uint64_t kChangedShare = 8, kStateEighths = 4;
 /// What windows have of it at least, whatever the rest takes.
 constexpr uint64_t kLeastWindowsShare = 16;
 
+bool Never() { return false; }
 double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace
@@ -59,7 +60,8 @@ Result<std::unique_ptr<Shard>> Shard::Open(const ShardOptions& options, const Co
 /// same comes out again, and the sinks are simply written anew; with another one, what had been put
 /// out stays.
 Status Shard::FindRebuildPoint(StateStorage& storage) {
-  if (!storage.Exists()) return Status::Ok();
+  LEAT_ASSIGN_OR_RETURN(const bool exists, storage.Exists());
+  if (!exists) return Status::Ok();
   Result<std::unique_ptr<StateStore>> store = storage.Open();
   if (!store.ok()) return store.status().code() == StatusCode::kIo ? store.status() : Status::Ok();
   const Result<std::optional<SnapshotInfo>> info = Snapshots(**store).Read();
@@ -83,11 +85,11 @@ Status Shard::Load(StateStorage& storage) {
         "folder from a copy",
         options_.folder, why));
   };
-  const bool exists = storage.Exists();
+  LEAT_ASSIGN_OR_RETURN(const bool exists, storage.Exists());
   LEAT_ASSIGN_OR_RETURN(const bool journal, journal_.Exists());
   if (!exists && journal) return damaged("there is a journal but no snapshot: files are missing");
   LEAT_ASSIGN_OR_RETURN(store_, storage.Open());
-  snapshots_ = std::make_unique<Snapshots>(*store_);
+  snapshots_ = std::make_unique<Snapshots>(*store_, options_.items_at_once);
   LEAT_ASSIGN_OR_RETURN(const std::optional<SnapshotInfo> info, snapshots_->Read());
   if (!info) {
     if (journal) return damaged("there is a journal but no snapshot: files are missing");
@@ -187,13 +189,16 @@ Status Shard::Recover(Driver& driver, SinkSet& sinks) {
     suppress_ = false;
     last_.lengths = sinks.lengths();
   }
+  if (!journalled_.empty()) LEAT_RETURN_IF_ERROR(journal_.Keep(loaded_.state_id));
   while (!journalled_.empty()) {
     const Epoch wanted = journalled_.front();
     if (wanted.finished) {
       LEAT_RETURN_IF_ERROR(driver.Finish(*this));
     } else {
       DriveOptions options;
-      options.max_records = wanted.position.records - last_.position.records;
+      options.max_records = options.epoch_records =
+          wanted.position.records - last_.position.records;
+      options.epoch_bytes = SIZE_MAX;
       options.tick = [tick = wanted.tick]() mutable { return std::exchange(tick, std::nullopt); };
       LEAT_ASSIGN_OR_RETURN(const bool at_end, driver.Run(*this, options));
       if (at_end || last_.number != wanted.number) {
@@ -235,35 +240,37 @@ Status Shard::Commit(const EpochEnd& end, Outputs& outputs) {
 /// At the end of an epoch: begins a snapshot if one is due, or goes on with the one that is being
 /// made.
 Status Shard::Save() {
-  const auto now = Clock::now();
+  const auto now = options_.clock();
   if (saving_ == Saving::kWriting && saved_.exchange(false)) {
     snapshots_->End();
     saving_ = Saving::kNo;
     ShareMemory();
   }
-  const uint64_t changed = Snapshots::ChangedBytes(pipeline_);
-  const bool crowded = changed > options_.memory / kChangedShare;
+  const uint64_t most = options_.memory / kChangedShare;
+  uint64_t changed = Snapshots::ChangedBytes(pipeline_);
   if (saving_ == Saving::kNo) {
-    if ((options_.snapshot_due && options_.snapshot_due()) || crowded) {
+    if ((options_.snapshot_due && options_.snapshot_due()) || changed > most) {
       filling_ = last_;
       snapshots_->Begin(pipeline_, Info());
       LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kRotate, last_, {}}));
       saving_ = Saving::kFilling;
+      changed = 0;
     }
   }
   pipeline_.EvictWindows(window_bytes_);
   if (saving_ == Saving::kFilling) {
-    // With too much that has changed since, the rest is filled in at once.
-    if (snapshots_->More(crowded ? Clock::time_point::max() : now + kShare)) {
+    // The more has changed since, the faster; with too much the rest is filled in at once.
+    const auto until = now + (changed > most / 2 ? 3 * kShare : kShare);
+    if (snapshots_->More([&] { return changed <= most && options_.clock() >= until; })) {
       saving_ = Saving::kWriting;
       LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kSnapshot, filling_, {}}));
     }
-  } else if (saving_ == Saving::kWriting && changed > 2 * options_.memory / kChangedShare) {
+  } else if (saving_ == Saving::kWriting && changed > 2 * most) {
     if (!committer_.joinable()) return CommitQueued();
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return saved_.load() || !status_.ok(); });
   }
-  longest_pause_ = std::max(longest_pause_, Seconds(Clock::now() - now));
+  longest_pause_ = std::max(longest_pause_, Seconds(options_.clock() - now));
   return Status::Ok();
 }
 
@@ -289,14 +296,14 @@ Status Shard::SaveNow() {
   if (saving_ != Saving::kNo) {
     // One is on its way; what it lacks is filled in, so that the next one can follow it.
     if (saving_ == Saving::kFilling) {
-      snapshots_->More(Clock::time_point::max());
+      snapshots_->More(Never);
       LEAT_RETURN_IF_ERROR(WriteSnapshot(filling_));
     }
     snapshots_->End();
     saving_ = Saving::kNo;
   }
   snapshots_->Begin(pipeline_, Info());
-  snapshots_->More(Clock::time_point::max());
+  snapshots_->More(Never);
   LEAT_RETURN_IF_ERROR(WriteSnapshot(last_));
   LEAT_RETURN_IF_ERROR(journal_.Begin(loaded_.state_id, last_.number));
   LEAT_RETURN_IF_ERROR(journal_.Drop(last_.number));

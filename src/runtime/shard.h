@@ -62,6 +62,8 @@ struct ShardOptions {
   /// Commits on the caller's thread, whenever this says so (and when it must), instead of on a
   /// thread of its own: for simulations.
   std::function<bool()> commit_now;
+  std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
+  size_t items_at_once = 64;  ///< Saved between two looks at the clock.
 };
 
 class Shard final : public EpochSink {
@@ -90,6 +92,7 @@ class Shard final : public EpochSink {
   /// start(); `sinks` outlive the shard.
   Status Recover(Driver& driver, SinkSet& sinks);
   uint64_t replayed() const { return replayed_; }  ///< Epochs taken again by Recover.
+  const Epoch& last() const { return last_; }      ///< That ended; not all may be committed yet.
 
   Status Commit(const EpochEnd& end, Outputs& outputs) override;
   /// Waits until everything is committed and saves the state. REQUIRES that an epoch just ended.

@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::string_view kManifestKey = "manifest";
 constexpr uint32_t kPieceBytes = uint32_t{1} << 16;
-/// Items saved between two looks at the clock.
-constexpr size_t kItemsAtOnce = 64;
 
 std::string PieceKey(std::string_view part, uint64_t index) {
   std::string key(part);
@@ -92,12 +90,11 @@ Status Snapshots::Load(Pipeline& pipeline, size_t memory) {
   for (const Family family : {Family::kWindows, Family::kPending, Family::kIds}) {
     uint64_t taken = 0;
     bool in_memory = true;
-    LEAT_RETURN_IF_ERROR(
-        store_.Scan(family, {}, [&](std::string_view key, std::string_view value) {
-          // How full it is, is asked now and then.
-          if (in_memory && taken++ % 1024 == 0) in_memory = pipeline.WindowBytes() < memory;
-          return pipeline.LoadItem(family, key, value, in_memory);
-        }));
+    LEAT_RETURN_IF_ERROR(store_.Scan(family, {}, [&](std::string_view key, std::string_view value) {
+      // How full it is, is asked now and then.
+      if (in_memory && taken++ % 64 == 0) in_memory = pipeline.WindowBytes() < memory;
+      return pipeline.LoadItem(family, key, value, in_memory);
+    }));
   }
   return Status::Ok();
 }
@@ -159,13 +156,13 @@ void Snapshots::Begin(Pipeline& pipeline, const SnapshotInfo& info) {
   for (ItemState* item : items_) item->BeginSave(*batch_);
 }
 
-bool Snapshots::More(std::chrono::steady_clock::time_point until) {
+bool Snapshots::More(const std::function<bool()>& enough) {
   while (filled_ < items_.size()) {
-    if (items_[filled_]->SaveMore(kItemsAtOnce)) {
+    if (items_[filled_]->SaveMore(items_at_once_)) {
       ++filled_;
       continue;
     }
-    if (std::chrono::steady_clock::now() >= until) return false;
+    if (enough()) return false;
   }
   return true;
 }

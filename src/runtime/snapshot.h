@@ -2,11 +2,11 @@
 ///
 /// A snapshot is one batch: the manifest, the pieces of the small parts that have changed, and the
 /// items that have changed (see state/FORMAT.md). It is filled while the pipeline goes on: Begin
-/// fixes what is saved, More fills in a share, Write makes it durable. One at a time. Threads: Begin,
-/// More and End belong to the pipeline's thread; Write may run on another one.
+/// fixes what is saved, More fills in a share, Write makes it durable. One at a time. Threads:
+/// Begin, More and End belong to the pipeline's thread; Write may run on another one.
 #pragma once
 
-#include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,7 +39,8 @@ struct SnapshotInfo {
 
 class Snapshots {
  public:
-  explicit Snapshots(StateStore& store) : store_(store) {}
+  /// More fills in `items` items between two questions.
+  explicit Snapshots(StateStore& store, size_t items = 64) : store_(store), items_at_once_(items) {}
 
   /// What the store's snapshot says of itself; empty if there is none. Corrupt if it is damaged or
   /// of a newer format.
@@ -49,8 +50,8 @@ class Snapshots {
 
   /// Begins to save the pipeline as it is. REQUIRES Pipeline::Track.
   void Begin(Pipeline& pipeline, const SnapshotInfo& info);
-  /// Fills in what it can until `until`. True when all is in the batch.
-  bool More(std::chrono::steady_clock::time_point until);
+  /// Fills in items until `enough` says so. True when all is in the batch.
+  bool More(const std::function<bool()>& enough);
   Status Write();
   /// After Write, on the pipeline's thread.
   void End();
@@ -67,6 +68,7 @@ class Snapshots {
   Result<std::string> ReadPart(SavedPart& part, uint32_t piece_bytes) const;
 
   StateStore& store_;
+  const size_t items_at_once_;
   std::map<std::string, SavedPart> parts_;  ///< As they are in the store.
   std::unique_ptr<StateBatch> batch_;
   std::vector<ItemState*> items_;

@@ -301,37 +301,46 @@ rocksdb::Env* EnvOf(const RocksStoreOptions& options) {
   return options.env != nullptr ? options.env : rocksdb::Env::Default();
 }
 
-std::vector<std::string> NamesIn(const RocksStoreOptions& options) {
-  std::vector<std::string> names;
-  if (!EnvOf(options)->GetChildren(options.folder, &names).ok()) return {};
-  std::erase_if(names, [](const std::string& name) { return name == "." || name == ".."; });
-  return names;
-}
-
-/// Whether RocksDB makes a file of this name before CURRENT: one that was killed while it made a
-/// store leaves nothing else.
-bool ComesBeforeCurrent(const std::string& name) {
-  return name == "LOCK" || name == "IDENTITY" || name.starts_with("LOG") ||
-         name.starts_with("MANIFEST-") || name.ends_with(".dbtmp");
-}
-
 }  // namespace
 
-bool RocksStorage::Exists() { return !NamesIn(options_).empty(); }
+Result<bool> RocksStorage::Exists() {
+  std::vector<std::string> names;
+  const rocksdb::Status looked = EnvOf(options_)->GetChildren(options_.folder, &names);
+  if (looked.IsNotFound()) return false;
+  LEAT_RETURN_IF_ERROR(FromRocks(looked, options_.folder));
+  return std::any_of(names.begin(), names.end(),
+                     [](const std::string& name) { return name != "." && name != ".."; });
+}
+
+/// A database without its file CURRENT is damaged; unless there is nothing but what comes before it
+/// when one is made: then that was cut short, and it is made anew.
+Status RocksStorage::CheckCurrent() const {
+  rocksdb::Env* const env = EnvOf(options_);
+  const rocksdb::Status current = env->FileExists(options_.folder + "/CURRENT");
+  if (current.ok()) return Status::Ok();
+  if (!current.IsNotFound()) return FromRocks(current, options_.folder);
+  std::vector<std::string> names;
+  const rocksdb::Status looked = env->GetChildren(options_.folder, &names);
+  if (looked.IsNotFound()) return Status::Ok();
+  LEAT_RETURN_IF_ERROR(FromRocks(looked, options_.folder));
+  const bool cut_short = std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    return name == "." || name == ".." || name == "LOCK" || name == "IDENTITY" ||
+           name == "MANIFEST-000001" || name.ends_with(".dbtmp") || name.starts_with("LOG");
+  });
+  if (cut_short) return Status::Ok();
+  return FromRocks(rocksdb::Status::Corruption("its file CURRENT is missing"), options_.folder);
+}
 
 Result<std::unique_ptr<StateStore>> RocksStorage::Open() {
-  const std::vector<std::string> names = NamesIn(options_);
-  const bool begun = std::find(names.begin(), names.end(), "CURRENT") != names.end();
-  if (!begun && !std::all_of(names.begin(), names.end(), ComesBeforeCurrent)) {
-    return FromRocks(rocksdb::Status::Corruption("its file CURRENT is missing"), options_.folder);
-  }
+  LEAT_RETURN_IF_ERROR(CheckCurrent());
   auto store = std::make_unique<RocksStore>(options_.folder);
   LEAT_RETURN_IF_ERROR(store->Open(options_));
   return std::unique_ptr<StateStore>(std::move(store));
 }
 
 Status RocksStorage::Remove() {
-  if (!Exists()) return Status::Ok();
+  LEAT_ASSIGN_OR_RETURN(const bool exists, Exists());
+  if (!exists) return Status::Ok();
   rocksdb::Options all;
   all.env = EnvOf(options_);
   std::vector<rocksdb::ColumnFamilyDescriptor> families = {{rocksdb::kDefaultColumnFamilyName, {}}};

@@ -28,11 +28,12 @@ struct RocksStoreOptions {
 class RocksStorage final : public StateStorage {
  public:
   explicit RocksStorage(RocksStoreOptions options) : options_(std::move(options)) {}
-  bool Exists() override;
+  Result<bool> Exists() override;
   Result<std::unique_ptr<StateStore>> Open() override;
   Status Remove() override;
 
  private:
+  Status CheckCurrent() const;
   RocksStoreOptions options_;
 };
 

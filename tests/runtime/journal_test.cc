@@ -132,6 +132,21 @@ TEST_F(JournalTest, ATornTailLosesItsEntryOnly) {
   }
 }
 
+TEST_F(JournalTest, BlocksOfTheLastAppendThatNeverCameLoseItOnly) {
+  const std::string whole = Filled();
+  for (size_t from = ends_[4]; from < whole.size(); ++from) {
+    for (size_t to = from + 1; to <= whole.size(); to += 3) {
+      std::string torn = whole;
+      std::fill(torn.begin() + static_cast<ptrdiff_t>(from),
+                torn.begin() + static_cast<ptrdiff_t>(to), '\0');
+      if (torn == whole) continue;
+      const auto epochs = ReadBytes(torn);
+      ASSERT_TRUE(epochs.ok()) << from << " to " << to << epochs.status().message();
+      EXPECT_EQ(epochs->size(), 5u);
+    }
+  }
+}
+
 TEST_F(JournalTest, DamageBeforeTheTailIsRefused) {
   const std::string whole = Filled();
   for (size_t at = 0; at < ends_[4]; ++at) {
@@ -159,6 +174,25 @@ TEST_F(JournalTest, WhatWasAppendedSurvivesAPowerCut) {
     ASSERT_TRUE(read.ok()) << seed << read.status().message();
     EXPECT_TRUE(*read == Numbered(4, 5) || *read == Numbered(4, 8)) << seed;
     EXPECT_FALSE(journal.Append(Numbered(9, 9)).ok()) << "of a process that is no more";
+  }
+}
+
+TEST_F(JournalTest, WhatAKilledProcessLeftIsKeptFirst) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    PowerFiles disk;
+    Journal journal("folder", disk);
+    ASSERT_TRUE(disk.MakeFolders("folder").ok());
+    ASSERT_TRUE(journal.Begin(kState, 3).ok());
+    ASSERT_TRUE(journal.Append(Numbered(4, 5)).ok());
+    disk.CrashAt(2);  // The sync of the append.
+    EXPECT_FALSE(journal.Append(Numbered(6, 8)).ok());
+    disk.Kill();
+    Journal next("folder", disk);
+    EXPECT_EQ(*next.Read(kState, 3), Numbered(4, 8));
+    const bool keep = seed % 5 != 0;
+    ASSERT_TRUE(!keep || next.Keep(kState).ok());
+    disk.LosePower({.seed = seed, .torn = keep});
+    EXPECT_EQ(*Journal("folder", disk).Read(kState, 3), Numbered(4, keep ? 8 : 5)) << seed;
   }
 }
 
