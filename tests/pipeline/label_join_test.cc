@@ -40,7 +40,7 @@ std::unique_ptr<LabelJoin> Reloaded(LabelJoin& join) {
   EXPECT_TRUE(store
                   .Scan(Family::kPending, {},
                         [&](std::string_view key, std::string_view value) {
-                          return loaded->LoadPending(key, value);
+                          return loaded->LoadPending(key, value, {});
                         })
                   .ok());
   EXPECT_TRUE(store
