@@ -67,6 +67,14 @@ Status RunAndReport(const Arguments& arguments, bool keep_state) {
   }
   std::cout << (arguments.json ? RenderJson(result.report) : RenderTable(result.report));
   std::cout.flush();
+  if (!arguments.quiet && result.durable) {
+    const Shard::Figures& f = *result.durable;
+    std::cerr << fmt::format(
+        "ready after {:.2f} s; {} epochs committed, journal p50 {:.1f} ms, p99 {:.1f} ms; {} "
+        "snapshots, longest stop {:.1f} ms\n",
+        result.ready, f.epochs, f.journal_p50 * 1e3, f.journal_p99 * 1e3, f.snapshots,
+        f.longest_pause * 1e3);
+  }
   if (!arguments.quiet) {
     std::cerr << fmt::format(
         "{} records in {:.2f} s ({:.0f} a second){}{}\n", result.records, result.report.seconds,

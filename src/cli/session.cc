@@ -239,6 +239,8 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
   if (shard != nullptr) LEAT_RETURN_IF_ERROR(shard->Recover(driver, *sinks));
 
   const uint64_t recovered = driver.position().records;
+  const double ready =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   Progress progress(config.name, options.progress);
   DriveOptions drive;
   drive.max_records = options.max_records;
@@ -261,6 +263,7 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   result.records = driver.position().records - recovered;
   result.at_end = *at_end;
+  result.ready = ready;
   if (shard != nullptr) result.durable = shard->figures();
   return result;
 }

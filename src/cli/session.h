@@ -30,6 +30,7 @@ struct SessionResult {
   Report report;
   uint64_t records = 0;  ///< Of this session.
   bool at_end = false;
+  double ready = 0;  ///< Seconds until the first record could be taken.
   std::optional<Shard::Figures> durable;  ///< Of a run with a state folder.
 };
 

@@ -274,7 +274,7 @@ class KeyGroup final : public ItemState {
   size_t evict_at_ = 0, evict_left_ = 0;  // Of hot_, in this round.
   int64_t evict_before_ = 0;              // Only keys whose last event is older.
   StateWriter writer_;
-  std::string value_;
+  std::string item_key_, value_;
   Status status_;
 
   // The current event.

@@ -256,7 +256,9 @@ void KeyGroup::NoteChange(std::byte* block) {
 void KeyGroup::SaveItem(std::byte* block) {
   writer_.Clear();
   SaveBlock(block, writer_);
-  batch_->Put(Family::kWindows, ItemKey(HeaderOf(block).key), writer_.bytes());
+  item_key_ = prefix_;
+  AppendOrdered(item_key_, HeaderOf(block).key);
+  batch_->Put(Family::kWindows, item_key_, writer_.bytes());
   ++HeaderOf(block).changed;  // It is in a batch.
 }
 

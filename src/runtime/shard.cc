@@ -259,9 +259,9 @@ Status Shard::Save() {
   }
   pipeline_.EvictWindows(window_bytes_);
   if (saving_ == Saving::kFilling) {
-    // The more has changed since, the faster; with too much the rest is filled in at once.
+    // Filling keeps ahead of what changes meanwhile: the more that is, the larger the share.
     const auto until = now + (changed > most / 2 ? 3 * kShare : kShare);
-    if (snapshots_->More([&] { return changed <= most && options_.clock() >= until; })) {
+    if (snapshots_->More([&] { return options_.clock() >= until; })) {
       saving_ = Saving::kWriting;
       LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kSnapshot, filling_, {}}));
     }
@@ -288,7 +288,9 @@ Status Shard::WriteSnapshot(const Epoch& epoch) {
   LEAT_RETURN_IF_ERROR(snapshots_->Write());
   CrashPoint("after_snapshot");
   ++written_;
-  return journal_.Drop(epoch.number);
+  LEAT_RETURN_IF_ERROR(journal_.Drop(epoch.number));
+  CrashPoint("after_drop");
+  return Status::Ok();
 }
 
 /// A snapshot of the state as it is, while nothing else is committed.
@@ -307,7 +309,6 @@ Status Shard::SaveNow() {
   LEAT_RETURN_IF_ERROR(WriteSnapshot(last_));
   LEAT_RETURN_IF_ERROR(journal_.Begin(loaded_.state_id, last_.number));
   LEAT_RETURN_IF_ERROR(journal_.Drop(last_.number));
-  CrashPoint("after_drop");
   snapshots_->End();
   ShareMemory();
   return Status::Ok();
