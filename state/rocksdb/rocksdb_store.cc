@@ -108,6 +108,7 @@ rocksdb::DBOptions DatabaseOptions(const RocksStoreOptions& options) {
   db.db_write_buffer_size = options.memory / 2;
   db.max_total_wal_size = uint64_t{32} << 20;  // A start reads it all.
   db.bytes_per_sync = uint64_t{1} << 20;
+  db.db_host_id = "";  // A state may be handed on; where it was made is nobody's business.
   db.info_log_level = rocksdb::WARN_LEVEL;
   db.max_log_file_size = size_t{1} << 20;
   db.keep_log_file_num = 2;
