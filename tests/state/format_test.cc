@@ -1,0 +1,870 @@
+// state/FORMAT.md says what a state folder holds: folders of real runs are read by the page alone,
+// to the last byte, and hold what it says they do.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cli/fixture.h"
+#include "state/folder.h"
+
+namespace leat {
+namespace {
+
+using format::Folder;
+using format::FolderReader;
+using format::Item;
+using format::Notation;
+using format::Value;
+
+constexpr int64_t kBeforeAll = std::numeric_limits<int64_t>::min();
+
+std::string Hex128(std::string_view bytes) {
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+// ---- Keys, as the page has them ----
+
+uint64_t KeyOfText(const std::string& text) {
+  const bool digits = !text.empty() && text.size() <= 19 &&
+                      text.find_first_not_of("0123456789") == std::string::npos &&
+                      (text == "0" || text[0] != '0');
+  if (digits && std::stoull(text) < uint64_t{1} << 62) return std::stoull(text) + 1;
+  return format::Xxh3(text) | uint64_t{1} << 63;
+}
+
+uint64_t Mix(uint64_t x) {
+  x += 0x9e3779b97f4a7c15;
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+  x = (x ^ x >> 27) * 0x94d049bb133111eb;
+  return x ^ x >> 31;
+}
+
+uint64_t KeyOfFields(const std::vector<std::string>& texts) {
+  if (texts.size() == 1) return KeyOfText(texts[0]);
+  uint64_t key = 1;
+  for (const std::string& text : texts) key = Mix(key ^ KeyOfText(text)) + 0x9e3779b97f4a7c15;
+  return key == 0 ? 1 : key;
+}
+
+// ---- What the numbers mean ----
+
+/// An accumulator of a horizon against the events and panes that the horizon covers.
+void CheckAccumulator(const Value& log, size_t horizon, const Value& column,
+                      const Value& accumulator, const Value& cells) {
+  const Value &rows = log["rows"], &panes = log["panes"], &live = log["live"][horizon];
+  const int64_t value = column["value"].Signed();
+  const uint64_t keeps = accumulator["keeps"].bits;
+  long double count = 0, sum = 0, size = 0;
+  double min = std::numeric_limits<double>::infinity(), max = -min;
+  for (size_t i = rows.size() - live["rows"].bits; i < rows.size(); ++i) {
+    if (value < 0) {
+      ++count;
+      continue;
+    }
+    const double x = rows[i]["column"][static_cast<size_t>(value)].Real();
+    if (std::isnan(x)) continue;
+    ++count;
+    sum += x;
+    size += std::abs(x);
+    min = std::min(min, x);
+    max = std::max(max, x);
+  }
+  for (size_t i = panes.size() - live["panes"].bits; i < panes.size(); ++i) {
+    if (value < 0) {
+      count += panes[i]["events"].Number();
+      continue;
+    }
+    const Value& pane = panes[i]["column"][static_cast<size_t>(value)];
+    if (pane["count"].Number() == 0) continue;
+    count += pane["count"].Number();
+    sum += pane["sum"].Number();
+    size += std::abs(pane["sum"].Number());
+    min = std::min(min, pane["min"].Real());
+    max = std::max(max, pane["max"].Real());
+  }
+  size_t at = accumulator["cell"].bits;
+  EXPECT_EQ(cells[at++].Number(), count);
+  const auto near = [&](long double found, long double wanted) {
+    EXPECT_NEAR(static_cast<double>(found), static_cast<double>(wanted),
+                static_cast<double>(1e-9L * (size + 1)));
+  };
+  if (keeps & 1) near(cells[at++].Number(), sum);
+  if (keeps & 2) {
+    near(cells[at].Number() * count + cells[at + 1].Number(), count == 0 ? 0 : sum);
+    EXPECT_GE(cells[at + 2].Real(), 0);
+    at += 3;
+  }
+  for (const bool smallest : {true, false}) {
+    if ((keeps & (smallest ? 4 : 8)) == 0) continue;
+    const double extreme = cells[at++].Real();
+    if (!std::isnan(extreme)) {
+      EXPECT_EQ(extreme, count == 0 ? 0 : smallest ? min : max);
+    }
+  }
+}
+
+void CheckKey(const Value& group, const Value& key) {
+  const int64_t latest = key["latest"].Signed();
+  for (const char* name : {"events", "labelled"}) {
+    const Value* log = key.Find(name);
+    if (log == nullptr) continue;
+    int64_t before = kBeforeAll;
+    for (const char* list : {"panes", "rows"}) {
+      for (const Value& row : (*log)[list].items) {
+        const int64_t at = row[list[0] == 'p' ? "newest" : "at"].Signed();
+        EXPECT_LE(before, at);
+        EXPECT_LE(at, latest);
+        before = at;
+      }
+    }
+  }
+  std::set<size_t> cells;
+  for (const Value& column : group["columns"].items) {
+    const bool labelled = column["labelled"].bits != 0;
+    for (const Value& accumulator : column["accumulators"].items) {
+      size_t width = 1;
+      for (const auto& [bit, size] : {std::pair{1, 1}, {2, 3}, {4, 1}, {8, 1}}) {
+        if (accumulator["keeps"].bits & static_cast<uint64_t>(bit))
+          width += static_cast<size_t>(size);
+      }
+      for (size_t i = 0; i < width; ++i) cells.insert(accumulator["cell"].bits + i);
+      if (accumulator["over"].bits == 0) continue;
+      const char* const kind = labelled ? "labelled" : "events";
+      const std::vector<Value>& horizons = group[kind]["horizons"].items;
+      const auto horizon = std::find_if(horizons.begin(), horizons.end(), [&](const Value& h) {
+        return h.bits == accumulator["over"].bits;
+      });
+      ASSERT_NE(horizon, horizons.end());
+      // Without a `value`, only what counts every event has a horizon.
+      CheckAccumulator(key[kind], static_cast<size_t>(horizon - horizons.begin()), column,
+                       accumulator, key["cells"]);
+    }
+    const auto own = [&](const char* name, size_t width, std::vector<size_t> times) {
+      if (column[name].Signed() < 0) return;
+      const size_t at = column[name].bits;
+      for (size_t i = 0; i < width; ++i) cells.insert(at + i);
+      for (const size_t i : times) {
+        const int64_t time = key["cells"][at + i].Signed();
+        EXPECT_TRUE(time == kBeforeAll || (time > 0 && time <= latest)) << name << time;
+      }
+    };
+    own("last", 2, {1});
+    own("since", 1, {0});
+    own("run", 4, {1, 2, 3});
+  }
+  EXPECT_EQ(cells.size(), group["cells"].bits);
+  if (!cells.empty()) {
+    EXPECT_EQ(*cells.rbegin(), group["cells"].bits - 1);
+  }
+}
+
+/// What one place of inputs holds.
+void CheckInputs(const Value& inputs, std::span<const Value> numbers, size_t marker) {
+  size_t dense = 0, entries = 0, targets = 0;
+  std::vector<std::pair<uint64_t, uint64_t>> ranges;
+  uint64_t sparse = 0;
+  for (const Value& input : inputs["inputs"].items) {
+    const uint64_t encode = input["encode"].bits;
+    dense += (encode == 0 || encode >= 4 ? 1 : 0) + input["missing_indicator"].bits;
+    targets += encode == 5 ? 1 : 0;
+    if (input["sparse"].bits == 0) continue;
+    ++entries;
+    ranges.emplace_back(sparse, sparse + input["sparse"].bits);
+    sparse += input["sparse"].bits;
+  }
+  ASSERT_EQ(marker, dense + entries);
+  ASSERT_EQ(numbers.size(), dense + entries + 1 + targets);
+  if (std::isnan(numbers[marker].Real())) return;
+  ASSERT_EQ(numbers[marker].Number(), entries);
+  for (size_t i = 0; i < entries; ++i) {
+    const uint64_t bits = numbers[dense + i].bits;
+    const auto index = static_cast<uint32_t>(bits);
+    EXPECT_GE(index, ranges[i].first);
+    EXPECT_LT(index, ranges[i].second);
+    const float value = std::bit_cast<float>(static_cast<uint32_t>(bits >> 32));
+    EXPECT_TRUE(value == 1 || value == -1);
+  }
+}
+
+void CheckPending(const Folder& folder) {
+  const Value& layout = folder.parts.at("layout");
+  std::vector<std::pair<uint64_t, uint64_t>> places;
+  for (const Value& place : layout["places"].items) {
+    places.emplace_back(place["at"].bits, place["size"].bits);
+  }
+  std::sort(places.begin(), places.end());
+  size_t end = 0;
+  for (const auto& [at, size] : places) {
+    EXPECT_EQ(at, end);
+    end += size;
+  }
+  EXPECT_EQ(end, layout["predictions_at"].bits - layout["inputs_at"].bits);
+  for (const Item& item : folder.Of("pending")) {
+    const Value& value = item.value;
+    EXPECT_LE(item.key["sequence"].bits, folder.parts.at("labels")["sequence"].bits);
+    EXPECT_LE(value["event"].Signed(), folder.parts.at("pipeline")["now"].Signed());
+    EXPECT_TRUE(value["held"].bits == 1 || value["release"].Signed() == kBeforeAll);
+    EXPECT_EQ(value["id"].bits, KeyOfText(value["id_text"].text.substr(0, value["id_size"].bits)));
+    const std::span<const Value> inputs(value["inputs"].items);
+    for (const Value& place : layout["places"].items) {
+      const auto part = folder.parts.find(place["name"].text);
+      if (part == folder.parts.end()) {
+        EXPECT_TRUE(place["name"].text.starts_with("distances/"));
+        continue;
+      }
+      CheckInputs(part->second, inputs.subspan(place["at"].bits, place["size"].bits),
+                  place["marker"].bits - place["at"].bits);
+    }
+    if (value["classes"].bits < 2) continue;
+    for (size_t m = 0; m < layout["models"].size(); ++m) {  // Probabilities.
+      long double sum = 0;
+      for (size_t c = 0; c < value["classes"].bits; ++c) {
+        sum += value["predictions"][m * value["classes"].bits + c].Number();
+      }
+      EXPECT_NEAR(static_cast<double>(sum), 1, 1e-6);
+    }
+  }
+}
+
+void CheckEvaluator(const Value& evaluator, uint64_t scored) {
+  const Value& e = evaluator["evaluator"];
+  const uint64_t labels = e["labels"].bits;
+  EXPECT_LE(labels, scored);  // Less for a model that came later.
+  if (e.type == "binary") {
+    long double seen = 0, cells = 0, histogram = 0, bins = 0, window = 0;
+    for (const Value& v : e["seen"].items) seen += v.Number();
+    for (const Value& v : e["cumulative"]["cells"].items) cells += v.Number();
+    for (const Value& v : e["cumulative"]["bins"].items) bins += v["weight"].Number();
+    uint64_t before = 65536;
+    for (const Value& bucket : e["histogram"].items) {
+      EXPECT_LT(bucket["bucket"].bits, before);
+      before = bucket["bucket"].bits;
+      for (const Value& v : bucket["weight"].items) histogram += v.Number();
+    }
+    for (const Value& label : e["latest"].items) {
+      const bool repeat = label["packed"].bits == std::numeric_limits<uint64_t>::max();
+      window += repeat ? label["loss"].Number() : 1;
+      if (repeat) continue;
+      const double score = std::bit_cast<double>(label["packed"].bits >> 2);
+      EXPECT_GE(score, 0);
+      EXPECT_LE(score, 1);
+    }
+    for (const long double sum : {seen, cells, histogram, bins}) EXPECT_EQ(sum, labels);
+    EXPECT_EQ(e["cumulative"]["bins"].size(), 15u);
+    EXPECT_EQ(window, std::min(labels, e["window"].bits));
+    return;
+  }
+  EXPECT_EQ(e["latest"].size(), std::min(labels, e["window"].bits));
+  if (e.type == "multiclass") {
+    long double cells = 0;
+    for (const Value& v : e["cumulative"]["confusion"].items) cells += v.Number();
+    EXPECT_EQ(cells, labels);
+    for (const Value& label : e["latest"].items) {
+      EXPECT_LT(label["truth"].bits, e["seen"].size());
+      EXPECT_LT(label["predicted"].bits, e["seen"].size());
+    }
+    return;
+  }
+  EXPECT_EQ(e["cumulative"]["count"].bits, std::bit_cast<uint64_t>(static_cast<double>(labels)));
+  long double sum = 0;
+  for (const Value& label : e["latest"].items) {
+    sum += label["truth"].Number() - label["prediction"].Number();
+  }
+  if (labels <= e["window"].bits) {
+    EXPECT_NEAR(static_cast<double>(sum), e["cumulative"]["error"].Real(), 1e-6);
+  }
+}
+
+void CheckTree(const Value& tree) {
+  const size_t nodes = tree["nodes"].size();
+  for (size_t id = 0; id < nodes; ++id) {
+    const Value& node = tree["nodes"][id];
+    if (node["kind"].bits == 0) continue;
+    ASSERT_LT(node["attribute"].bits, tree["nominal"].size());
+    EXPECT_EQ(node["kind"].bits == 1, tree["nominal"][node["attribute"].bits].bits == 0);
+    const uint64_t first = node["first"].bits;
+    if (node["kind"].bits < 3) {
+      EXPECT_GT(first, id);
+      EXPECT_LT(first + 1, nodes);
+      continue;
+    }
+    for (const Value& child : tree["branches"][first]["children"].items) {
+      EXPECT_TRUE(child.bits == 0xffffffff || (child.bits > id && child.bits < nodes));
+    }
+  }
+}
+
+void CheckRow(const Value& row, size_t width) {
+  EXPECT_EQ(row["intercept"].size(), width);
+  EXPECT_EQ(row["dense"].size() % width, 0u);
+  const size_t received = row["received"].size();
+  EXPECT_TRUE(received == 0 || received * width == row["dense"].size());
+  const size_t each = row["indices"].size() == 0 ? 0 : row["values"].size() / row["indices"].size();
+  EXPECT_TRUE(each == 0 || each == width || each == width + 1);
+  EXPECT_EQ(each * row["indices"].size(), row["values"].size());
+}
+
+void CheckModel(const Value& part) {
+  const Value& model = part["model"]["learner"];
+  if (model.type == "tree") CheckTree(model);
+  if (model.type == "gaussian") {
+    const size_t classes = model["classes"]["weights"].size();
+    EXPECT_EQ(classes == 0 ? 0 : model["moments"].size() % classes, 0u);
+  }
+  const auto width = [&] { return size_t{1} << model["optimizer"].bits; };
+  if (model.type == "logistic") {
+    for (const Value& row : model["rows"].items) CheckRow(row, width());
+  }
+  if (model.type == "linear") CheckRow(model["row"], width());
+  if (model.type == "kmeans" && model["counts"].size() > 0) {
+    EXPECT_EQ(model["centres"].size() % model["counts"].size(), 0u);
+  }
+}
+
+void CheckDetector(const Value& part) {
+  const Value& detector = part["detector"];
+  if (detector.type == "ddm") {
+    EXPECT_GE(detector["rate"].Real(), 0);
+    EXPECT_LE(detector["rate"].Real(), 1);
+    return;
+  }
+  uint64_t width = 0;
+  for (size_t r = 0; r < detector["rows"].size(); ++r) {
+    width += detector["rows"][r]["buckets"].size() << r;
+  }
+  EXPECT_EQ(width, detector["width"].bits);
+}
+
+/// The lines of the shape's section, one entry each; models by name.
+std::set<std::string> EntriesOf(const std::string& shape, const std::string& section) {
+  std::set<std::string> entries;
+  std::istringstream in(shape);
+  std::string current, entry;
+  for (std::string line; std::getline(in, line);) {
+    const bool begins = section == "drift:" ? line.starts_with("  - ") : line == "    inputs:";
+    const bool ends = !line.starts_with("   ") && !line.starts_with("  -");
+    if ((begins || ends) && !entry.empty()) entries.insert(std::exchange(entry, {}));
+    if (line[0] != ' ') current = line;
+    if (current == section && (begins || (!entry.empty() && !ends))) entry += line + "\n";
+  }
+  if (!entry.empty()) entries.insert(entry);
+  return entries;
+}
+
+void CheckParts(const Folder& folder) {
+  const Value& manifest = folder.manifest;
+  const std::string& shape = manifest["shape"].text;
+  EXPECT_EQ(manifest["fingerprint"].text, Hex128(shape));
+  const Value& pipeline = folder.parts.at("pipeline");
+  EXPECT_EQ(pipeline["read"].bits, manifest["epoch"]["records"].bits);
+  EXPECT_EQ(pipeline["read"].bits, pipeline["taken"].bits + pipeline["rejected"].bits);
+  EXPECT_LE(pipeline["first"].Signed(), pipeline["now"].Signed());
+
+  const Value& labels = folder.parts.at("labels");
+  EXPECT_EQ(labels["predicted"].bits,
+            labels["matched"].bits + labels["expired"].bits + folder.Of("pending").size());
+  uint64_t waiting = 0;
+  for (const Value& early : labels["waiting"].items) waiting += early["present"].bits;
+  EXPECT_EQ(labels["labels"].bits, labels["matched"].bits + labels["late"].bits +
+                                       labels["duplicate"].bits + labels["orphan"].bits + waiting);
+  for (const Value& dictionary : folder.parts.at("features")["dictionaries"].items) {
+    for (const Value& word : dictionary["words"].items) {
+      EXPECT_EQ(word["id"].bits, KeyOfText(word["value"].text));
+    }
+  }
+  std::set<std::string> hashes[2];
+  for (const std::string& entry : EntriesOf(shape, "models:")) hashes[0].insert(Hex128(entry));
+  for (const std::string& entry : EntriesOf(shape, "drift:")) hashes[1].insert(Hex128(entry));
+  const uint64_t scored = folder.parts.at("evaluation")["labels"].bits;
+  for (const auto& [name, part] : folder.parts) {
+    SCOPED_TRACE(name);
+    const std::string tail = name.substr(name.find('/') + 1, 32);
+    if (name.starts_with("inputs/")) {
+      EXPECT_TRUE(hashes[0].contains(tail)) << shape;
+    }
+    if (name.starts_with("drift/")) {
+      EXPECT_TRUE(hashes[1].contains(tail)) << shape;
+    }
+    if (name.starts_with("model/")) {
+      EXPECT_EQ(part["name"].text, name.substr(6));
+      CheckModel(part);
+    }
+    if (name.starts_with("drift/")) CheckDetector(part);
+    if (name.starts_with("evaluation/")) CheckEvaluator(part, scored);
+  }
+}
+
+void CheckWindows(const Folder& folder) {
+  const std::vector<Value>& groups = folder.parts.at("features")["groups"].items;
+  const size_t slots = folder.parts.at("features")["slots"].size();
+  for (const Value& group : groups) {
+    for (const Value& slot : group["by"].items) EXPECT_LT(slot.bits, slots);
+    for (const Value& column : group["columns"].items) {
+      for (const Value& window : column["windows"].items) EXPECT_LT(window["slot"].bits, slots);
+    }
+  }
+  for (const Item& item : folder.Of("windows")) {
+    const Value& group = groups.at(item.key["group"].bits);
+    SCOPED_TRACE(fmt::format("group {} key {}", item.key["group"].bits, item.key["key"].bits));
+    if (group["by"].size() == 0) {
+      EXPECT_EQ(item.key["key"].bits, 1u);
+    }
+    CheckKey(group, item.value);
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+/// The keys of a group are those of what its fields can be.
+void CheckKeys(const Folder& folder, size_t group,
+               const std::vector<std::vector<std::string>>& all) {
+  std::set<uint64_t> keys;
+  for (const std::vector<std::string>& texts : all) keys.insert(KeyOfFields(texts));
+  size_t found = 0;
+  for (const Item& item : folder.Of("windows")) {
+    if (item.key["group"].bits != group) continue;
+    ++found;
+    EXPECT_TRUE(keys.contains(item.key["key"].bits)) << group;
+  }
+  EXPECT_EQ(found, keys.size());
+}
+
+/// What always holds of the numbers of a block, wherever it is.
+void CheckNumbers(const Value& value) {
+  const auto rising = [](const std::vector<Value>& list) {
+    return std::is_sorted(list.begin(), list.end(),
+                          [](const Value& a, const Value& b) { return a.Number() < b.Number(); });
+  };
+  const auto number = [&](const char* name) { return value[name].Number(); };
+  const std::string type = value.kind == Value::Kind::kBlock ? value.type : "";
+  if (type == "quantile") {
+    const auto &heights = value["heights"].items, &positions = value["positions"].items;
+    if (number("count") >= 5) {
+      EXPECT_TRUE(rising(heights));
+      EXPECT_TRUE(rising(positions));
+      EXPECT_EQ(positions[0].Number(), 1);
+      EXPECT_EQ(positions[4].Number(), number("count"));
+      EXPECT_EQ(value["desired"][4].Number(), number("count"));
+    }
+  } else if (type == "moments") {
+    EXPECT_GE(number("count"), 0);
+    EXPECT_GE(number("squares"), 0);
+    if (number("count") > 0) {
+      EXPECT_EQ(number("count"), std::round(number("count")));
+    }
+  } else if (type == "minmax") {
+    EXPECT_LE(number("min"), number("max"));
+  } else if (type == "pane-column" && number("count") > 0) {
+    EXPECT_GE(number("squares"), 0);
+    EXPECT_LE(number("min"), number("sum") / number("count") + 1e-9L * std::abs(number("min")));
+    EXPECT_GE(number("max"), number("sum") / number("count") - 1e-9L * std::abs(number("max")));
+  } else if (type == "class-stats") {
+    for (size_t i = 0; i < value["weight"].size(); ++i) {
+      if (value["weight"][i].Number() == 0) continue;
+      const long double slack = 1e-9L * std::abs(value["mean"][i].Number());
+      EXPECT_LE(value["min"][i].Number(), value["mean"][i].Number() + slack);
+      EXPECT_GE(value["max"][i].Number(), value["mean"][i].Number() - slack);
+      EXPECT_GE(value["squares"][i].Number(), 0);
+    }
+  } else if (type == "value-weights") {
+    long double sum = 0;
+    for (const Value& weight : value["weights"].items) sum += weight.Number();
+    EXPECT_NEAR(static_cast<double>(sum), value["total"].Real(), 1e-6);
+  } else if (type == "bins") {
+    EXPECT_TRUE(rising(value["edges"].items));
+    EXPECT_TRUE(std::isinf(value["edges"].items.back().Real()));
+  } else if (type == "frequencies" || type == "target-means") {
+    const char* const count = type == "frequencies" ? "records" : "labels";
+    long double sum = 0, before = -1;
+    for (const Value& item : value["values"].items) {
+      sum += item[count].Number();
+      EXPECT_LT(before, item["value"].Number());
+      before = item["value"].Number();
+    }
+    EXPECT_EQ(sum, number(count));
+  } else if (type == "regression-sums") {
+    EXPECT_LE(std::abs(number("error")), number("absolute") * (1 + 1e-9L));
+    EXPECT_LE(number("symmetric"), number("weight") * (1 + 1e-9L));
+    EXPECT_LE(number("relative_weight"), number("weight") * (1 + 1e-9L));
+    EXPECT_GE(number("deviations"), 0);
+    EXPECT_GE(number("absolute") / number("weight"), 0);
+    EXPECT_LE(number("absolute") / number("weight"), number("max") * (1 + 1e-9L));
+  } else if (type == "binary-sums" || type == "multiclass-sums") {
+    for (const char* share : {"no_change", "majority"}) EXPECT_LE(number(share), number("weight"));
+    const char* const cells = type == "binary-sums" ? "cells" : "confusion";
+    long double sum = 0;
+    for (const Value& cell : value[cells].items) sum += cell.Number();
+    if (sum > 0) {  // Else no metric asked for them.
+      EXPECT_NEAR(static_cast<double>(sum / number("weight")), 1, 1e-9);
+    }
+  } else if (type == "period") {
+    EXPECT_GT(value["top"].size(), 0u);
+    for (const Value& ranked : value["top"].items) {
+      EXPECT_LE(value["top"][0]["score"].Number(), ranked["score"].Number());
+      EXPECT_LE(ranked["positive"].bits, 1u);
+    }
+    EXPECT_LE(number("tied_positive"), number("tied"));
+  } else if (type == "class-weights") {
+    long double sum = 0;
+    for (const Value& weight : value["weights"].items) sum += weight.Number();
+    EXPECT_EQ(sum, number("total"));
+    EXPECT_EQ(sum, number("records"));
+  }
+  for (const auto& [name, field] : value.fields) CheckNumbers(field);
+  for (const Value& item : value.items) CheckNumbers(item);
+}
+
+void CheckMeaning(const Folder& folder) {
+  for (const auto& [name, part] : folder.parts) {
+    SCOPED_TRACE(name);
+    CheckNumbers(part);
+  }
+  for (const Item& item : folder.Of("windows")) CheckNumbers(item.value);
+  CheckParts(folder);
+  CheckPending(folder);
+  CheckWindows(folder);
+  for (const Item& item : folder.Of("ids")) {
+    const std::string& kind = item.key["kind"].text;
+    EXPECT_TRUE(kind == "s" || kind == "t") << kind;
+    if (kind == "s") {
+      EXPECT_EQ(item.value["flag"].bits, 1u);
+    }
+  }
+}
+
+// ---- Runs ----
+
+struct Scenario {
+  std::string name;
+  std::string pipeline;  ///< YAML.
+  std::string input, labels;
+  std::string more;   ///< Options.
+  std::string crash;  ///< LEAT_CRASH.
+};
+
+class StateFormat : public Cli {
+ protected:
+  std::string Generate(const std::string& what, const std::string& more) {
+    const std::string path = Path(what + ".csv");
+    const Ran ran = Leat("generate " + what + " " + more + " --output " + path);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return path;
+  }
+
+  Folder Run(const Scenario& s) {
+    Write(s.name + ".yaml", s.pipeline);
+    const std::string labels = s.labels.empty() ? "" : " --labels " + s.labels;
+    const Ran ran = Leat(
+        fmt::format("run {} --quiet --input {}{} --output {} --state {} {}", Path(s.name + ".yaml"),
+                    s.input, labels, Path(s.name), Path(s.name + "-state"), s.more),
+        s.crash.empty() ? "" : "LEAT_CRASH=" + s.crash);
+    EXPECT_EQ(ran.code, s.crash.empty() ? 0 : 128 + 9) << s.name << ran.err;
+    Folder folder = FolderReader(notation_).Read(Path(s.name + "-state"));
+    EXPECT_EQ(folder.manifest["configuration"].text, s.pipeline);
+    CheckMeaning(folder);
+    if (s.crash.empty()) {  // Sinks are as long as the snapshot says.
+      EXPECT_EQ(folder.entries, 0u);
+      for (size_t i = 0; i < 4; ++i) {
+        EXPECT_EQ(folder.manifest["epoch"]["lengths"][i].bits,
+                  Slurp(folder.manifest["sinks"][i].text).size());
+      }
+    }
+    return folder;
+  }
+
+  Notation notation_ = Notation::Load("state/FORMAT.md");
+};
+
+/// Text between two lines of a file, for numbers made up row by row.
+uint64_t Draw(uint64_t& state) { return Mix(state += 0x632be59bd9b4e019); }
+
+/// Shops, people and amounts; every twentieth row lacks its amount, and some ids come twice.
+std::string Purchases(int rows) {
+  std::string csv = "id,time,person,shop,amount,weight,good,kind,price\n";
+  uint64_t state = 7;
+  for (int i = 0; i < rows; ++i) {
+    const uint64_t person = Draw(state) % 12, shop = Draw(state) % 5;
+    const double amount = static_cast<double>(Draw(state) % 10'000) / 100;
+    const bool good = amount + 10 * static_cast<double>(shop) > 70;
+    const std::string shown = i % 20 == 3 ? "" : fmt::format("{}", amount);
+    const int id = i % 50 == 9 ? i - 1 : i;
+    const char* const kind = i % 97 == 5   ? "rare"
+                             : amount < 30 ? "small"
+                             : amount < 80 ? "large"
+                                           : "huge";
+    csv += fmt::format("r{},{},{},shop {},{},{},{},{},{}\n", id, 1'600'000'000 + 10 * i, person,
+                       shop, shown, static_cast<double>(Draw(state) % 7), good ? "true" : "false",
+                       i % 41 == 40 ? "" : kind, amount * 2 + static_cast<double>(shop));
+  }
+  return csv;
+}
+
+constexpr const char* kRecord = R"(
+source: {file: in.csv}
+record:
+  id: id
+  time: {field: time, format: epoch_s}
+  duplicate_window: 1h
+  fields: {person: id, shop: category, amount: number, weight: number}
+limits: {max_events_per_window: 16, max_keys: 1000}
+)";
+
+constexpr const char* kFeatures = R"(
+features:
+  big: amount > 50
+  sum_1h: {sum: amount, over: 1h, by: person}
+  count_1h: {count: 1h, by: person}
+  count_all: {count: all, by: person}
+  std_6h: {std: amount, over: 6h, by: shop}
+  std_all: {std: amount, by: shop}
+  min_2h: {min: amount, over: 2h, by: shop}
+  max_2h: {max: amount, over: 2h, by: shop, before: true}
+  mean_all: {mean: weight}
+  last_amount: {last: amount, by: person}
+  people: {distinct: person, over: 6h, by: shop}
+  since_big: {since: big, by: [person, shop]}
+  run_big: {run: big, over: 6h, by: [person, shop]}
+  risk: {mean: label, over: 3h, by: shop}
+  risk_run: {run: label, by: person}
+  risk_people: {distinct: person, over: 6h, by: shop, where: label}
+)";
+
+constexpr const char* kClusters = R"(
+  clusters: {type: kmeans, features: [amount, weight], clusters: 3, seed_buffer: 50}
+  late_clusters: {type: kmeans, features: [amount, weight], clusters: 3, seed_buffer: 90000}
+)";
+
+/// Every encoder, scaler and imputer.
+constexpr const char* kInputs = R"(
+    features: [person, shop, amount, weight, sum_1h, std_6h, min_2h, max_2h, last_amount, people]
+    inputs:
+      person: {encode: target, scale: minmax}
+      shop: {encode: one_hot, max_values: 3}
+      amount: {scale: robust, impute: median, missing_indicator: true}
+      weight: {encode: bins, bins: 4, tail_bins: 2, warmup: 600}
+      sum_1h: {encode: bins, bins: 4, tail_bins: 2, warmup: 100000}
+      std_6h: {impute: last, impute_key: person, scale: minmax}
+      min_2h: {impute: zero, scale: none}
+      max_2h: {impute: constant, impute_constant: 3, scale: standard}
+      last_amount: {impute: mean}
+)";
+
+std::string Binary() {
+  return std::string("name: binary\n") + kRecord +
+         "label: {field: good, type: boolean, available_after: 1h, expires_after: 5h}\n" +
+         kFeatures +
+         "models:\n  sgd:\n    type: logistic_regression\n    optimizer: sgd\n    l1: 0.001\n" +
+         kInputs +
+         "  ftrl:\n    type: logistic_regression\n    optimizer: ftrl\n    features: [person, "
+         "shop]\n"
+         "    inputs: {person: {encode: hash, hash_bits: 6}, shop: {encode: frequency}}\n"
+         "  distances:\n    type: logistic_regression\n    features: [amount]\n"
+         "    distances_of: clusters\n"
+         "  gaussian: {type: gaussian_nb, features: [amount, std_6h, risk]}\n"
+         "  multinomial: {type: multinomial_nb, features: [amount, weight]}\n"
+         "  bernoulli:\n    type: bernoulli_nb\n    features: [amount, weight, shop]\n"
+         "    inputs: {shop: {encode: one_hot}}\n"
+         "  bayes: {type: naive_bayes, features: [amount, weight, shop]}\n"
+         "  tree: {type: hoeffding_tree, features: [amount, shop, risk], grace_period: 50}\n"
+         "  branches: {type: hoeffding_tree, features: [shop], grace_period: 50, delta: 0.1}\n"
+         "  poor: {type: hoeffding_tree, features: [amount, shop, weight], grace_period: 50,\n"
+         "         leaf_prediction: majority_class, remove_poor_attributes: true}\n" +
+         kClusters +
+         "drift:\n"
+         "  - {detector: ddm, on: error, warning_threshold: 0.001, drift_threshold: 900, then: "
+         "swap}\n"
+         "  - {detector: adwin, on: loss, then: alert}\n"
+         "  - {detector: adwin, on: amount, then: alert}\n"
+         "evaluation: {every: 500, window: 400, top: 5, period: 1h}\n";
+}
+
+/// More than two classes, and labels from a file: some early, some twice, some never.
+std::string Multiclass() {
+  return std::string("name: multiclass\n") + kRecord +
+         "label: {field: kind, type: category, file: labels.csv, expires_after: 2h,\n"
+         "        time: {field: time, format: epoch_s}}\n" +
+         "features:\n  big: amount > 50\n"
+         "  twice: {count: 1h, by: shop, where: label == 1 and amount > 20}\n"
+         "models:\n"
+         "  tree: {type: hoeffding_tree, features: [amount, shop], grace_period: 20, delta: 0.1}\n"
+         "  equals:\n    type: hoeffding_tree\n    features: [shop, weight]\n    grace_period: 20\n"
+         "    delta: 0.1\n    binary_splits: true\n    leaf_prediction: majority_class\n"
+         "    remove_poor_attributes: true\n"
+         "  small: {type: hoeffding_tree, features: [amount, weight], grace_period: 20, delta: "
+         "0.1,\n"
+         "          tie_threshold: 0.5, max_bytes: 16KiB}\n"
+         "  softmax: {type: logistic_regression, features: [amount, shop]}\n"
+         "evaluation: {every: 500, window: 400}\n";
+}
+
+std::string LabelsOf(const std::string& purchases) {
+  std::vector<std::pair<int64_t, std::string>> labels;
+  std::istringstream in(purchases);
+  std::string line;
+  std::getline(in, line);
+  for (int i = 0; std::getline(in, line); ++i) {
+    std::vector<std::string> cells;
+    std::istringstream row(line);
+    for (std::string cell; std::getline(row, cell, ',');) cells.push_back(cell);
+    const int64_t time = std::stoll(cells[1]);
+    if (i % 13 == 5) continue;
+    const int64_t at = i % 17 == 3 ? time - 600 : i % 101 == 20 ? time + 10'000 : time + 900;
+    labels.emplace_back(at, cells[0] + "," + cells[7]);
+    if (i % 29 == 1) labels.emplace_back(at + 60, cells[0] + "," + cells[7]);
+    if (i % 31 == 1) labels.emplace_back(at, "nobody " + cells[0] + "," + cells[7]);
+  }
+  std::stable_sort(labels.begin(), labels.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string csv = "time,id,kind\n";
+  for (const auto& [time, rest] : labels) csv += fmt::format("{},{}\n", time, rest);
+  return csv;
+}
+
+std::string Regression() {
+  return std::string("name: regression\n") + kRecord +
+         "label: {field: price, type: number, available_after: 30m}\n"
+         "models:\n"
+         "  sgd: {type: linear_regression, optimizer: sgd, learning_rate: 0.001, features: "
+         "[amount]}\n"
+         "  adagrad: {type: linear_regression, features: [amount, shop], l1: 0.01}\n"
+         "  ftrl: {type: linear_regression, optimizer: ftrl, features: [weight, shop]}\n"
+         "drift:\n  - {detector: adwin, on: loss, then: reset}\n"
+         "evaluation: {every: 500, window: 5000}\n";
+}
+
+std::string Electricity(int rows) {
+  std::string csv = "day,period,nswprice,nswdemand,vicprice,vicdemand,transfer,class\n";
+  uint64_t state = 11;
+  const auto share = [&] { return static_cast<double>(Draw(state) % 1000) / 1000; };
+  for (int i = 0; i < rows; ++i) {
+    const double price = share(), demand = share();
+    csv += fmt::format("{},{},{},{},{},{},{},{}\n", 1 + i / 48 % 7, i % 48, price, demand, share(),
+                       share(), share(), price + demand > 1 ? "UP" : "DOWN");
+  }
+  return csv;
+}
+
+/// Long words, none of them twice.
+std::string Word(int i) { return fmt::format("{}{}", i, std::string(1000, 'x')); }
+
+std::string Words() {
+  std::string csv = "word,x\n";
+  for (int i = 0; i < 5000; ++i) csv += fmt::format("{},{}\n", Word(i), i % 17);
+  return csv;
+}
+
+constexpr const char* kWords = R"(
+name: words
+source: {file: words.csv}
+record: {fields: {word: category, x: number}}
+models:
+  clusters: {type: kmeans, features: [x]}
+)";
+
+/// Lines of the page that no run can show.
+const std::set<std::string> kNeverSeen = {"binary: f64 weights[] (always empty)"};
+
+TEST_F(StateFormat, HasTheMessagesThatAreCompiledIn) {
+  const format::Messages compiled = Notation::LoadMessages("state/proto/state.proto");
+  EXPECT_EQ(compiled.size(), 5u);
+  EXPECT_TRUE(notation_.messages() == compiled);
+}
+
+TEST_F(StateFormat, IsReadByThePageAlone) {
+  // The examples.
+  const std::string cards =
+      Generate("card-fraud", "--customers 300 --terminals 600 --rows 20000 --seed 3");
+  const std::string fraud = Slurp("examples/fraud/fraud.yaml");
+  Run({"fraud", fraud, cards, "", "", ""});
+  Run({"cards", Slurp("examples/fraud/card-transactions.yaml"), cards, "", "", ""});
+  Run({"churn", Slurp("examples/churn/churn.yaml"),
+       Generate("churn", "--subscribers 500 --rows 6000"), "", "", ""});
+  Run({"rule", Slurp("examples/replay/changed-rule.yaml"),
+       Generate("random-tree", "--rows 12000 --drift abrupt"), "", "", ""});
+  Write("electricity.csv", Electricity(2000));
+  Run({"electricity", Slurp("examples/replay/electricity.yaml"), Path("electricity.csv"), "", "",
+       ""});
+
+  // What they leave out.
+  Write("purchases.csv", Purchases(3000));
+  const std::string purchases = Path("purchases.csv");
+  const Folder binary = Run({"binary", Binary(), purchases, "", "", ""});
+  std::vector<std::vector<std::string>> people, shops, both;
+  for (int shop = 0; shop < 5; ++shop) shops.push_back({fmt::format("shop {}", shop)});
+  for (int person = 0; person < 12; ++person) {
+    people.push_back({fmt::format("{}", person)});
+    for (const auto& shop : shops) both.push_back({people.back()[0], shop[0]});
+  }
+  CheckKeys(binary, 0, people);
+  CheckKeys(binary, 1, shops);
+  CheckKeys(binary, 2, {{}});
+  CheckKeys(binary, 3, both);
+  Write("labels.csv", LabelsOf(Purchases(3000)));
+  const std::string labels = Path("labels.csv");
+  Run({"multiclass", Multiclass(), purchases, labels, "", ""});
+  Run({"early", Multiclass(), purchases, labels, "--max-records 400", ""});
+  Run({"regression", Regression(), purchases, "", "", ""});
+
+  // Models and detectors come and go; waiting predictions are older than some of them.
+  std::string other = Binary() + "sinks: {predictions: {file: predictions.jsonl}}\n";
+  Run({"changed", other, purchases, "", "--max-records 1500", ""});
+  for (const char* gone : {"  gaussian: ", "  - {detector: adwin, on: loss"}) {
+    const size_t at = other.find(gone);
+    other.erase(at, other.find('\n', at) + 1 - at);
+  }
+  other.insert(other.find("  bernoulli:"),
+               "  fresh:\n    type: logistic_regression\n    features: [weight, risk, big]\n");
+  const Folder changed = Run({"changed", other, purchases, "", "--max-records 10", ""});
+  EXPECT_FALSE(changed.parts.contains("model/gaussian"));
+  EXPECT_TRUE(changed.parts.contains("model/fresh"));
+  ASSERT_FALSE(changed.Of("pending").empty());
+  size_t older = 0;
+  for (const Value& place : changed.parts.at("layout")["places"].items) {
+    const Value& inputs = changed.Of("pending")[0].value["inputs"];
+    older += std::isnan(inputs[place["marker"].bits].Real()) ? 1 : 0;
+  }
+  EXPECT_EQ(older, 1u);
+
+  // So much at once that it is taken in as files; parts of many pieces.
+  Write("words.csv", Words());
+  const Folder words = Run({"words", kWords, Path("words.csv"), "", "", ""});
+  const Value& dictionary = words.parts.at("features")["dictionaries"][0];
+  ASSERT_EQ(dictionary["words"].size(), 5000u);
+  EXPECT_EQ(dictionary["words"][4999]["value"].text, Word(4999));
+
+  // Ends in the middle: before the first record, with a journal, between journal and snapshot.
+  EXPECT_EQ(
+      Run({"genesis", fraud, cards, "", "", "before_journal:1"}).manifest["epoch"]["number"].bits,
+      0u);
+  const Folder crashed = Run({"crashed", fraud, cards, "", "", "after_output:3"});
+  ASSERT_GE(crashed.epochs.size(), 3u);
+  uint64_t records = 0, bytes = 0;
+  for (const Value& epoch : crashed.epochs) {
+    EXPECT_GT(epoch["records"].bits, records);
+    EXPECT_LE(epoch["records"].bits, records + 4096);
+    records = epoch["records"].bits;
+    ASSERT_EQ(epoch["lengths"].size(), 4u);
+    EXPECT_GT(epoch["lengths"][0].bits, bytes);
+    bytes = epoch["lengths"][0].bits;
+  }
+  Run({"crashed", fraud, cards, "", "", ""});
+  Run({"dropped", fraud, cards, "", "", "after_snapshot:2"});
+  const size_t state = fraud.find("state:");
+  const std::string often = fraud.substr(0, state) + "state: {path: state, snapshot_every: 15ms}\n";
+  Run({"often", often, cards, "", "", "before_snapshot:3"});
+
+  for (const std::string& gap : notation_.NeverSeen()) {
+    EXPECT_TRUE(kNeverSeen.contains(gap)) << gap;
+  }
+}
+
+}  // namespace
+}  // namespace leat
