@@ -235,6 +235,58 @@ void CheckPending(const Folder& folder) {
   }
 }
 
+uint64_t BucketOf(double score) {
+  if (score > 0.5) return 65535 - BucketOf(1 - score);
+  const uint64_t upper = std::bit_cast<uint64_t>(score) >> 42;
+  return upper > 991 * 1024 ? upper - 991 * 1024 : 0;
+}
+
+/// The cumulative sums against the labels of a window that holds all of them.
+void CheckBinarySums(const Value& e) {
+  std::array<double, 4> cells{};
+  std::array<double, 15> bins{};
+  std::array<double, 2> seen{};
+  std::map<uint64_t, double> histogram;
+  double loss = 0, squared = 0, no_change = 0, majority = 0;
+  bool previous = false;
+  const auto& labels = e["latest"].items;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    uint64_t times = 1;
+    if (i + 1 < labels.size() && labels[i + 1]["packed"].bits == ~uint64_t{0}) {
+      times = static_cast<uint64_t>(labels[i + 1]["loss"].Real()) + 1;
+    }
+    const uint64_t packed = labels[i]["packed"].bits;
+    if (packed == ~uint64_t{0}) continue;
+    const bool truth = (packed & 1) != 0;
+    const double score = std::bit_cast<double>(packed >> 2);
+    for (uint64_t t = 0; t < times; ++t) {
+      cells[2 * (packed & 1) + (packed >> 1 & 1)] += 1;
+      bins[std::min<size_t>(14, static_cast<size_t>(score * 15))] += 1;
+      histogram[BucketOf(score)] += 1;
+      loss += labels[i]["loss"].Real();
+      squared += (score - (truth ? 1 : 0)) * (score - (truth ? 1 : 0));
+      no_change += truth == previous ? 1 : 0;
+      majority += truth == (seen[1] > seen[0]) ? 1 : 0;
+      seen[truth ? 1 : 0] += 1;
+      previous = truth;
+    }
+  }
+  const Value& sums = e["cumulative"];
+  for (size_t i = 0; i < 4; ++i) EXPECT_EQ(sums["cells"][i].Real(), cells[i]);
+  for (size_t i = 0; i < 15; ++i) EXPECT_EQ(sums["bins"][i]["weight"].Real(), bins[i]);
+  for (size_t i = 0; i < 2; ++i) EXPECT_EQ(e["seen"][i].Real(), seen[i]);
+  EXPECT_EQ(e["previous"].bits, previous ? 1u : 0u);
+  EXPECT_NEAR(sums["loss"].Real(), loss, 1e-6);
+  EXPECT_NEAR(sums["squared"].Real(), squared, 1e-6);
+  EXPECT_EQ(sums["no_change"].Real(), no_change);
+  EXPECT_EQ(sums["majority"].Real(), majority);
+  EXPECT_EQ(e["histogram"].size(), histogram.size());
+  for (const Value& bucket : e["histogram"].items) {
+    EXPECT_EQ(bucket["weight"][0].Real() + bucket["weight"][1].Real(),
+              histogram[bucket["bucket"].bits]);
+  }
+}
+
 void CheckEvaluator(const Value& evaluator, uint64_t scored) {
   const Value& e = evaluator["evaluator"];
   const uint64_t labels = e["labels"].bits;
@@ -258,6 +310,7 @@ void CheckEvaluator(const Value& evaluator, uint64_t scored) {
       EXPECT_GE(score, 0);
       EXPECT_LE(score, 1);
     }
+    if (labels <= e["window"].bits) CheckBinarySums(e);
     for (const long double sum : {seen, cells, histogram, bins}) EXPECT_EQ(sum, labels);
     EXPECT_EQ(e["cumulative"]["bins"].size(), 15u);
     EXPECT_EQ(window, std::min(labels, e["window"].bits));
@@ -268,26 +321,65 @@ void CheckEvaluator(const Value& evaluator, uint64_t scored) {
     long double cells = 0;
     for (const Value& v : e["cumulative"]["confusion"].items) cells += v.Number();
     EXPECT_EQ(cells, labels);
+    std::map<size_t, double> confusion;
+    std::map<std::string, double> sums;
     for (const Value& label : e["latest"].items) {
       EXPECT_LT(label["truth"].bits, e["seen"].size());
       EXPECT_LT(label["predicted"].bits, e["seen"].size());
+      EXPECT_LE(label["confidence"].Real(), 1);
+      ++confusion[label["truth"].bits * e["cumulative"]["classes"].bits + label["predicted"].bits];
+      for (const char* name : {"weight", "loss", "squared", "no_change", "majority"}) {
+        sums[name] += label[name].Real();
+      }
+    }
+    if (labels > e["window"].bits) return;
+    for (const auto& [name, sum] : sums) {
+      EXPECT_NEAR(e["cumulative"][name].Real(), sum, 1e-6) << name;
+    }
+    for (const auto& [cell, count] : confusion) {
+      EXPECT_EQ(e["cumulative"]["confusion"][cell].Real(), count);
     }
     return;
   }
   EXPECT_EQ(e["cumulative"]["count"].bits, std::bit_cast<uint64_t>(static_cast<double>(labels)));
-  long double sum = 0;
+  if (labels > e["window"].bits) return;
+  std::map<std::string, double> sums;
+  double mean = 0, count = 0, deviations = 0;
   for (const Value& label : e["latest"].items) {
-    sum += label["truth"].Number() - label["prediction"].Number();
+    const double truth = label["truth"].Real(), error = truth - label["prediction"].Real();
+    sums["count"] += 1;
+    sums["weight"] += label["weight"].Real();
+    sums["error"] += error;
+    sums["absolute"] += std::abs(error);
+    sums["squared"] += error * error;
+    sums["relative"] += truth == 0 ? 0 : std::abs(error / truth);
+    sums["relative_weight"] += truth == 0 ? 0 : 1;
+    sums["max"] = std::max(sums["max"], std::abs(error));
+    const double before = truth - mean;
+    mean += before / ++count;
+    deviations += before * (truth - mean);
   }
-  if (labels <= e["window"].bits) {
-    EXPECT_NEAR(static_cast<double>(sum), e["cumulative"]["error"].Real(), 1e-6);
+  sums["mean"] = mean;
+  sums["deviations"] = deviations;
+  for (const auto& [name, sum] : sums) {
+    EXPECT_NEAR(e["cumulative"][name].Real() / sum, 1, 1e-9) << name;
   }
+  EXPECT_NEAR(e["mean"].Real(), mean, 1e-6);
 }
 
 void CheckTree(const Value& tree) {
+  EXPECT_EQ(tree["weight"].Number(), tree["learnt"].Number());  // Every record weighs 1.
   const size_t nodes = tree["nodes"].size();
   for (size_t id = 0; id < nodes; ++id) {
     const Value& node = tree["nodes"][id];
+    if (node["active"].bits == 1) {
+      long double weight = 0;
+      for (const Value& count : node["counts"].items) weight += count.Number();
+      const Value& leaf = node["leaf"];
+      for (const char* part : {"last_attempt", "majority_right", "bayes_right"}) {
+        EXPECT_LE(leaf[part].Number(), weight);
+      }
+    }
     if (node["kind"].bits == 0) continue;
     ASSERT_LT(node["attribute"].bits, tree["nominal"].size());
     EXPECT_EQ(node["kind"].bits == 1, tree["nominal"][node["attribute"].bits].bits == 0);
@@ -325,22 +417,52 @@ void CheckModel(const Value& part) {
     for (const Value& row : model["rows"].items) CheckRow(row, width());
   }
   if (model.type == "linear") CheckRow(model["row"], width());
-  if (model.type == "kmeans" && model["counts"].size() > 0) {
-    EXPECT_EQ(model["centres"].size() % model["counts"].size(), 0u);
+  if (model.type == "kmeans") {
+    const bool seeded = model["counts"].size() > 0;
+    EXPECT_EQ(model["records"].bits, model["moves"].bits + model["buffer_weights"].size());
+    EXPECT_EQ(model["moves"].bits > 0, seeded);
+    EXPECT_EQ(model["reseeded"].bits, 0u);  // Nothing asks for it.
+    EXPECT_EQ(seeded ? model["centres"].size() % model["counts"].size() : 0, 0u);
+    for (const Value& win : model["last_win"].items) EXPECT_LE(win.bits, model["moves"].bits);
+    if (seeded) {
+      EXPECT_NEAR(model["distance_weight"].Real(), model["moves"].Real(), 1e-6);
+    }
   }
 }
 
 void CheckDetector(const Value& part) {
   const Value& detector = part["detector"];
   if (detector.type == "ddm") {
-    EXPECT_GE(detector["rate"].Real(), 0);
-    EXPECT_LE(detector["rate"].Real(), 1);
+    const double rate = detector["rate"].Real();
+    EXPECT_GE(rate, 0);
+    EXPECT_LE(rate, 1);
+    if (detector["count"].bits > 0) {
+      EXPECT_NEAR(detector["deviation"].Real(),
+                  std::sqrt(std::max(0.0, rate * (1 - rate)) / detector["count"].Real()), 1e-9);
+    }
+    const double lowest = detector["lowest_level"].Real();
+    if (!std::isinf(lowest)) {
+      EXPECT_EQ(lowest, detector["lowest_rate"].Real() + detector["lowest_deviation"].Real());
+      EXPECT_LE(detector["lowest_deviation"].Real(), 0.5);
+    }
     return;
   }
   uint64_t width = 0;
+  long double total = 0;
   for (size_t r = 0; r < detector["rows"].size(); ++r) {
-    width += detector["rows"][r]["buckets"].size() << r;
+    const Value& buckets = detector["rows"][r]["buckets"];
+    width += buckets.size() << r;
+    for (const Value& bucket : buckets.items) {
+      total += bucket["sum"].Number();
+      EXPECT_GE(bucket["squares"].Number(), 0);
+      if (r == 0) {
+        EXPECT_EQ(bucket["squares"].Number(), 0);
+      }
+    }
   }
+  EXPECT_NEAR(static_cast<double>(total), detector["total"].Real(),
+              1e-6 * (1 + std::abs(detector["total"].Real())));
+  EXPECT_GE(detector["squares"].Real(), 0);
   EXPECT_EQ(width, detector["width"].bits);
 }
 
@@ -385,6 +507,13 @@ void CheckParts(const Folder& folder) {
   for (const std::string& entry : EntriesOf(shape, "models:")) hashes[0].insert(Hex128(entry));
   for (const std::string& entry : EntriesOf(shape, "drift:")) hashes[1].insert(Hex128(entry));
   const uint64_t scored = folder.parts.at("evaluation")["labels"].bits;
+  for (const auto& [part, list] : {std::pair{"evaluation", "samples"}, {"drift", "marks"}}) {
+    for (const Value& item : folder.parts.at(part)[list].items) {
+      EXPECT_LE(item["labels"].bits, scored);
+      EXPECT_GE(item["at"].Signed(), pipeline["first"].Signed());
+      EXPECT_LE(item["at"].Signed(), pipeline["now"].Signed());
+    }
+  }
   for (const auto& [name, part] : folder.parts) {
     SCOPED_TRACE(name);
     const std::string tail = name.substr(name.find('/') + 1, 32);
@@ -520,6 +649,19 @@ void CheckNumbers(const Value& value) {
   }
   for (const auto& [name, field] : value.fields) CheckNumbers(field);
   for (const Value& item : value.items) CheckNumbers(item);
+}
+
+/// The chain after a single epoch.
+void CheckChain(const Folder& folder) {
+  const Value& epoch = folder.manifest["epoch"];
+  ASSERT_EQ(epoch["number"].bits, 1u);
+  uint64_t chain = 0;
+  for (const Value& sink : folder.manifest["sinks"].items) {
+    std::string bytes = Slurp(sink.text);
+    if (sink.text.ends_with(".csv")) bytes.erase(0, bytes.find('\n') + 1);
+    chain = format::Xxh3(bytes, chain);
+  }
+  EXPECT_EQ(Mix(chain ^ folder.parts.at("pipeline")["chain"].bits), epoch["chain"].bits);
 }
 
 void CheckMeaning(const Folder& folder) {
@@ -702,7 +844,7 @@ std::string Multiclass() {
          "0.1,\n"
          "          tie_threshold: 0.5, max_bytes: 16KiB}\n"
          "  softmax: {type: logistic_regression, features: [amount, shop]}\n"
-         "evaluation: {every: 500, window: 400}\n";
+         "evaluation: {every: 500, window: 5000}\n";
 }
 
 std::string LabelsOf(const std::string& purchases) {
@@ -810,7 +952,7 @@ TEST_F(StateFormat, IsReadByThePageAlone) {
   Write("labels.csv", LabelsOf(Purchases(3000)));
   const std::string labels = Path("labels.csv");
   Run({"multiclass", Multiclass(), purchases, labels, "", ""});
-  Run({"early", Multiclass(), purchases, labels, "--max-records 400", ""});
+  CheckChain(Run({"early", Multiclass(), purchases, labels, "--max-records 400", ""}));
   Run({"regression", Regression(), purchases, "", "", ""});
 
   // Models and detectors come and go; waiting predictions are older than some of them.
