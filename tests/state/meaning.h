@@ -406,6 +406,19 @@ inline void CheckRow(const Value& row, size_t width) {
 inline void CheckModel(const Value& part) {
   const Value& model = part["model"]["learner"];
   if (model.type == "tree") CheckTree(model);
+  if (model.type == "bernoulli") {  // Dense inputs are known as present or absent.
+    std::map<uint64_t, long double> sums;
+    const size_t classes = model["classes"]["weights"].size();
+    for (const auto& [name, sign] : {std::pair{"known", 1}, {"present", -1}, {"absent", -1}}) {
+      const Value& table = model[name];
+      for (size_t i = 0; i < table["counts"].size(); ++i) {
+        const uint64_t feature = table["features"][i / classes].bits;
+        if (sign > 0) sums[feature];
+        if (sums.contains(feature)) sums[feature] += sign * table["counts"][i].Number();
+      }
+    }
+    for (const auto& [feature, sum] : sums) EXPECT_EQ(sum, 0) << feature;
+  }
   if (model.type == "gaussian") {
     const size_t classes = model["classes"]["weights"].size();
     EXPECT_EQ(classes == 0 ? 0 : model["moments"].size() % classes, 0u);
@@ -441,7 +454,9 @@ inline void CheckDetector(const Value& part) {
     const double lowest = detector["lowest_level"].Real();
     if (!std::isinf(lowest)) {
       EXPECT_EQ(lowest, detector["lowest_rate"].Real() + detector["lowest_deviation"].Real());
-      EXPECT_LE(detector["lowest_deviation"].Real(), 0.5);
+      const double least = detector["lowest_rate"].Real();
+      EXPECT_GE(detector["lowest_deviation"].Real() + 1e-9,
+                std::sqrt(least * (1 - least) / detector["count"].Real()));
     }
     return;
   }
@@ -639,6 +654,9 @@ inline void CheckNumbers(const Value& value) {
       EXPECT_LE(ranked["positive"].bits, 1u);
     }
     EXPECT_LE(number("tied_positive"), number("tied"));
+    EXPECT_GE(number("first_order"), 0);
+    EXPECT_LT(number("first_order"), 1e9L);
+    EXPECT_GE(number("fading_weight"), 1);
   } else if (type == "class-weights") {
     long double sum = 0;
     for (const Value& weight : value["weights"].items) sum += weight.Number();

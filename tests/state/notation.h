@@ -210,7 +210,7 @@ class Notation {
       }
     }
     for (const auto& [number, field] : fields) {
-      value.fields.emplace_back(field.name, std::move(found[number]));
+      value.fields.push_back({field.name, std::move(found[number])});
     }
     return value;
   }
@@ -504,7 +504,7 @@ class Notation {
         }
         Value field = ReadField(line, in, scope);
         if (!line.constant.empty()) CheckConstant(line.constant, field);
-        value.fields.emplace_back(line.name, std::move(field));
+        value.fields.push_back({line.name, std::move(field)});
       } catch (const FormatError& error) {
         throw FormatError(block.name + ": " + line.text + ": " + error.what());
       }

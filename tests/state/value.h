@@ -19,6 +19,8 @@ struct FormatError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+struct Field;
+
 /// A number, a text, a list, or what a block holds.
 struct Value {
   enum class Kind { kUnsigned, kSigned, kReal, kText, kList, kBlock };
@@ -27,36 +29,46 @@ struct Value {
   uint64_t bits = 0;
   std::string text;
   std::vector<Value> items;
-  std::vector<std::pair<std::string, Value>> fields;
+  std::vector<Field> fields;
 
-  const Value* Find(std::string_view name) const {
-    for (auto it = fields.rbegin(); it != fields.rend(); ++it) {
-      if (it->first == name) return &it->second;
-    }
-    return nullptr;
-  }
-  const Value& operator[](std::string_view name) const {
-    if (const Value* found = Find(name)) return *found;
-    throw FormatError(type + " has no " + std::string(name));
-  }
-  const Value& operator[](size_t index) const { return items.at(index); }
+  const Value* Find(std::string_view name) const;
+  const Value& operator[](std::string_view name) const;
+  const Value& operator[](size_t index) const;
   size_t size() const { return items.size(); }
   int64_t Signed() const { return static_cast<int64_t>(bits); }
   /// Any number; exact for whole ones.
-  long double Number() const {
-    switch (kind) {
-      case Kind::kUnsigned:
-        return static_cast<long double>(bits);
-      case Kind::kSigned:
-        return static_cast<long double>(Signed());
-      case Kind::kReal:
-        return static_cast<long double>(std::bit_cast<double>(bits));
-      default:
-        throw FormatError("not a number");
-    }
-  }
+  long double Number() const;
   double Real() const { return static_cast<double>(Number()); }
 };
+
+struct Field {
+  std::string name;
+  Value value;
+};
+
+inline const Value* Value::Find(std::string_view name) const {
+  for (auto it = fields.rbegin(); it != fields.rend(); ++it) {
+    if (it->name == name) return &it->value;
+  }
+  return nullptr;
+}
+inline const Value& Value::operator[](std::string_view name) const {
+  if (const Value* found = Find(name)) return *found;
+  throw FormatError(type + " has no " + std::string(name));
+}
+inline const Value& Value::operator[](size_t index) const { return items.at(index); }
+inline long double Value::Number() const {
+  switch (kind) {
+    case Kind::kUnsigned:
+      return static_cast<long double>(bits);
+    case Kind::kSigned:
+      return static_cast<long double>(Signed());
+    case Kind::kReal:
+      return static_cast<long double>(std::bit_cast<double>(bits));
+    default:
+      throw FormatError("not a number");
+  }
+}
 
 /// Names that an expression may use, from the inside out.
 struct Scope {
