@@ -290,6 +290,9 @@ inline void CheckEvaluator(const Value& evaluator, uint64_t scored) {
   const uint64_t labels = e["labels"].bits;
   EXPECT_LE(labels, scored);  // Less for a model that came later.
   if (e.type == "binary") {
+    EXPECT_LE(e["closed_sum"].Real(), e["closed"].Real());
+    EXPECT_LE(e["closed_fading_sum"].Real(), e["closed_fading"].Real());
+    EXPECT_EQ(e["closed"].Real(), std::round(e["closed"].Real()));
     long double seen = 0, cells = 0, histogram = 0, bins = 0, window = 0;
     for (const Value& v : e["seen"].items) seen += v.Number();
     for (const Value& v : e["cumulative"]["cells"].items) cells += v.Number();
@@ -316,6 +319,13 @@ inline void CheckEvaluator(const Value& evaluator, uint64_t scored) {
   }
   EXPECT_EQ(e["latest"].size(), std::min(labels, e["window"].bits));
   if (e.type == "multiclass") {
+    EXPECT_GE(e["fade"].Real(), 1);
+    for (const Value& seen : e["seen"].items) {
+      EXPECT_LE(seen.Number(), e["seen"][e["majority"].bits].Number());
+    }
+    if (e["latest"].size() > 0) {
+      EXPECT_EQ(e["previous"].bits, e["latest"].items.back()["truth"].bits);
+    }
     long double cells = 0;
     for (const Value& v : e["cumulative"]["confusion"].items) cells += v.Number();
     EXPECT_EQ(cells, labels);
@@ -406,6 +416,14 @@ inline void CheckRow(const Value& row, size_t width) {
 inline void CheckModel(const Value& part) {
   const Value& model = part["model"]["learner"];
   if (model.type == "tree") CheckTree(model);
+  if (model.type == "logistic" || model.type == "linear") {
+    EXPECT_EQ(model["skipped"].bits, 0u);
+    EXPECT_EQ(model["records"].bits, part["learnt"].bits);
+  }
+  if (model.type == "tree") {
+    EXPECT_EQ(model["learnt"].bits + model["ignored"].bits + model["stopped"].bits,
+              part["learnt"].bits);
+  }
   if (model.type == "bernoulli") {  // Dense inputs are known as present or absent.
     std::map<uint64_t, long double> sums;
     const size_t classes = model["classes"]["weights"].size();
@@ -511,6 +529,12 @@ inline void CheckParts(const Folder& folder) {
   for (const Value& early : labels["waiting"].items) waiting += early["present"].bits;
   EXPECT_EQ(labels["labels"].bits, labels["matched"].bits + labels["late"].bits +
                                        labels["duplicate"].bits + labels["orphan"].bits + waiting);
+  std::map<std::string, uint64_t> rejects;
+  for (const Value& reason : pipeline["reasons"].items) {
+    rejects[reason["code"].text] = reason["count"].bits;
+  }
+  EXPECT_EQ(labels["duplicate"].bits, rejects["duplicate_label"]);
+  EXPECT_EQ(labels["orphan"].bits, rejects["orphan_label"]);
   for (const Value& dictionary : folder.parts.at("features")["dictionaries"].items) {
     for (const Value& word : dictionary["words"].items) {
       EXPECT_EQ(word["id"].bits, KeyOfText(word["value"].text));
@@ -595,6 +619,12 @@ inline void CheckNumbers(const Value& value) {
       EXPECT_EQ(positions[0].Number(), 1);
       EXPECT_EQ(positions[4].Number(), number("count"));
       EXPECT_EQ(value["desired"][4].Number(), number("count"));
+    }
+  } else if (type == "robust") {
+    if (value["median"]["count"].bits >= 5) {
+      const auto at = [&](const char* name) { return value[name]["heights"][2].Number(); };
+      EXPECT_LE(at("low"), at("median"));
+      EXPECT_LE(at("median"), at("high"));
     }
   } else if (type == "moments") {
     EXPECT_GE(number("count"), 0);
