@@ -43,6 +43,7 @@ class StateWriter {
   }
   void U8(uint8_t v) { Scalar(v); }
   void U32(uint32_t v) { Scalar(v); }
+  void I32(int32_t v) { Scalar(v); }
   void U64(uint64_t v) { Scalar(v); }
   void I64(int64_t v) { Scalar(v); }
   void Bool(bool v) { Scalar(static_cast<uint8_t>(v)); }

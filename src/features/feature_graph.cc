@@ -10,6 +10,21 @@ namespace leat {
 
 using features::Program;
 
+namespace {
+
+void SaveNames(const std::vector<std::string>& names, StateWriter& out) {
+  out.U64(names.size());
+  for (const std::string& name : names) out.Text(name);
+}
+
+std::vector<std::string> LoadNames(StateReader& in) {
+  std::vector<std::string> names(in.Count(8));
+  for (std::string& name : names) name = in.Text();
+  return names;
+}
+
+}  // namespace
+
 struct FeatureGraph::Impl {
   Program program;
   std::vector<double> column_values;  // Of one labelled event in one group.
@@ -173,18 +188,35 @@ void FeatureGraph::Track(const StateStore& store) {
 
 void FeatureGraph::SaveHead(StateWriter& out) const {
   const Program& program = impl_->program;
-  out.Section("features", 2);
+  out.Section("features", 3);
   out.U64(program.layout_hash);
+  SaveNames(program.slot_names, out);
+  out.U64(program.dictionaries.size());
   for (const features::Dictionary& dictionary : program.dictionaries) dictionary.Save(out);
-  for (const auto& group : program.groups) group.windows->SaveHead(out);
+  out.U64(program.groups.size());
+  for (const auto& group : program.groups) {
+    out.Array(group.by);
+    group.windows->SaveHead(out);
+  }
 }
 
 Status FeatureGraph::LoadHead(StateReader& in) {
   Program& program = impl_->program;
-  in.Section("features", 2);
-  if (in.U64() != program.layout_hash && in.ok()) in.Fail("the stored features are others");
+  const auto others = [&](bool are) {
+    if (are && in.ok()) in.Fail("the stored features are others");
+  };
+  in.Section("features", 3);
+  others(in.U64() != program.layout_hash);
+  others(LoadNames(in) != program.slot_names);
+  others(in.U64() != program.dictionaries.size());
   for (features::Dictionary& dictionary : program.dictionaries) dictionary.Load(in);
-  for (auto& group : program.groups) group.windows->LoadHead(in);
+  others(in.U64() != program.groups.size());
+  std::vector<uint32_t> by;
+  for (auto& group : program.groups) {
+    in.Array(by);
+    others(by != group.by);
+    group.windows->LoadHead(in);
+  }
   return in.status();
 }
 
@@ -206,6 +238,12 @@ std::vector<ItemState*> FeatureGraph::Items() {
 size_t FeatureGraph::WindowBytes() const {
   size_t bytes = 0;
   for (const auto& group : impl_->program.groups) bytes += group.windows->BlockBytes();
+  return bytes;
+}
+
+size_t FeatureGraph::ReservedWindowBytes() const {
+  size_t bytes = 0;
+  for (const auto& group : impl_->program.groups) bytes += group.windows->ReservedBytes();
   return bytes;
 }
 

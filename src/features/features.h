@@ -111,8 +111,9 @@ class FeatureGraph {
   Status LoadItem(std::string_view key, std::string_view value, bool in_memory);
   /// What saves the items; they live as long as the graph.
   std::vector<ItemState*> Items();
-  /// Bytes of the windows in memory.
+  /// Bytes of the windows in memory, and with what is set aside for more of them.
   size_t WindowBytes() const;
+  size_t ReservedWindowBytes() const;
   /// Goes on giving up windows that have long not been used, until WindowBytes() is at most
   /// `target`; does a share of the work. Outputs do not change.
   void Evict(size_t target);

@@ -156,14 +156,18 @@ void InputBuilder::OnLabel(double label, std::span<const double> payload) {
 }
 
 void InputBuilder::Save(StateWriter& out) const {
-  out.Section("inputs", 1);
+  out.Section("inputs", 2);
   out.U64(impl_->layout_hash);
+  out.U64(impl_->inputs.size());
   for (const auto& input : impl_->inputs) input->Save(out);
 }
 
 Status InputBuilder::Load(StateReader& in) {
-  in.Section("inputs", 1);
-  if (in.U64() != impl_->layout_hash && in.ok()) in.Fail("the stored inputs are others");
+  in.Section("inputs", 2);
+  const bool same = in.U64() == impl_->layout_hash;
+  if ((in.U64() != impl_->inputs.size() || !same) && in.ok()) {
+    in.Fail("the stored inputs are others");
+  }
   for (const auto& input : impl_->inputs) input->Load(in);
   for (Impl::Step& step : impl_->steps) step.learning = true;  // Put right by the next value.
   return in.status();

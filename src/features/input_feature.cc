@@ -271,13 +271,24 @@ std::string InputFeature::SparseName(uint32_t index) const {
   }
 }
 
+void InputFeature::SaveKind(StateWriter& out) const {
+  out.Text(spec_.name);
+  out.U8(static_cast<uint8_t>(spec_.encode));
+  out.U8(static_cast<uint8_t>(spec_.scale));
+  out.U8(static_cast<uint8_t>(spec_.impute));
+  out.Bool(spec_.missing_indicator);
+  out.U32(sparse_count());
+}
+
+/// What it keeps; nothing of what it does not use.
 void InputFeature::Save(StateWriter& out) const {
-  standard_.Save(out);
-  min_max_.Save(out);
-  robust_.Save(out);
-  moments_.Save(out);
-  median_.Save(out);
-  SaveMap(last_, out, [&](double x) { out.F64(x); });
+  SaveKind(out);
+  if (spec_.scale == Scale::kStandard) standard_.Save(out);
+  if (spec_.scale == Scale::kMinMax) min_max_.Save(out);
+  if (spec_.scale == Scale::kRobust) robust_.Save(out);
+  if (keeps_mean()) moments_.Save(out);
+  if (spec_.impute == Impute::kMedian) median_.Save(out);
+  if (spec_.impute == Impute::kLast) SaveMap(last_, out, [&](double x) { out.F64(x); });
   if (bins_) bins_->Save(out);
   if (one_hot_) one_hot_->Save(out);
   if (frequency_) frequency_->Save(out);
@@ -285,12 +296,19 @@ void InputFeature::Save(StateWriter& out) const {
 }
 
 void InputFeature::Load(StateReader& in) {
-  standard_.Load(in);
-  min_max_.Load(in);
-  robust_.Load(in);
-  moments_.Load(in);
-  median_.Load(in);
-  LoadMap(last_, kMaxTrackedValues, in, [&] { return in.F64(); });
+  StateWriter own;
+  SaveKind(own);
+  std::string kind(own.bytes().size(), '\0');
+  in.Items(std::span<char>(kind));
+  if (kind != own.bytes()) in.Fail("the stored inputs are others");
+  if (spec_.scale == Scale::kStandard) standard_.Load(in);
+  if (spec_.scale == Scale::kMinMax) min_max_.Load(in);
+  if (spec_.scale == Scale::kRobust) robust_.Load(in);
+  if (keeps_mean()) moments_.Load(in);
+  if (spec_.impute == Impute::kMedian) median_.Load(in);
+  if (spec_.impute == Impute::kLast) {
+    LoadMap(last_, kMaxTrackedValues, in, [&] { return in.F64(); });
+  }
   if (bins_) bins_->Load(in);
   if (one_hot_) one_hot_->Load(in);
   if (frequency_) frequency_->Load(in);

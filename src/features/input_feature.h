@@ -56,6 +56,8 @@ class InputFeature {
  private:
   InputFeature() = default;
   Status Check(const FeatureGraph& graph);
+  bool keeps_mean() const { return spec_.impute == Impute::kMean || spec_.impute == Impute::kLast; }
+  void SaveKind(StateWriter& out) const;
   double Imputed(const Record& record) const;
   double Scaled(double x) const;
   void LearnScale(double x);

@@ -101,7 +101,8 @@ void KeyGroup::Finish() {
     for (const auto& [over, unused] : lengths) layout.horizons.push_back({over, {}});
   }
   uint32_t cells = 0;
-  for (Column& column : columns_) LayOutColumn(column, cells);
+  StateWriter columns;
+  for (Column& column : columns_) LayOutColumn(column, cells, columns);
   for (Column& column : columns_) BuildAnswers(column);
   for (LogLayout& layout : layouts_) {
     layout.pool = &pool_;
@@ -112,6 +113,16 @@ void KeyGroup::Finish() {
     }
   }
   cells_ = cells;
+  StateWriter layout;
+  for (const LogLayout& log : layouts_) {
+    layout.U32(log.columns);
+    layout.U64(log.horizons.size());
+    for (const Horizon& horizon : log.horizons) layout.I64(horizon.over);
+  }
+  layout.U32(cells_);
+  layout.U32(sets_);
+  layout.U64(columns_.size());
+  layout_ = layout.Take() + columns.bytes();
 
   size_t at = sizeof(Header);
   labelled_log_at_ = at;
@@ -138,7 +149,7 @@ std::vector<uint32_t> KeyGroup::Slots() const {
   return slots;
 }
 
-void KeyGroup::LayOutColumn(Column& column, uint32_t& cells) {
+void KeyGroup::LayOutColumn(Column& column, uint32_t& cells, StateWriter& state) {
   LogLayout& layout = layouts_[column.labelled ? 1 : 0];
   std::map<Micros, uint8_t> keeps;  // By length; 0 is unbounded.
   bool last = false, since = false, run = false;
@@ -155,10 +166,14 @@ void KeyGroup::LayOutColumn(Column& column, uint32_t& cells) {
       column.distinct_over = std::max(column.distinct_over, w.over);
     }
   }
+  StateWriter accumulators;
   for (const auto& [over, kept] : keeps) {
     Accumulator a;
     a.keeps = kept;
     a.Place(cells);
+    accumulators.I64(over);
+    accumulators.U8(kept);
+    accumulators.U32(a.count);
     if (over == 0) {
       column.unbounded = a;
       continue;
@@ -191,6 +206,20 @@ void KeyGroup::LayOutColumn(Column& column, uint32_t& cells) {
     for (uint32_t i = 1; i < 4; ++i) {
       time_cells_.push_back(static_cast<uint32_t>(column.run_cell) + i);
     }
+  }
+
+  state.Bool(column.labelled);
+  state.U64(column.windows.size());
+  for (const WindowSpec& w : column.windows) {
+    state.U32(w.slot);
+    state.U8(static_cast<uint8_t>(w.aggregate));
+    state.I64(w.over);
+  }
+  state.I32(column.row);
+  state.U64(keeps.size());
+  state.Items(std::span<const char>(accumulators.bytes()));
+  for (const int32_t at : {column.last_cell, column.since_cell, column.run_cell, column.distinct}) {
+    state.I32(at);
   }
 }
 

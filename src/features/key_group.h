@@ -99,9 +99,9 @@ class KeyGroup final : public ItemState {
   /// All keys at once; the head is saved apart.
   void Save(StateWriter& out) const;
   void Load(StateReader& in);
-  /// What belongs to no key.
-  void SaveHead(StateWriter& out) const { out.I64(expired_at_); }
-  void LoadHead(StateReader& in) { expired_at_ = in.I64(); }
+  /// What belongs to no key, and what is where in the state of a key.
+  void SaveHead(StateWriter& out) const;
+  void LoadHead(StateReader& in);
 
   // ---- Saved item by item: an item of family windows is a key, with `prefix` before it ----
   /// From now on changes are known, and blocks may be read back from `store`, which outlives this.
@@ -112,8 +112,9 @@ class KeyGroup final : public ItemState {
   void BeginSave(StateBatch& batch) override;
   bool SaveMore(size_t items) override;
   void EndSave() override { durable_before_ = generation_; }
-  /// Bytes of the blocks in memory.
+  /// Bytes of the blocks in memory, and with what is set aside for more of them.
   size_t BlockBytes() const;
+  size_t ReservedBytes() const { return BlockBytes() - pool_.used() + pool_.MemoryBytes(); }
   /// With more than `target` bytes of blocks in memory, goes on giving up some until there are a
   /// quarter less: looks at up to `blocks` of them, and at as many as it takes to be less than
   /// an eighth above the target. Those whose last event is older go first, about.
@@ -184,7 +185,7 @@ class KeyGroup final : public ItemState {
     return reinterpret_cast<DistinctSet*>(block + sets_at_)[index];
   }
 
-  void LayOutColumn(Column& column, uint32_t& cells);
+  void LayOutColumn(Column& column, uint32_t& cells, StateWriter& state);
   void BuildAnswers(Column& column);
   // A cold key has, in place of a block, the time of its last event, in an odd address.
   static bool IsCold(const std::byte* block) {
@@ -239,6 +240,7 @@ class KeyGroup final : public ItemState {
   uint32_t sets_ = 0;
   uint32_t cells_ = 0;
   std::vector<uint32_t> time_cells_;  // Cells that start as "before every time".
+  std::string layout_;                // What is where in the state of a key, as it is saved.
   // What labelled events need comes first, up to labelled_end_.
   size_t log_at_ = 0, labelled_log_at_ = 0, live_at_ = 0, labelled_live_at_ = 0, cells_at_ = 0,
          labelled_end_ = 0, sets_at_ = 0, stride_ = 0;

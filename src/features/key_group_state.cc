@@ -201,6 +201,18 @@ Result<std::optional<KeyGroup::KeyFacts>> KeyGroup::Describe(uint64_t key) const
   return std::optional<KeyFacts>(std::move(facts));
 }
 
+void KeyGroup::SaveHead(StateWriter& out) const {
+  out.Items(std::span<const char>(layout_));
+  out.I64(expired_at_);
+}
+
+void KeyGroup::LoadHead(StateReader& in) {
+  std::string layout(layout_.size(), '\0');
+  in.Items(std::span<char>(layout));
+  if (layout != layout_) in.Fail("the stored windows are others");
+  expired_at_ = in.I64();
+}
+
 // ---- Item by item ----
 
 void KeyGroup::Track(const StateStore& store, std::string prefix) {

@@ -665,6 +665,7 @@ std::vector<ItemState*> Pipeline::Items() {
 }
 
 size_t Pipeline::WindowBytes() const { return impl_->graph->WindowBytes(); }
+size_t Pipeline::ReservedWindowBytes() const { return impl_->graph->ReservedWindowBytes(); }
 void Pipeline::EvictWindows(size_t target) { impl_->graph->Evict(target); }
 Status Pipeline::status() const { return impl_->graph->status(); }
 std::vector<FeatureGraph::GroupFacts> Pipeline::Windows() const { return impl_->graph->Groups(); }

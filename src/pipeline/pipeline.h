@@ -96,6 +96,7 @@ class Pipeline {
   /// Bytes of windows in memory, and giving up those that have long not been used: a share of the
   /// work towards `target` bytes. Outputs do not change.
   size_t WindowBytes() const;
+  size_t ReservedWindowBytes() const;  ///< With what is set aside for more.
   void EvictWindows(size_t target);
   /// Not Ok once state could not be read back: what was put out since must not be used.
   Status status() const;

@@ -21,10 +21,10 @@ constexpr size_t kMostQueuedBytes = size_t{64} << 20;
 constexpr auto kShare = std::chrono::milliseconds(4);
 /// Appends to the journal whose times are kept.
 constexpr size_t kKeptTimes = 1 << 16;
-/// Of the memory, in eighths: changes that wait to be saved, and as much for a snapshot on its way;
-/// the store's own use; the rest is for the state.
-constexpr uint64_t kChangedShare = 8, kStateEighths = 4;
-/// What windows have of it at least, whatever the rest takes.
+/// Of the memory: changes that wait to be saved (as much again is a snapshot on its way); all
+/// state; and of that the windows at most (memory that they once had is not given back when the
+/// rest grows) and at least.
+constexpr uint64_t kChangedShare = 12, kStateShare = 2, kMostWindowsEighths = 2;
 constexpr uint64_t kLeastWindowsShare = 16;
 
 bool Never() { return false; }
@@ -38,7 +38,7 @@ Shard::Shard(const ShardOptions& options, const Config& config, Pipeline& pipeli
       config_(config),
       pipeline_(pipeline),
       journal_(options.folder, files),
-      window_bytes_(options.memory / 2) {}
+      window_bytes_(options.memory / 8 * kMostWindowsEighths) {}
 
 Shard::~Shard() { Stop(); }
 
@@ -259,9 +259,10 @@ Status Shard::Save() {
   }
   pipeline_.EvictWindows(window_bytes_);
   if (saving_ == Saving::kFilling) {
-    // Filling keeps ahead of what changes meanwhile: the more that is, the larger the share.
+    // Filling keeps ahead of what changes meanwhile: the more that is, the larger the share. Past
+    // what memory allows, all the rest is filled in at once.
     const auto until = now + (changed > most / 2 ? 3 * kShare : kShare);
-    if (snapshots_->More([&] { return options_.clock() >= until; })) {
+    if (snapshots_->More([&] { return changed <= most && options_.clock() >= until; })) {
       saving_ = Saving::kWriting;
       LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kSnapshot, filling_, {}}));
     }
@@ -276,9 +277,10 @@ Status Shard::Save() {
 
 /// What windows may take is what all else leaves.
 void Shard::ShareMemory() {
-  const uint64_t rest = pipeline_.MemoryBytes() - pipeline_.WindowBytes();
-  const uint64_t state = options_.memory / 8 * kStateEighths;
-  window_bytes_ = std::max(state > rest ? state - rest : 0, options_.memory / kLeastWindowsShare);
+  const uint64_t rest = pipeline_.MemoryBytes() - pipeline_.ReservedWindowBytes();
+  const uint64_t state = options_.memory / kStateShare;
+  window_bytes_ = std::clamp(state > rest ? state - rest : 0, options_.memory / kLeastWindowsShare,
+                             options_.memory / 8 * kMostWindowsEighths);
 }
 
 /// Makes a snapshot of committed state durable; the journal before it is needed no more.

@@ -8,11 +8,14 @@
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <memory>
+#include <new>
+#include <utility>
 #include <vector>
 
 namespace leat {
@@ -42,8 +45,8 @@ class Arena {
   std::string_view Copy(std::string_view text) {
     if (text.size() > left_) {
       left_ = std::max(kBlock, text.size());
-      blocks_.push_back(std::make_unique_for_overwrite<char[]>(left_));
-      next_ = blocks_.back().get();
+      blocks_.emplace_back(left_);
+      next_ = blocks_.back().at;
     }
     char* const at = std::copy(text.begin(), text.end(), next_) - text.size();
     next_ += text.size();
@@ -53,7 +56,23 @@ class Arena {
 
  private:
   static constexpr size_t kBlock = size_t{1} << 20;
-  std::vector<std::unique_ptr<char[]>> blocks_;
+  /// From the system, so that it goes back there.
+  struct Block {
+    explicit Block(size_t bytes)
+        : at(static_cast<char*>(
+              ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),
+          size(bytes) {
+      if (at == MAP_FAILED) throw std::bad_alloc();
+    }
+    Block(Block&& other) noexcept : at(std::exchange(other.at, nullptr)), size(other.size) {}
+    Block& operator=(Block&&) = delete;
+    ~Block() {
+      if (at != nullptr) ::munmap(at, size);
+    }
+    char* at;
+    size_t size;
+  };
+  std::vector<Block> blocks_;
   char* next_ = nullptr;
   size_t left_ = 0;
 };
@@ -115,9 +134,10 @@ rocksdb::DBOptions DatabaseOptions(const RocksStoreOptions& options) {
   db.paranoid_checks = true;
   db.max_background_jobs = 2;
   db.max_bgerror_resume_count = 0;
-  db.db_write_buffer_size = options.memory / 2;
+  db.db_write_buffer_size = options.memory / 4;
   db.max_total_wal_size = uint64_t{32} << 20;  // A start reads it all.
   db.bytes_per_sync = uint64_t{1} << 20;
+  db.db_host_id = "";  // A state may be handed on; where it was made is nobody's business.
   db.info_log_level = rocksdb::WARN_LEVEL;
   db.max_log_file_size = size_t{1} << 20;
   db.keep_log_file_num = 2;
@@ -127,15 +147,17 @@ rocksdb::DBOptions DatabaseOptions(const RocksStoreOptions& options) {
 }
 
 rocksdb::ColumnFamilyOptions FamilyOptions(const RocksStoreOptions& options,
-                                           const std::shared_ptr<rocksdb::Cache>& cache) {
+                                           const std::shared_ptr<rocksdb::Cache>& cache,
+                                           bool windows) {
   rocksdb::ColumnFamilyOptions family;
   family.write_buffer_size =
       std::clamp<size_t>(options.memory / 4, size_t{1} << 20, size_t{64} << 20);
   family.level_compaction_dynamic_level_bytes = true;
-  family.level0_file_num_compaction_trigger = 2;  // A snapshot may hold most of the keys again.
-  family.compression = rocksdb::kLZ4Compression;
+  // Windows are read and rewritten all the time, and mostly do not get much smaller.
+  family.compression = windows ? rocksdb::kNoCompression : rocksdb::kLZ4Compression;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
+  family.optimize_filters_for_hits = true;  // Only keys that are there are asked for.
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.format_version = 5;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
@@ -152,12 +174,15 @@ class RocksStore final : public StateStore {
   }
 
   Status Open(const RocksStoreOptions& options) {
-    const auto cache = rocksdb::NewLRUCache(options.memory / 2);
-    const rocksdb::ColumnFamilyOptions family = family_options_ = FamilyOptions(options, cache);
+    const auto cache = rocksdb::NewLRUCache(options.memory / 4);
+    for (size_t i = 0; i < kFamilies; ++i) {
+      family_options_[i] =
+          FamilyOptions(options, cache, static_cast<Family>(i) == Family::kWindows);
+    }
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {
-        {rocksdb::kDefaultColumnFamilyName, family}};
+        {rocksdb::kDefaultColumnFamilyName, {}}};
     for (const std::string_view name : kFamilyNames) {
-      descriptors.emplace_back(std::string(name), family);
+      descriptors.emplace_back(std::string(name), family_options_[descriptors.size() - 1]);
     }
     rocksdb::DB* db = nullptr;
     const rocksdb::DBOptions database = DatabaseOptions(options);
@@ -192,7 +217,9 @@ class RocksStore final : public StateStore {
 
   Result<bool> Get(Family family, std::string_view key, std::string& value) const override {
     rocksdb::PinnableSlice slice(&value);
-    const rocksdb::Status done = db_->Get(rocksdb::ReadOptions(), At(family), AsSlice(key), &slice);
+    rocksdb::ReadOptions read;
+    read.fill_cache = family != Family::kWindows;  // Whoever asks keeps what is read.
+    const rocksdb::Status done = db_->Get(read, At(family), AsSlice(key), &slice);
     if (done.IsNotFound()) return false;
     LEAT_RETURN_IF_ERROR(FromRocks(done, folder_));
     if (slice.IsPinned()) value.assign(slice.data(), slice.size());
@@ -273,7 +300,7 @@ class RocksStore final : public StateStore {
       file.options.move_files = true;
       file.options.write_global_seqno = false;
       rocksdb::SstFileWriter writer(rocksdb::EnvOptions(),
-                                    rocksdb::Options(db_->GetDBOptions(), family_options_));
+                                    rocksdb::Options(db_->GetDBOptions(), family_options_[family]));
       rocksdb::Status done = writer.Open(file.external_files.front());
       for (auto it = changes.begin(); it != points && done.ok(); ++it) {
         done = writer.DeleteRange(AsSlice(it->key), AsSlice(it->value));
@@ -290,7 +317,7 @@ class RocksStore final : public StateStore {
   }
 
   const std::string folder_;
-  rocksdb::ColumnFamilyOptions family_options_;
+  std::array<rocksdb::ColumnFamilyOptions, kFamilies> family_options_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> all_;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> families_{};
