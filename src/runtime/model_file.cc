@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 #include "leat/state.h"
-#include "state/proto/state.pb.h"
+#include "state/proto/model_file.pb.h"
 
 namespace leat {
 namespace {
