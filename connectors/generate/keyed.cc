@@ -1,6 +1,7 @@
 // Events of many keys, for measuring what a large state costs: every key comes once, in no order;
 // then keys come as often as `skew` says, key floor(keys * u^skew) with u uniform in [0, 1). A key
-// has a level of its own; values far above it are more often positive; after a change, those far below.
+// has a level of its own; values far above it are more often positive; after a change, those far
+// below.
 #include <cmath>
 
 #include "connectors/generate/stream.h"

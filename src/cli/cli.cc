@@ -1,9 +1,9 @@
 #include "cli/cli.h"
 
-#include "leat/version.h"
-
 #include <CLI/CLI.hpp>
 #include <iostream>
+
+#include "leat/version.h"
 
 namespace leat {
 

@@ -73,8 +73,7 @@ class FileSinks final : public SinkSet {
 };
 
 SinkNames SinkPaths(const SinkConfig& sinks, const std::string& folder) {
-  SinkNames paths = {sinks.predictions, sinks.events, sinks.metrics,
-                                      sinks.rejects};
+  SinkNames paths = {sinks.predictions, sinks.events, sinks.metrics, sinks.rejects};
   if (folder.empty()) return paths;
   for (std::string& path : paths) {
     if (path.empty() || path == "-") continue;

@@ -14,12 +14,12 @@
 namespace leat {
 
 struct SessionOptions {
-  std::string input;   ///< Instead of source.file; empty: as configured.
-  std::string labels;  ///< Instead of label.file.
-  std::string output;  ///< A folder for the sinks; empty: sinks as configured.
-  std::string state;   ///< Folder to go on from and to save to; empty: throw-away state.
-  bool fresh = false;  ///< Ignore (and replace) what the folder holds.
-  bool rebuild = false;            ///< Take the log again from its start (see ShardOptions).
+  std::string input;     ///< Instead of source.file; empty: as configured.
+  std::string labels;    ///< Instead of label.file.
+  std::string output;    ///< A folder for the sinks; empty: sinks as configured.
+  std::string state;     ///< Folder to go on from and to save to; empty: throw-away state.
+  bool fresh = false;    ///< Ignore (and replace) what the folder holds.
+  bool rebuild = false;  ///< Take the log again from its start (see ShardOptions).
   bool accept_divergence = false;  ///< Go on although a replay of the journal gives something else.
   uint64_t max_records = UINT64_MAX;
   std::optional<EventTime> from, to;
@@ -30,7 +30,7 @@ struct SessionResult {
   Report report;
   uint64_t records = 0;  ///< Of this session.
   bool at_end = false;
-  double ready = 0;  ///< Seconds until the first record could be taken.
+  double ready = 0;                       ///< Seconds until the first record could be taken.
   std::optional<Shard::Figures> durable;  ///< Of a run with a state folder.
 };
 

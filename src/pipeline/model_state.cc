@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <span>
 
+#include "base/text.h"
+
 namespace leat {
 namespace {
 
@@ -16,16 +18,6 @@ std::string Listed(std::span<const std::string> items) {
   for (size_t i = 0; i < items.size() && i < kShown; ++i) out += (i > 0 ? ", " : "") + items[i];
   if (items.size() > kShown) out += fmt::format(" and {} more", items.size() - kShown);
   return out.empty() ? "none" : out;
-}
-
-std::vector<std::string> Lines(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    lines.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
 }
 
 /// The name in `name: value`.
@@ -71,7 +63,7 @@ std::vector<std::string> Differences(const ModelState& found, const ModelState& 
     out.push_back(fmt::format("type: found {}, expected {}", found.type, expected.type));
     return out;  // Its parameters are others as well.
   }
-  Compare("parameter", Lines(found.parameters), Lines(expected.parameters), out);
+  Compare("parameter", LinesOf(found.parameters), LinesOf(expected.parameters), out);
   const size_t before = out.size();
   Compare("input", found.inputs, expected.inputs, out);
   if (out.size() == before) {

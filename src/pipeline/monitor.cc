@@ -170,8 +170,7 @@ std::vector<PartAccess> Monitor::Parts() {
   std::vector<PartAccess> parts = {{"drift", [this](StateWriter& out) { SaveHistory(out); },
                                     [this](StateReader& in) { return LoadHistory(in); }}};
   for (Watch& watch : watches_) {
-    parts.push_back({watch.name,
-                     [&watch](StateWriter& out) { watch.Save(out); },
+    parts.push_back({watch.name, [&watch](StateWriter& out) { watch.Save(out); },
                      [&watch](StateReader& in) {
                        watch.warned = in.Bool();
                        return watch.detector->Load(in);

@@ -91,7 +91,7 @@ class PendingStore final : public ItemState {
 
   // Saving. Waiting predictions do not change: they are added, and removed.
   bool tracked_ = false;
-  bool converted_ = false;  // Since the store holds something else.
+  bool converted_ = false;     // Since the store holds something else.
   uint64_t newest_ = 0;        // The highest sequence number so far,
   uint64_t newest_saved_ = 0;  // and at the last BeginSave.
   std::vector<Added> added_, saving_;

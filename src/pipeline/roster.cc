@@ -303,8 +303,8 @@ std::vector<Roster::Place> Roster::Places() const {
   }
   for (const Entry& entry : scored_) {
     if (entry.dense_total == 0) continue;
-    places.push_back({"distances/" + entry.config.name, entry.distances, entry.dense_total,
-                      entry.distances});
+    places.push_back(
+        {"distances/" + entry.config.name, entry.distances, entry.dense_total, entry.distances});
   }
   return places;
 }

@@ -5,20 +5,12 @@
 #include <algorithm>
 #include <set>
 
+#include "base/text.h"
+
 namespace leat {
 namespace {
 
 constexpr size_t kShownLines = 6;
-
-std::vector<std::string> LinesOf(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    lines.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
 
 /// The lines that are in one text only: `- ` those of before, `+ ` those of now.
 std::string Difference(const std::string& before, const std::string& now) {

@@ -14,9 +14,9 @@ class MemoryStore : public StateStore {
   std::unique_ptr<StateBatch> NewBatch() const override;
   Status Write(StateBatch& batch) override;
   Result<bool> Get(Family family, std::string_view key, std::string& value) const override;
-  Status Scan(Family family, std::string_view prefix,
-              const std::function<Status(std::string_view, std::string_view)>& visit)
-      const override;
+  Status Scan(
+      Family family, std::string_view prefix,
+      const std::function<Status(std::string_view, std::string_view)>& visit) const override;
   uint64_t DiskBytes() const override { return 0; }
 
  private:

@@ -322,5 +322,12 @@ TEST(Random, NormalExponentialAndPoissonHaveTheirMoments) {
   EXPECT_NEAR(poisson2 / kDraws - std::pow(poisson / kDraws, 2), 6, 0.1);
 }
 
+TEST(Text, IsTakenApartIntoLines) {
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(LinesOf(""), Lines());
+  EXPECT_EQ(LinesOf("a\nb\n"), (Lines{"a", "b"}));
+  EXPECT_EQ(LinesOf("a\n\nb"), (Lines{"a", "", "b"}));
+}
+
 }  // namespace
 }  // namespace leat
