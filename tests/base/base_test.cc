@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "leat/state.h"
 #include "leat/status.h"
 
