@@ -18,7 +18,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMostQueuedBytes = size_t{64} << 20;
 /// How long the pipeline stands still at a time while a snapshot is filled.
-constexpr auto kShare = std::chrono::milliseconds(4);
+constexpr auto kShare = std::chrono::milliseconds(3);
 /// Appends to the journal whose times are kept.
 constexpr size_t kKeptTimes = 1 << 16;
 /// Of the memory: changes that wait to be saved (as much again is a snapshot on its way); all
