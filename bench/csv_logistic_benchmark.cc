@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "bench/memory_source.h"
 #include "connectors/file/file_source.h"
 #include "leat/linear.h"
+#include "record/memory_source.h"
 #include "record/reader.h"
 
 namespace leat {

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string>
 
-#include "bench/memory_source.h"
+#include "record/memory_source.h"
 #include "record/number.h"
 #include "record/reader.h"
 #include "record/time_format.h"

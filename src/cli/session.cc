@@ -82,17 +82,6 @@ SinkNames SinkPaths(const SinkConfig& sinks, const std::string& folder) {
   return paths;
 }
 
-/// Labels in a separate file are records of their own: an id, a time and the label.
-Schema LabelSchema(const Config& config) {
-  Schema schema;
-  schema.id_column = config.label.id.empty() ? config.schema.id_column : config.label.id;
-  schema.time_column = config.label.time;
-  schema.time = config.label.time_format;
-  schema.label_column = config.label.field;
-  schema.label_type = config.label.type;
-  return schema;
-}
-
 RecordFormat FormatOf(const std::string& path, RecordFormat configured) {
   const auto has = [&](std::string_view part) { return path.find(part) != std::string::npos; };
   if (has(".jsonl") || has(".ndjson") || has(".json")) return RecordFormat::kJsonLines;
@@ -170,7 +159,8 @@ Result<std::optional<SinkLengths>> KeptLengths(const Shard& shard, const SinkNam
 }
 
 Result<OpenedState> OpenState(const Config& config, const SessionOptions& options,
-                              Pipeline& pipeline, std::atomic<bool>& snapshot_due) {
+                              const SinkNames& sinks, Pipeline& pipeline,
+                              std::atomic<bool>& snapshot_due) {
   OpenedState state;
   LEAT_RETURN_IF_ERROR(PosixFiles().MakeFolders(options.state));
   LEAT_ASSIGN_OR_RETURN(state.lock, FolderLock::Take(options.state));
@@ -185,10 +175,8 @@ Result<OpenedState> OpenState(const Config& config, const SessionOptions& option
   shard.accept_divergence = options.accept_divergence;
   shard.memory = static_cast<uint64_t>(config.state_memory);
   shard.snapshot_due = [&] { return snapshot_due.exchange(false); };
-  shard.sinks = SinkPaths(config.sinks, options.output);
-  shard.written = [paths = shard.sinks](const SinkLengths& lengths) {
-    return HaveWritten(paths, lengths);
-  };
+  shard.sinks = sinks;
+  shard.written = [sinks](const SinkLengths& lengths) { return HaveWritten(sinks, lengths); };
   LEAT_ASSIGN_OR_RETURN(state.shard, Shard::Open(shard, config, pipeline, *state.storage));
   return state;
 }
@@ -200,11 +188,12 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
   EventLoop loop;
   LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Pipeline> pipeline, Pipeline::Create(config));
 
+  const SinkNames paths = SinkPaths(config.sinks, options.output);
   std::atomic<bool> snapshot_due = false;
   std::unique_ptr<FileSinks> sinks;
   OpenedState state;  // Ends before what it uses.
   if (!options.state.empty()) {
-    LEAT_ASSIGN_OR_RETURN(state, OpenState(config, options, *pipeline, snapshot_due));
+    LEAT_ASSIGN_OR_RETURN(state, OpenState(config, options, paths, *pipeline, snapshot_due));
     loop.Every(std::chrono::milliseconds(config.snapshot_every / kMillisecond),
                [&] { snapshot_due = true; });
   }
@@ -222,7 +211,6 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
   LEAT_RETURN_IF_ERROR(input.reader->Skip(start.records));
   if (labels.reader) LEAT_RETURN_IF_ERROR(labels.reader->Skip(start.labels));
 
-  const SinkNames paths = SinkPaths(config.sinks, options.output);
   std::optional<SinkLengths> kept;
   if (shard != nullptr) {
     LEAT_ASSIGN_OR_RETURN(kept, KeptLengths(*shard, paths, pipeline->PredictionsHeader()));

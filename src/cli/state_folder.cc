@@ -11,12 +11,6 @@
 
 namespace leat {
 
-int64_t WallTime() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 Result<StateFolder> StateFolder::Open(const std::string& path, Access access) {
   namespace fs = std::filesystem;
   std::error_code error;

@@ -32,7 +32,4 @@ struct StateFolder {
   std::vector<Epoch> journalled;  ///< Committed after the snapshot.
 };
 
-/// Microseconds since 1970, by the wall clock.
-int64_t WallTime();
-
 }  // namespace leat

@@ -90,17 +90,7 @@ class BlockIndex {
     }
   }
 
-  /// visit(key, block) for the keys of `count` slots from slot `from` on; it may replace the block.
-  template <typename Visit>
-  void ForSome(size_t from, size_t count, Visit&& visit) {
-    for (size_t i = 0; i < count && i < slots_.size(); ++i) {
-      Slot& slot = slots_[(from + i) & mask_];
-      if (slot.key != 0) visit(slot.key, slot.block);
-    }
-  }
-
   size_t size() const { return size_; }
-  size_t slots() const { return slots_.size(); }
   size_t MemoryBytes() const { return slots_.capacity() * sizeof(Slot); }
 
  private:

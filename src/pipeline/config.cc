@@ -135,6 +135,16 @@ Result<Config> ParseConfig(std::string_view yaml, const std::string& path,
   return Status::Invalid(std::move(message));
 }
 
+Schema LabelSchema(const Config& config) {
+  Schema schema;
+  schema.id_column = config.label.id.empty() ? config.schema.id_column : config.label.id;
+  schema.time_column = config.label.time;
+  schema.time = config.label.time_format;
+  schema.label_column = config.label.field;
+  schema.label_type = config.label.type;
+  return schema;
+}
+
 Result<Config> LoadConfig(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) {

@@ -126,6 +126,9 @@ Result<Config> ParseConfig(std::string_view yaml, const std::string& path,
                            UnsetVariable unset = UnsetVariable::kProblem);
 Result<Config> LoadConfig(const std::string& path);
 
+/// How labels of a separate file are read: records of their own, an id, a time and the label.
+Schema LabelSchema(const Config& config);
+
 /// The resolved pipeline for `leat check`, as YAML-like text.
 std::string DescribeConfig(const Config& config);
 /// One line for how a slot enters a model, and a line for each parameter of a model: the same

@@ -139,9 +139,7 @@ SnapshotInfo Shard::Info() const {
   info.configuration = config_.text;
   info.epoch = last_;
   info.sinks = options_.sinks;
-  info.written_at = std::chrono::duration_cast<std::chrono::microseconds>(
-                        std::chrono::system_clock::now().time_since_epoch())
-                        .count();
+  info.written_at = WallTime();
   return info;
 }
 

@@ -23,6 +23,9 @@ namespace leat {
 /// The newest layout of a store that this build reads, and the one it writes.
 inline constexpr uint32_t kStateFormat = 1;
 
+/// Microseconds since 1970, by the wall clock: for people only.
+int64_t WallTime();
+
 /// What a snapshot says of itself; the message state::Manifest without its parts.
 struct SnapshotInfo {
   std::string program;        ///< Version of leat that wrote it.

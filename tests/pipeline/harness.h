@@ -11,25 +11,11 @@
 
 #include "pipeline/config.h"
 #include "pipeline/pipeline.h"
+#include "record/memory_source.h"
 #include "record/reader.h"
 #include "runtime/drive.h"
 
 namespace leat {
-
-class TextSource final : public ByteSource {
- public:
-  explicit TextSource(std::string text) : text_(std::move(text)) {}
-  Result<size_t> Read(char* buffer, size_t size) override {
-    const size_t n = std::min(size, text_.size() - at_);
-    std::memcpy(buffer, text_.data() + at_, n);
-    at_ += n;
-    return n;
-  }
-
- private:
-  std::string text_;
-  size_t at_ = 0;
-};
 
 class Collect final : public EpochSink {
  public:
@@ -65,21 +51,15 @@ struct DriveResult {
 inline DriveResult DriveText(Pipeline& pipeline, const Config& config, const std::string& csv,
                              EpochSink& sinks, const std::string& labels = {}, Position start = {},
                              uint64_t max_records = UINT64_MAX) {
-  TextSource bytes(csv);
+  MemorySource bytes(csv);
   auto reader = OpenReader(bytes, config.schema, {});
   EXPECT_TRUE(reader.ok()) << reader.status().message();
   if (!reader.ok()) return {};
   EXPECT_TRUE((*reader)->Skip(start.records).ok());
-  TextSource label_bytes(labels);
+  MemorySource label_bytes(labels);
   std::unique_ptr<RecordReader> label_reader;
   if (!labels.empty()) {
-    Schema schema;
-    schema.id_column = config.label.id.empty() ? config.schema.id_column : config.label.id;
-    schema.time_column = config.label.time;
-    schema.time = config.label.time_format;
-    schema.label_column = config.label.field;
-    schema.label_type = config.label.type;
-    auto opened = OpenReader(label_bytes, schema, {});
+    auto opened = OpenReader(label_bytes, LabelSchema(config), {});
     EXPECT_TRUE(opened.ok()) << opened.status().message();
     if (!opened.ok()) return {};
     label_reader = std::move(*opened);

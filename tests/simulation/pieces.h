@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "connectors/file/file_sink.h"
+#include "record/memory_source.h"
 #include "record/reader.h"
 #include "runtime/shard.h"
 #include "simulation/scenario.h"
@@ -19,21 +20,6 @@ namespace leat {
 
 inline constexpr std::array<const char*, 4> kSinks = {"out/predictions", "out/events",
                                                       "out/metrics", "out/rejects"};
-
-class TextSource final : public ByteSource {
- public:
-  explicit TextSource(const std::string& text) : text_(text) {}
-  Result<size_t> Read(char* buffer, size_t size) override {
-    const size_t n = std::min(size, text_.size() - at_);
-    std::memcpy(buffer, text_.data() + at_, n);
-    at_ += n;
-    return n;
-  }
-
- private:
-  const std::string& text_;
-  size_t at_ = 0;
-};
 
 /// The inputs of a scenario, read from a position on.
 class Inputs {
@@ -45,20 +31,14 @@ class Inputs {
     LEAT_ASSIGN_OR_RETURN(records_, OpenReader(records_bytes_, config.schema, {}));
     LEAT_RETURN_IF_ERROR(records_->Skip(start.records));
     if (scenario.labels.empty()) return Status::Ok();
-    Schema schema;
-    schema.id_column = config.schema.id_column;
-    schema.time_column = config.label.time;
-    schema.time = config.label.time_format;
-    schema.label_column = config.label.field;
-    schema.label_type = config.label.type;
-    LEAT_ASSIGN_OR_RETURN(labels_, OpenReader(labels_bytes_, schema, {}));
+    LEAT_ASSIGN_OR_RETURN(labels_, OpenReader(labels_bytes_, LabelSchema(config), {}));
     return labels_->Skip(start.labels);
   }
   RecordReader& records() const { return *records_; }
   RecordReader* labels() const { return labels_.get(); }
 
  private:
-  TextSource records_bytes_, labels_bytes_;
+  MemorySource records_bytes_, labels_bytes_;
   std::unique_ptr<RecordReader> records_, labels_;
 };
 

@@ -1,4 +1,4 @@
-/// Bytes in memory as a source, so that a benchmark reads no disk.
+/// Bytes in memory as a source; they outlive it.
 #pragma once
 
 #include <algorithm>
