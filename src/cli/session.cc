@@ -40,7 +40,7 @@ class FileSinks final : public SinkSet {
     return sinks;
   }
 
-  Status Write(const Outputs& outputs) override {
+  Status WriteFiles(const Outputs& outputs) override {
     const auto parts = outputs.parts();
     for (size_t i = 0; i < files_.size(); ++i) {
       if (files_[i] && !parts[i].empty()) LEAT_RETURN_IF_ERROR(files_[i]->Append(parts[i]));
@@ -111,7 +111,7 @@ Result<OpenedInput> OpenInput(const std::string& path, const Schema& schema,
 class DirectSink final : public EpochSink {
  public:
   explicit DirectSink(SinkSet& sinks) : sinks_(sinks) {}
-  Status Commit(const EpochEnd&, Outputs& outputs) override { return sinks_.Write(outputs); }
+  Status Commit(const EpochEnd&, Outputs& outputs) override { return sinks_.WriteFiles(outputs); }
 
  private:
   SinkSet& sinks_;

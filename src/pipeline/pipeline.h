@@ -30,16 +30,28 @@ namespace leat {
 /// Bytes for the sinks, appended in order; the driver writes them out and clears them.
 struct Outputs {
   std::string predictions, events, metrics, rejects;
+  /// For sinks that send each prediction as a message: of each, in order, its bytes in
+  /// `predictions` and in `envelopes`, where key, id and traceparent of its record follow each
+  /// other. The driver adds them where they are wanted.
+  struct Frame {
+    uint32_t bytes = 0, key = 0, id = 0, trace = 0;
+    bool has_key = false;
+  };
+  std::vector<Frame> frames;
+  std::string envelopes;
   /// All four, in that order.
   std::array<std::string_view, 4> parts() const { return {predictions, events, metrics, rejects}; }
   size_t size() const {
-    return predictions.size() + events.size() + metrics.size() + rejects.size();
+    return predictions.size() + events.size() + metrics.size() + rejects.size() + envelopes.size() +
+           frames.size() * sizeof(Frame);
   }
   void clear() {
     predictions.clear();
     events.clear();
     metrics.clear();
     rejects.clear();
+    frames.clear();
+    envelopes.clear();
   }
 };
 

@@ -10,11 +10,13 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "base/time.h"
 #include "leat/status.h"
 #include "pipeline/pipeline.h"
 #include "record/reader.h"
+#include "runtime/message_source.h"
 
 namespace leat {
 
@@ -22,6 +24,7 @@ namespace leat {
 struct Position {
   uint64_t records = 0;
   uint64_t labels = 0;
+  std::vector<InputMark> inputs;  ///< Of a MessageSource; empty for a log.
 
   bool operator==(const Position&) const = default;
 };

@@ -19,7 +19,7 @@ state::Epoch ToMessage(const Epoch& epoch) {
 Epoch FromMessage(const state::Epoch& message) {
   Epoch epoch;
   epoch.number = message.number();
-  epoch.position = {message.records(), message.labels()};
+  epoch.position = {message.records(), message.labels(), {}};
   const int lengths = std::min(message.lengths_size(), static_cast<int>(epoch.lengths.size()));
   for (int i = 0; i < lengths; ++i) epoch.lengths[static_cast<size_t>(i)] = message.lengths(i);
   epoch.chain = message.chain();

@@ -27,6 +27,11 @@ constexpr size_t kKeptTimes = 1 << 16;
 constexpr uint64_t kChangedShare = 12, kStateShare = 2, kMostWindowsEighths = 2;
 constexpr uint64_t kLeastWindowsShare = 16;
 
+uint64_t RandomId() {
+  std::random_device device;
+  return device() | uint64_t{device()} << 32;
+}
+
 bool Never() { return false; }
 double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -37,6 +42,7 @@ Shard::Shard(const ShardOptions& options, const Config& config, Pipeline& pipeli
     : options_(options),
       config_(config),
       pipeline_(pipeline),
+      owner_(RandomId()),
       journal_(options.folder, files),
       window_bytes_(options.memory / 8 * kMostWindowsEighths) {}
 
@@ -93,7 +99,7 @@ Status Shard::Load(StateStorage& storage) {
   LEAT_ASSIGN_OR_RETURN(const std::optional<SnapshotInfo> info, snapshots_->Read());
   if (!info) {
     if (journal) return damaged("there is a journal but no snapshot: files are missing");
-    loaded_.state_id = std::random_device()() | uint64_t{std::random_device()()} << 32;
+    loaded_.state_id = RandomId();
   } else {
     loaded_ = *info;
     old_sinks_ = info->sinks;
@@ -226,7 +232,7 @@ Status Shard::Commit(const EpochEnd& end, Outputs& outputs) {
     LEAT_RETURN_IF_ERROR(Check(epoch, journalled_.front()));
     journalled_.pop_front();
     last_ = epoch;
-    return sinks_->Write(outputs);
+    return sinks_->WriteFiles(outputs);
   }
   last_ = epoch;
   LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kEpoch, epoch, std::exchange(outputs, {})}));
@@ -378,9 +384,11 @@ Status Shard::Work(std::deque<Job>& jobs) {
       continue;
     }
     std::vector<Epoch> epochs;
+    std::vector<const Outputs*> outputs;
     for (const Job& job : jobs) {
       if (job.kind != Job::Kind::kEpoch) break;
       epochs.push_back(job.epoch);
+      outputs.push_back(&job.outputs);
     }
     CrashPoint("before_journal");
     const auto before = Clock::now();
@@ -388,11 +396,10 @@ Status Shard::Work(std::deque<Job>& jobs) {
     if (journal_seconds_.size() == kKeptTimes) journal_seconds_.clear();
     journal_seconds_.push_back(static_cast<float>(Seconds(Clock::now() - before)));
     CrashPoint("after_journal");
-    for (size_t i = 0; i < epochs.size(); ++i) {
-      LEAT_RETURN_IF_ERROR(sinks_->Write(jobs.front().outputs));
-      jobs.pop_front();
-      CrashPoint("after_output");
-    }
+    const Epoch& last = epochs.back();
+    LEAT_RETURN_IF_ERROR(sinks_->Commit(
+        outputs, {loaded_.state_id, owner_, last.number, last.chain}, last.position));
+    jobs.erase(jobs.begin(), jobs.begin() + static_cast<ptrdiff_t>(epochs.size()));
     epochs_ += epochs.size();
   }
   return Status::Ok();

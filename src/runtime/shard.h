@@ -30,20 +30,10 @@
 #include "pipeline/pipeline.h"
 #include "runtime/drive.h"
 #include "runtime/journal.h"
+#include "runtime/sink_set.h"
 #include "runtime/snapshot.h"
 
 namespace leat {
-
-/// Where the outputs of a shard are written. Used by one thread at a time.
-class SinkSet {
- public:
-  virtual ~SinkSet() = default;
-  /// Writes out everything in `outputs`, in order.
-  virtual Status Write(const Outputs& outputs) = 0;
-  /// Waits until what was written is on disk.
-  virtual Status Sync() = 0;
-  virtual SinkLengths lengths() const = 0;
-};
 
 struct ShardOptions {
   std::string folder;  ///< Of the journal.
@@ -137,6 +127,7 @@ class Shard final : public EpochSink {
   std::unique_ptr<StateStore> store_;
   std::unique_ptr<Snapshots> snapshots_;
   SinkSet* sinks_ = nullptr;
+  const uint64_t owner_;  ///< Of the marks of this process.
   Journal journal_;
   bool resumed_ = false;
   SnapshotInfo loaded_;  ///< Of the snapshot that was loaded, or of a new state.

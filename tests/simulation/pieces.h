@@ -57,7 +57,7 @@ class Sinks final : public SinkSet {
     return Status::Ok();
   }
   Status WriteHeader(std::string_view header) { return files_[0]->Append(header); }
-  Status Write(const Outputs& outputs) override {
+  Status WriteFiles(const Outputs& outputs) override {
     const auto parts = outputs.parts();
     for (size_t i = 0; i < files_.size(); ++i) {
       if (!parts[i].empty()) LEAT_RETURN_IF_ERROR(files_[i]->Append(parts[i]));
