@@ -32,9 +32,9 @@ class SinkSet {
   virtual bool keeps_marks() const { return false; }
   /// The last mark, as it stands, without disturbing whoever writes them; none if there never was
   /// one. Corrupt if what is there is no mark of ours.
-  virtual Result<std::optional<CommitMark>> Look() { return std::nullopt; }
+  virtual Result<std::optional<CommitMark>> Look() { return std::optional<CommitMark>(); }
   /// Keeps every other process from committing from now on, and gives the last mark for certain.
-  virtual Result<std::optional<CommitMark>> Take() { return std::nullopt; }
+  virtual Result<std::optional<CommitMark>> Take() { return std::optional<CommitMark>(); }
   /// Commits a mark and where the inputs stand, without outputs.
   virtual Status Claim(const CommitMark& mark, const Position& position) {
     (void)mark, (void)position;
