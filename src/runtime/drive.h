@@ -24,7 +24,7 @@ namespace leat {
 struct Position {
   uint64_t records = 0;
   uint64_t labels = 0;
-  std::vector<InputMark> inputs;  ///< Of a MessageSource; empty for a log.
+  std::vector<InputMark> inputs = {};  ///< Of a MessageSource; empty for a log.
 
   bool operator==(const Position&) const = default;
 };
