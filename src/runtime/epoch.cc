@@ -4,7 +4,7 @@
 
 namespace leat {
 
-state::Epoch ToMessage(const Epoch& epoch) {
+state::Epoch ToMessage(const Epoch& epoch, EpochForm form) {
   state::Epoch message;
   message.set_number(epoch.number);
   message.set_records(epoch.position.records);
@@ -13,6 +13,22 @@ state::Epoch ToMessage(const Epoch& epoch) {
   message.set_chain(epoch.chain);
   message.set_finished(epoch.finished);
   if (epoch.tick) message.set_tick(epoch.tick->micros);
+  if (form == EpochForm::kJournal) {
+    for (const Run& run : epoch.runs) {
+      message.add_runs(run.input);
+      message.add_runs(static_cast<uint64_t>(run.first));
+      message.add_runs(static_cast<uint64_t>(run.last - run.first));
+      message.add_runs(run.count);
+    }
+    return message;
+  }
+  for (const InputMark& mark : epoch.position.inputs) {
+    state::Input& input = *message.add_inputs();
+    input.set_next(mark.next);
+    input.set_last(mark.last);
+    input.set_timestamp(mark.timestamp);
+    input.set_hash(mark.hash);
+  }
   return message;
 }
 
@@ -25,6 +41,14 @@ Epoch FromMessage(const state::Epoch& message) {
   epoch.chain = message.chain();
   epoch.finished = message.finished();
   if (message.has_tick()) epoch.tick = EventTime{message.tick()};
+  for (int i = 0; i + 3 < message.runs_size(); i += 4) {
+    const auto first = static_cast<int64_t>(message.runs(i + 1));
+    epoch.runs.push_back({static_cast<uint32_t>(message.runs(i)), first,
+                          first + static_cast<int64_t>(message.runs(i + 2)), message.runs(i + 3)});
+  }
+  for (const state::Input& input : message.inputs()) {
+    epoch.position.inputs.push_back({input.next(), input.last(), input.timestamp(), input.hash()});
+  }
   return epoch;
 }
 
