@@ -14,7 +14,7 @@ state::Epoch ToMessage(const Epoch& epoch, EpochForm form) {
   message.set_finished(epoch.finished);
   if (epoch.tick) message.set_tick(epoch.tick->micros);
   if (form == EpochForm::kJournal) {
-    for (const Run& run : epoch.runs) {
+    for (const InputRun& run : epoch.runs) {
       message.add_runs(run.input);
       message.add_runs(static_cast<uint64_t>(run.first));
       message.add_runs(static_cast<uint64_t>(run.last - run.first));

@@ -36,7 +36,7 @@ struct Epoch {
   uint64_t chain = 0;             ///< Hash over all outputs and learning steps so far.
   bool finished = false;          ///< The input had ended, and the pipeline was told so.
   std::optional<EventTime> tick;  ///< Time had gone on to here before its first record.
-  std::vector<Run> runs = {};     ///< What it took from topics, in order.
+  std::vector<InputRun> runs = {};     ///< What it took from topics, in order.
 
   bool operator==(const Epoch&) const = default;
 };

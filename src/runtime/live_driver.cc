@@ -188,7 +188,7 @@ void LiveDriver::Tick(EventTime time) {
 
 Status LiveDriver::Replay(const Epoch& epoch, EpochSink& sink) {
   if (epoch.tick) Tick(*epoch.tick);
-  for (const Run& run : epoch.runs) {
+  for (const InputRun& run : epoch.runs) {
     if (run.input >= source_.inputs().size()) {
       return Status::Corrupt("the journal names a partition that the state has not got");
     }
@@ -214,16 +214,16 @@ Status LiveDriver::Replay(const Epoch& epoch, EpochSink& sink) {
 
 Status LiveDriver::Retake(const Epoch& until, EpochSink& sink) {
   const std::vector<InputMark>& ends = until.position.inputs;
-  struct Input {
+  struct Held {
     std::vector<Message> held;
     size_t next = 0;
     bool done = false;
   };
-  std::vector<Input> inputs(source_.inputs().size());
+  std::vector<Held> inputs(source_.inputs().size());
   for (;;) {
     size_t earliest = inputs.size();
     for (uint32_t i = 0; i < inputs.size(); ++i) {
-      Input& input = inputs[i];
+      Held& input = inputs[i];
       const int64_t end = i < ends.size() ? ends[i].next : 0;
       if (!input.done && input.next == input.held.size()) {
         input.held.clear();
@@ -244,7 +244,7 @@ Status LiveDriver::Retake(const Epoch& until, EpochSink& sink) {
       }
     }
     if (earliest == inputs.size()) break;
-    Input& input = inputs[earliest];
+    Held& input = inputs[earliest];
     Take(std::span(input.held).subspan(input.next++, 1));
     if (in_epoch_ >= options_.epoch_records || out_.size() >= options_.epoch_bytes) {
       LEAT_RETURN_IF_ERROR(EndEpoch(sink));

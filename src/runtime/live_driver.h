@@ -108,7 +108,7 @@ class LiveDriver final : public Driver {
   std::array<Slot, kAhead> slots_;
 
   Outputs out_;
-  std::vector<Run> runs_;  ///< Of this epoch.
+  std::vector<InputRun> runs_;  ///< Of this epoch.
   std::optional<EventTime> tick_;
   uint64_t in_epoch_ = 0;
 
