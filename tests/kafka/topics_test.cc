@@ -63,7 +63,8 @@ TEST(ClientTest, PropertiesOfTheOtherTypeGiveNoWarning) {
 TEST(ClientTest, SameWarningComesOnceAMinute) {
   ::testing::internal::CaptureStderr();
   {
-    auto conf = MakeConf(Nowhere(), RD_KAFKA_PRODUCER, {{"reconnect.backoff.ms", "10"}, {"reconnect.backoff.max.ms", "20"}});
+    auto conf = MakeConf(Nowhere(), RD_KAFKA_PRODUCER,
+                         {{"reconnect.backoff.ms", "10"}, {"reconnect.backoff.max.ms", "20"}});
     ASSERT_TRUE(conf.ok());
     auto client = MakeClient(RD_KAFKA_PRODUCER, std::move(conf).value());
     ASSERT_TRUE(client.ok());
