@@ -89,13 +89,15 @@ class ExactlyOnce : public SinkBase {
   Result<Outcome> AskToCommit(Patience& patience);
   Result<Outcome> Abort(const CallError& error, Patience& patience);
   Result<bool> FindOut(const Work& work, bool unknown, Patience& patience);
+  static bool Ours(const Work& work, const std::optional<CommitMark>& found);
+  Status Fenced(const Work& work, const CommitMark& found) const;
   Result<bool> Judge(const Work& work, const std::optional<CommitMark>& found) const;
   Result<std::optional<CommitMark>> Renew(Patience& patience);
   Result<bool> Init(milliseconds budget, Patience& patience);
 
   std::unique_ptr<Producer> producer_;
-  std::optional<CommitMark> last_;  ///< Known to be committed.
-  CallError error_;                 ///< Of the last attempt.
+  std::optional<CommitMark> last_, before_last_;  ///< Known to be committed.
+  CallError error_;                               ///< Of the last attempt.
   int offsets_ms_ = kFirstOffsetsMs;
 };
 
@@ -104,6 +106,7 @@ class ExactlyOnce : public SinkBase {
 Result<std::optional<CommitMark>> ExactlyOnce::Take() {
   Patience patience(options_, fmt::format("taking over group {}", options_.group));
   LEAT_ASSIGN_OR_RETURN(last_, Renew(patience));
+  before_last_ = last_;
   return last_;
 }
 
@@ -194,7 +197,7 @@ Status ExactlyOnce::Transact(const Work& work) {
   }
   ++transactions_;
   offsets_ms_ = kFirstOffsetsMs;
-  last_ = work.mark;
+  before_last_ = std::exchange(last_, work.mark);
   return Status::Ok();
 }
 
@@ -280,24 +283,31 @@ Result<bool> ExactlyOnce::FindOut(const Work& work, bool unknown, Patience& pati
   producer_.reset();
   LEAT_ASSIGN_OR_RETURN(const std::unique_ptr<Group> group, Group::Open(options_, false));
   LEAT_ASSIGN_OR_RETURN(std::optional<CommitMark> found, group->ReadMark(patience));
-  LEAT_RETURN_IF_ERROR(Judge(work, found).status());
+  // What was committed last may not show yet, but then what was before it does.
+  if (found != last_ && found != before_last_ && !Ours(work, found)) return Fenced(work, *found);
   LEAT_ASSIGN_OR_RETURN(found, Renew(patience));
   LEAT_ASSIGN_OR_RETURN(const bool committed, Judge(work, found));
   if (unknown) ++(committed ? unknown_committed_ : unknown_lost_);
   return committed;
 }
 
+bool ExactlyOnce::Ours(const Work& work, const std::optional<CommitMark>& found) {
+  return !found || (found->owner == work.mark.owner && found->state_id == work.mark.state_id);
+}
+
+Status ExactlyOnce::Fenced(const Work& work, const CommitMark& found) const {
+  return Status(StatusCode::kFenced,
+                fmt::format("group {}: another instance has taken over (its mark is \"{}\", ours "
+                            "would be \"{}\")",
+                            options_.group, MarkText(found), MarkText(work.mark)));
+}
+
 /// Whether `work` is committed; Fenced if another process has gone on.
 Result<bool> ExactlyOnce::Judge(const Work& work, const std::optional<CommitMark>& found) const {
   if (found == work.mark) return true;
   if (found == last_) return false;
+  if (!Ours(work, found)) return Fenced(work, *found);
   const std::string text = found ? MarkText(*found) : "no mark";
-  if (found && (found->owner != work.mark.owner || found->state_id != work.mark.state_id)) {
-    return Status(StatusCode::kFenced,
-                  fmt::format("group {}: another instance has taken over (its mark is \"{}\", ours "
-                              "would be \"{}\")",
-                              options_.group, text, MarkText(work.mark)));
-  }
   return Status::Corrupt(
       fmt::format("group {}: there is {} where \"{}\" or \"{}\" was expected: its offsets were "
                   "changed from outside; --fresh starts again",
