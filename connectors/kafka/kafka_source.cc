@@ -19,8 +19,11 @@ using Clock = std::chrono::steady_clock;
 constexpr int kAnswerMs = 30'000;
 /// A wait for messages, before it is asked whether to give up.
 constexpr int kWaitMs = 100;
-/// So many of one input at least before it is the next one's turn.
-constexpr size_t kTurn = 64;
+/// Messages taken from one input's queue at a time.
+constexpr size_t kRefill = 256;
+/// How long the others wait for an input that has more, which has not come yet.
+constexpr auto kStall = std::chrono::milliseconds(100);
+constexpr int kStallMs = 5;
 constexpr auto kServe = std::chrono::milliseconds(100);
 /// A topic that is said to be missing: asked for again and again, for so long, as a broker that has
 /// just come back may not know of it yet.
@@ -50,7 +53,10 @@ struct Input {
   bool ended = false;    ///< Nothing had followed when last heard.
   bool missing = false;  ///< The topic or partition is said not to exist.
   Clock::time_point missing_since;
-  Batch batch;  ///< Of Read.
+  Batch batch;           ///< Of Read; while live, what has come,
+  size_t given = 0;      ///< and how many of its messages were given out.
+  bool stalled = false;  ///< The others wait for it no more.
+  bool Empty() const { return given == batch.messages.size(); }
 };
 
 int64_t TimeOf(const rd_kafka_message_t& message) {
@@ -140,6 +146,8 @@ class Source final : public MessageSource {
   Status Accept(uint32_t input, const rd_kafka_message_t& message, Batch& batch);
   Status Hear(uint32_t input, const rd_kafka_message_t& event);
   Status Gather(size_t most);
+  Status Refill(uint32_t input);
+  bool Behind(uint32_t input) const;
   Status Serve();
   Status AskForMissing(Clock::time_point now);
   std::string Name(size_t input) const {
@@ -151,8 +159,9 @@ class Source final : public MessageSource {
   WakeUp wake_up_;
   Handle<rd_kafka_t> client_;
   std::vector<Input> inputs_;
-  Batch batch_;      ///< Of Poll.
-  size_t turn_ = 0;  ///< Whose turn it is to be first.
+  std::vector<uint32_t> heads_;  ///< Inputs that have messages, as a heap by their times.
+  std::vector<Message> given_;   ///< By Poll, with
+  std::vector<Batch> spent_;     ///< what of it belongs to no input's batch any more.
   bool assigned_ = false;
   Status status_;  ///< What has stopped it, if anything has.
   Clock::time_point served_, asked_;
@@ -198,7 +207,8 @@ Status Source::Open() {
 
 /// What librdkafka lent is given back first: it would wait for it for ever.
 void Source::Close() {
-  batch_.Clear();
+  given_.clear();
+  spent_.clear();
   for (Input& input : inputs_) {
     if (input.queue) rd_kafka_queue_io_event_enable(input.queue.get(), -1, nullptr, 0);
   }
@@ -403,6 +413,7 @@ Status Source::Live(std::span<const int64_t> next) {
   bool back = !assigned_;
   for (size_t i = 0; i < inputs_.size(); ++i) {
     inputs_[i].batch.Clear();
+    inputs_[i].given = 0;
     back = back || next[i] < inputs_[i].expected;
   }
   if (back) LEAT_RETURN_IF_ERROR(Assign(next));
@@ -476,34 +487,92 @@ Status Source::Hear(uint32_t input, const rd_kafka_message_t& event) {
 }
 
 Result<std::span<const Message>> Source::Poll(size_t most) {
-  batch_.Clear();
+  given_.clear();
+  spent_.clear();
   LEAT_RETURN_IF_ERROR(Gather(most));
-  if (batch_.messages.empty()) {
+  if (given_.empty()) {
     // Asked once more, now that what comes wakes us.
     wake_up_.Wait(true);
     LEAT_RETURN_IF_ERROR(Gather(most));
-    if (!batch_.messages.empty()) wake_up_.Wait(false);
+    if (!given_.empty()) wake_up_.Wait(false);
   }
   LEAT_RETURN_IF_ERROR(Serve());
-  return std::span<const Message>(batch_.messages);
+  return std::span<const Message>(given_);
 }
 
-/// Each input in turn; once more those that have more while there is room.
-Status Source::Gather(size_t most) {
-  const size_t count = inputs_.size();
-  if (count == 0) return Status::Ok();
-  const size_t share = std::max(most / count, kTurn);
-  for (bool more = true; more;) {
-    more = false;
-    for (size_t i = 0; i < count && batch_.held.size() < most; ++i) {
-      const size_t before = batch_.held.size();
-      const size_t wanted = std::min(share, most - before);
-      LEAT_RETURN_IF_ERROR(Take(static_cast<uint32_t>((turn_ + i) % count), wanted, 0, batch_));
-      more = more || batch_.held.size() - before == wanted;
-    }
-    more = more && batch_.held.size() < most;
+/// When an input's messages have all been given out: more, if they are there.
+Status Source::Refill(uint32_t input) {
+  Input& in = inputs_[input];
+  if (!in.batch.held.empty()) {
+    spent_.push_back(std::move(in.batch));
+    in.batch.Clear();  // Moved from: empty, and said to be.
   }
-  turn_ = (turn_ + 1) % count;
+  in.given = 0;
+  LEAT_RETURN_IF_ERROR(Take(input, kRefill, 0, in.batch));
+  if (!in.Empty()) in.stalled = false;
+  return Status::Ok();
+}
+
+/// Whether there is more in an input than has come so far.
+bool Source::Behind(uint32_t input) const {
+  const Input& in = inputs_[input];
+  if (in.ended || in.missing || in.stalled) return false;
+  const InputPartition& partition = options_.inputs[input];
+  int64_t low = 0, high = RD_KAFKA_OFFSET_INVALID;
+  rd_kafka_get_watermark_offsets(client_.get(), partition.topic.c_str(), partition.number, &low,
+                                 &high);
+  return high < 0 || in.expected < high;
+}
+
+/// The inputs merged by the times of their messages, so that one that is read faster than another
+/// does not make the other's records late. For one that has more, which has not come yet, the
+/// others wait a little.
+Status Source::Gather(size_t most) {
+  const auto later = [&](uint32_t a, uint32_t b) {
+    const int64_t time_a = inputs_[a].batch.messages[inputs_[a].given].timestamp;
+    const int64_t time_b = inputs_[b].batch.messages[inputs_[b].given].timestamp;
+    return time_a != time_b ? time_a > time_b : a > b;
+  };
+  heads_.clear();
+  const auto until = Clock::now() + kStall;
+  for (uint32_t i = 0; i < inputs_.size(); ++i) {
+    if (inputs_[i].Empty()) LEAT_RETURN_IF_ERROR(Refill(i));
+    if (!inputs_[i].Empty()) heads_.push_back(i);
+  }
+  for (uint32_t i = 0; i < inputs_.size() && !heads_.empty(); ++i) {
+    Input& in = inputs_[i];
+    if (!in.Empty()) continue;
+    while (in.Empty() && Behind(i) && Clock::now() < until) {
+      in.batch.Clear();
+      in.given = 0;
+      LEAT_RETURN_IF_ERROR(Take(i, kRefill, kStallMs, in.batch));
+    }
+    if (!in.Empty()) {
+      heads_.push_back(i);
+    } else {
+      in.stalled = Behind(i);
+    }
+  }
+  std::make_heap(heads_.begin(), heads_.end(), later);
+  while (!heads_.empty() && given_.size() < most) {
+    std::pop_heap(heads_.begin(), heads_.end(), later);
+    const uint32_t input = heads_.back();
+    Input& in = inputs_[input];
+    // As long as no other input has an earlier one, it goes on.
+    do {
+      given_.push_back(in.batch.messages[in.given++]);
+    } while (!in.Empty() && given_.size() < most &&
+             (heads_.size() == 1 || !later(input, heads_.front())));
+    if (in.Empty()) {
+      LEAT_RETURN_IF_ERROR(Refill(input));
+      if (in.Empty() && Behind(input)) break;
+    }
+    if (in.Empty()) {
+      heads_.pop_back();
+    } else {
+      std::push_heap(heads_.begin(), heads_.end(), later);
+    }
+  }
   return Status::Ok();
 }
 
