@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "base/hash.h"
@@ -22,8 +23,8 @@ constexpr int kWaitMs = 100;
 /// So many of one input at least before it is the next one's turn.
 constexpr size_t kTurn = 64;
 constexpr auto kServe = std::chrono::milliseconds(100);
-/// A topic that is said to be missing: asked for again and again, for so long, as a broker that has
-/// just come back may not know of it yet.
+/// When a topic is said to be missing, it is asked for every so often, and is so after so long: a
+/// broker that has just come back may not know of it yet.
 constexpr auto kAskAgain = std::chrono::seconds(2);
 constexpr auto kMissing = std::chrono::seconds(10);
 constexpr int kAskMs = 1000;
@@ -48,9 +49,7 @@ struct Input {
   Handle<rd_kafka_queue_t> queue;
   int64_t expected = 0;  ///< Offset of the next message; later if there are gaps.
   bool ended = false;    ///< Nothing had followed when last heard.
-  bool missing = false;  ///< The topic or partition is said not to exist.
-  Clock::time_point missing_since;
-  Batch batch;  ///< Of Read.
+  Batch batch;           ///< Of Read.
 };
 
 int64_t TimeOf(const rd_kafka_message_t& message) {
@@ -129,6 +128,7 @@ class Source final : public MessageSource {
   };
 
   Handle<rd_kafka_topic_partition_list_t> Partitions(int64_t offset) const;
+  Status FindTopics(int timeout_ms);
   Result<Watermarks> Ask(size_t input);
   Result<std::vector<int64_t>> Committed();
   Result<std::vector<int64_t>> AtTime();
@@ -141,7 +141,8 @@ class Source final : public MessageSource {
   Status Hear(uint32_t input, const rd_kafka_message_t& event);
   Status Gather(size_t most);
   Status Serve();
-  Status AskForMissing(Clock::time_point now);
+  Status AskForTopics(Clock::time_point now);
+  static void Doubt(rd_kafka_t* client, int error, const char* text, void* self);
   std::string Name(size_t input) const {
     const InputPartition& partition = options_.inputs[input];
     return fmt::format("kafka: topic {}, partition {}", partition.topic, partition.number);
@@ -154,8 +155,9 @@ class Source final : public MessageSource {
   Batch batch_;      ///< Of Poll.
   size_t turn_ = 0;  ///< Whose turn it is to be first.
   bool assigned_ = false;
-  Status status_;  ///< What has stopped it, if anything has.
-  Clock::time_point served_, asked_;
+  Status status_;         ///< What has stopped it, if anything has.
+  bool doubted_ = false;  ///< Some topic is said not to be there any more.
+  Clock::time_point served_, asked_, known_;
 };
 
 Status Source::Open() {
@@ -181,17 +183,24 @@ Status Source::Open() {
            // A full queue makes 2.0.2 pause for up to a second, so bytes are the bound.
            {"queued.min.messages", "1000000"},
            {"queued.max.messages.kbytes", std::to_string(kilobytes)}}));
+  rd_kafka_conf_set_opaque(conf.get(), this);
+  rd_kafka_conf_set_error_cb(conf.get(), Doubt);
   LEAT_ASSIGN_OR_RETURN(client_, MakeClient(RD_KAFKA_CONSUMER, std::move(conf)));
   rd_kafka_poll_set_consumer(client_.get());
-  std::map<std::string, int32_t> counts;
+  return FindTopics(kAnswerMs);
+}
+
+/// Whether all partitions are there. Io if no broker answers, Invalid if one is not there for us.
+Status Source::FindTopics(int timeout_ms) {
+  std::map<std::string_view, int32_t> counts;
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const InputPartition& partition = options_.inputs[i];
     if (!counts.contains(partition.topic)) {
       LEAT_ASSIGN_OR_RETURN(counts[partition.topic],
-                            CountPartitions(client_.get(), partition.topic, kAnswerMs));
+                            CountPartitions(client_.get(), partition.topic, timeout_ms));
     }
     if (partition.number < counts[partition.topic]) continue;
-    return Status::Io(Name(i) + ": there is no such topic or partition");
+    return Status::Invalid(Name(i) + ": there is no such topic or partition");
   }
   return Status::Ok();
 }
@@ -203,9 +212,7 @@ void Source::Close() {
     if (input.queue) rd_kafka_queue_io_event_enable(input.queue.get(), -1, nullptr, 0);
   }
   inputs_ = std::vector<Input>(options_.inputs.size());
-  if (client_) {
-    rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-  }
+  if (client_) Discard(std::move(client_));
   assigned_ = false;
 }
 
@@ -435,7 +442,7 @@ Status Source::Take(uint32_t input, size_t most, int wait_ms, Batch& batch) {
 Status Source::Accept(uint32_t input, const rd_kafka_message_t& message, Batch& batch) {
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return Hear(input, message);
   Input& in = inputs_[input];
-  in.ended = in.missing = false;
+  in.ended = false;
   if (message.offset < in.expected) return Status::Ok();
   if (message.offset > in.expected && !options_.gaps) {
     return Status::Corrupt(fmt::format(
@@ -454,7 +461,6 @@ Status Source::Hear(uint32_t input, const rd_kafka_message_t& event) {
   switch (event.err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
       in.ended = true;
-      in.missing = false;
       return Status::Ok();
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
@@ -465,8 +471,7 @@ Status Source::Hear(uint32_t input, const rd_kafka_message_t& event) {
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-      if (!in.missing) in.missing_since = Clock::now();
-      in.missing = true;
+      doubted_ = true;
       return Status::Ok();
     default:
       if (!Unreadable(event.err)) return Status::Ok();
@@ -514,26 +519,27 @@ Status Source::Serve() {
   served_ = now;
   while (const Handle<rd_kafka_message_t> event{rd_kafka_consumer_poll(client_.get(), 0)}) {
   }
-  return status_ = AskForMissing(now);
+  return status_ = AskForTopics(now);
 }
 
-Status Source::AskForMissing(Clock::time_point now) {
-  if (now - asked_ < kAskAgain) return Status::Ok();
+Status Source::AskForTopics(Clock::time_point now) {
+  if (!doubted_) known_ = now;
+  if (!doubted_ || now - asked_ < kAskAgain) return Status::Ok();
   asked_ = now;
-  std::set<std::string_view> asked;
-  for (size_t i = 0; i < inputs_.size(); ++i) {
-    Input& in = inputs_[i];
-    const InputPartition& partition = options_.inputs[i];
-    if (!in.missing || !asked.insert(partition.topic).second) continue;
-    const Result<int32_t> found = CountPartitions(client_.get(), partition.topic, kAskMs);
-    if (!found.ok()) continue;
-    if (*found > partition.number) {
-      in.missing = false;
-    } else if (now - in.missing_since >= kMissing) {
-      return Status::Io(Name(i) + ": there is no such topic or partition any more");
-    }
+  const Status found = FindTopics(kAskMs);
+  if (found.ok()) doubted_ = false;
+  if (found.code() != StatusCode::kInvalid || now - known_ < kMissing) return Status::Ok();
+  return Status::Io(std::string(found.message()));
+}
+
+/// librdkafka says of a topic that is gone to the application as a whole.
+void Source::Doubt(rd_kafka_t* /*client*/, int error, const char* text, void* self) {
+  Warn(text);
+  if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+      error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+      error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+    static_cast<Source*>(self)->doubted_ = true;
   }
-  return Status::Ok();
 }
 
 }  // namespace

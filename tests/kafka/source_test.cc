@@ -136,7 +136,7 @@ TEST_F(SourceTest, MissingTopicIsRefused) {
   options.inputs = {{"leat-test-none", 0, false}};
   const auto source = OpenSource(options);
   ASSERT_FALSE(source.ok());
-  EXPECT_EQ(source.status().code(), StatusCode::kIo);
+  EXPECT_EQ(source.status().code(), StatusCode::kInvalid);
   EXPECT_THAT(std::string(source.status().message()), HasSubstr("leat-test-none"));
 }
 
