@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "base/hash.h"
@@ -18,6 +19,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kAnswerMs = 30'000;
+constexpr auto kAnswerPause = std::chrono::milliseconds(50);
 /// A wait for messages, before it is asked whether to give up.
 constexpr int kWaitMs = 100;
 /// So many of one input at least before it is the next one's turn.
@@ -105,6 +107,29 @@ bool Unreadable(rd_kafka_resp_err_t error) {
   }
 }
 
+/// The answer to what is asked again while leaders move; a time-out is one, for it was long enough.
+template <typename Question>
+rd_kafka_resp_err_t Retried(Question ask) {
+  const auto until = Clock::now() + std::chrono::milliseconds(kAnswerMs);
+  for (;;) {
+    const rd_kafka_resp_err_t error = ask();
+    switch (error) {
+      case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+      case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+      case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+      case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+      case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+      case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
+      case RD_KAFKA_RESP_ERR__TRANSPORT:
+        break;
+      default:
+        return error;
+    }
+    if (Clock::now() > until) return error;
+    std::this_thread::sleep_for(kAnswerPause);
+  }
+}
+
 class Source final : public MessageSource {
  public:
   explicit Source(const SourceOptions& options)
@@ -130,8 +155,8 @@ class Source final : public MessageSource {
   Handle<rd_kafka_topic_partition_list_t> Partitions(int64_t offset) const;
   Status FindTopics(int timeout_ms);
   Result<Watermarks> Ask(size_t input);
-  Result<std::vector<int64_t>> Committed();
-  Result<std::vector<int64_t>> AtTime();
+  template <typename Question>
+  Result<std::vector<int64_t>> AskForAll(std::string_view what, int64_t value, Question ask);
   Status Assign(std::span<const int64_t> offsets);
   void Close();
   Status Verify(uint32_t input, const InputMark& mark);
@@ -252,9 +277,17 @@ Result<std::vector<int64_t>> Source::FirstOffsets() {
   std::vector<int64_t> offsets(inputs_.size(), RD_KAFKA_OFFSET_INVALID);
   using Start = SourceOptions::Start;
   if (options_.start == Start::kCommitted) {
-    LEAT_ASSIGN_OR_RETURN(offsets, Committed());
+    LEAT_ASSIGN_OR_RETURN(
+        offsets, AskForAll("the offsets of group " + options_.group, RD_KAFKA_OFFSET_INVALID,
+                           [&](rd_kafka_topic_partition_list_t* list) {
+                             return rd_kafka_committed(client_.get(), list, kAnswerMs);
+                           }));
   } else if (options_.start == Start::kTime) {
-    LEAT_ASSIGN_OR_RETURN(offsets, AtTime());
+    LEAT_ASSIGN_OR_RETURN(offsets, AskForAll("the offsets at a time", options_.start_time,
+                                             [&](rd_kafka_topic_partition_list_t* list) {
+                                               return rd_kafka_offsets_for_times(client_.get(),
+                                                                                 list, kAnswerMs);
+                                             }));
   }
   const bool at_end = options_.start == Start::kLatest || options_.start == Start::kTime;
   for (size_t i = 0; i < offsets.size(); ++i) {
@@ -266,28 +299,22 @@ Result<std::vector<int64_t>> Source::FirstOffsets() {
   return offsets;
 }
 
-Result<std::vector<int64_t>> Source::Committed() {
-  const auto list = Partitions(RD_KAFKA_OFFSET_INVALID);
-  rd_kafka_resp_err_t error = rd_kafka_committed(client_.get(), list.get(), kAnswerMs);
+/// What `ask` puts into a list, which holds `value` for each input before.
+template <typename Question>
+Result<std::vector<int64_t>> Source::AskForAll(std::string_view what, int64_t value, Question ask) {
   std::vector<int64_t> offsets;
-  for (int i = 0; i < list->cnt; ++i) {
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[i].err;
-    offsets.push_back(list->elems[i].offset);
-  }
+  const rd_kafka_resp_err_t error = Retried([&] {
+    const auto list = Partitions(value);
+    rd_kafka_resp_err_t result = ask(list.get());
+    offsets.clear();
+    for (int i = 0; i < list->cnt; ++i) {
+      if (result == RD_KAFKA_RESP_ERR_NO_ERROR) result = list->elems[i].err;
+      offsets.push_back(list->elems[i].offset);
+    }
+    return result;
+  });
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return offsets;
-  return Failed(fmt::format("kafka: the offsets of group {} cannot be had", options_.group), error);
-}
-
-Result<std::vector<int64_t>> Source::AtTime() {
-  const auto list = Partitions(options_.start_time);
-  rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(client_.get(), list.get(), kAnswerMs);
-  std::vector<int64_t> offsets;
-  for (int i = 0; i < list->cnt; ++i) {
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[i].err;
-    offsets.push_back(list->elems[i].offset);
-  }
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return offsets;
-  return Failed("kafka: the offsets at a time cannot be had", error);
+  return Failed(fmt::format("kafka: {} cannot be had", what), error);
 }
 
 std::vector<int64_t> Source::Ends() const {
