@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
+#include <map>
+#include <string_view>
+#include <thread>
 #include <utility>
 
 #include "base/hash.h"
@@ -17,6 +19,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kAnswerMs = 30'000;
+constexpr auto kAnswerPause = std::chrono::milliseconds(50);
 /// A wait for messages, before it is asked whether to give up.
 constexpr int kWaitMs = 100;
 /// Messages taken from one input's queue at a time.
@@ -25,8 +28,8 @@ constexpr size_t kRefill = 256;
 constexpr auto kStall = std::chrono::milliseconds(100);
 constexpr int kStallMs = 5;
 constexpr auto kServe = std::chrono::milliseconds(100);
-/// A topic that is said to be missing: asked for again and again, for so long, as a broker that has
-/// just come back may not know of it yet.
+/// When a topic is said to be missing, it is asked for every so often, and is so after so long: a
+/// broker that has just come back may not know of it yet.
 constexpr auto kAskAgain = std::chrono::seconds(2);
 constexpr auto kMissing = std::chrono::seconds(10);
 constexpr int kAskMs = 1000;
@@ -51,8 +54,6 @@ struct Input {
   Handle<rd_kafka_queue_t> queue;
   int64_t expected = 0;  ///< Offset of the next message; later if there are gaps.
   bool ended = false;    ///< Nothing had followed when last heard.
-  bool missing = false;  ///< The topic or partition is said not to exist.
-  Clock::time_point missing_since;
   Batch batch;           ///< Of Read; while live, what has come,
   size_t given = 0;      ///< and how many of its messages were given out.
   bool stalled = false;  ///< The others wait for it no more.
@@ -112,6 +113,29 @@ bool Unreadable(rd_kafka_resp_err_t error) {
   }
 }
 
+/// The answer to what is asked again while leaders move; a time-out is one, for it was long enough.
+template <typename Question>
+rd_kafka_resp_err_t Retried(Question ask) {
+  const auto until = Clock::now() + std::chrono::milliseconds(kAnswerMs);
+  for (;;) {
+    const rd_kafka_resp_err_t error = ask();
+    switch (error) {
+      case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+      case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+      case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+      case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+      case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+      case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
+      case RD_KAFKA_RESP_ERR__TRANSPORT:
+        break;
+      default:
+        return error;
+    }
+    if (Clock::now() > until) return error;
+    std::this_thread::sleep_for(kAnswerPause);
+  }
+}
+
 class Source final : public MessageSource {
  public:
   explicit Source(const SourceOptions& options)
@@ -135,9 +159,10 @@ class Source final : public MessageSource {
   };
 
   Handle<rd_kafka_topic_partition_list_t> Partitions(int64_t offset) const;
+  Status FindTopics(int timeout_ms);
   Result<Watermarks> Ask(size_t input);
-  Result<std::vector<int64_t>> Committed();
-  Result<std::vector<int64_t>> AtTime();
+  template <typename Question>
+  Result<std::vector<int64_t>> AskForAll(std::string_view what, int64_t value, Question ask);
   Status Assign(std::span<const int64_t> offsets);
   void Close();
   Status Verify(uint32_t input, const InputMark& mark);
@@ -149,7 +174,8 @@ class Source final : public MessageSource {
   Status Refill(uint32_t input);
   bool Behind(uint32_t input) const;
   Status Serve();
-  Status AskForMissing(Clock::time_point now);
+  Status AskForTopics(Clock::time_point now);
+  static void Doubt(rd_kafka_t* client, int error, const char* text, void* self);
   std::string Name(size_t input) const {
     const InputPartition& partition = options_.inputs[input];
     return fmt::format("kafka: topic {}, partition {}", partition.topic, partition.number);
@@ -163,8 +189,9 @@ class Source final : public MessageSource {
   std::vector<Message> given_;   ///< By Poll, with
   std::vector<Batch> spent_;     ///< what of it belongs to no input's batch any more.
   bool assigned_ = false;
-  Status status_;  ///< What has stopped it, if anything has.
-  Clock::time_point served_, asked_;
+  Status status_;         ///< What has stopped it, if anything has.
+  bool doubted_ = false;  ///< Some topic is said not to be there any more.
+  Clock::time_point served_, asked_, known_;
 };
 
 Status Source::Open() {
@@ -190,17 +217,24 @@ Status Source::Open() {
            // A full queue makes 2.0.2 pause for up to a second, so bytes are the bound.
            {"queued.min.messages", "1000000"},
            {"queued.max.messages.kbytes", std::to_string(kilobytes)}}));
+  rd_kafka_conf_set_opaque(conf.get(), this);
+  rd_kafka_conf_set_error_cb(conf.get(), Doubt);
   LEAT_ASSIGN_OR_RETURN(client_, MakeClient(RD_KAFKA_CONSUMER, std::move(conf)));
   rd_kafka_poll_set_consumer(client_.get());
-  std::map<std::string, int32_t> counts;
+  return FindTopics(kAnswerMs);
+}
+
+/// Whether all partitions are there. Io if no broker answers, Invalid if one is not there for us.
+Status Source::FindTopics(int timeout_ms) {
+  std::map<std::string_view, int32_t> counts;
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const InputPartition& partition = options_.inputs[i];
     if (!counts.contains(partition.topic)) {
       LEAT_ASSIGN_OR_RETURN(counts[partition.topic],
-                            CountPartitions(client_.get(), partition.topic, kAnswerMs));
+                            CountPartitions(client_.get(), partition.topic, timeout_ms));
     }
     if (partition.number < counts[partition.topic]) continue;
-    return Status::Io(Name(i) + ": there is no such topic or partition");
+    return Status::Invalid(Name(i) + ": there is no such topic or partition");
   }
   return Status::Ok();
 }
@@ -213,9 +247,7 @@ void Source::Close() {
     if (input.queue) rd_kafka_queue_io_event_enable(input.queue.get(), -1, nullptr, 0);
   }
   inputs_ = std::vector<Input>(options_.inputs.size());
-  if (client_) {
-    rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-  }
+  if (client_) Discard(std::move(client_));
   assigned_ = false;
 }
 
@@ -255,9 +287,17 @@ Result<std::vector<int64_t>> Source::FirstOffsets() {
   std::vector<int64_t> offsets(inputs_.size(), RD_KAFKA_OFFSET_INVALID);
   using Start = SourceOptions::Start;
   if (options_.start == Start::kCommitted) {
-    LEAT_ASSIGN_OR_RETURN(offsets, Committed());
+    LEAT_ASSIGN_OR_RETURN(
+        offsets, AskForAll("the offsets of group " + options_.group, RD_KAFKA_OFFSET_INVALID,
+                           [&](rd_kafka_topic_partition_list_t* list) {
+                             return rd_kafka_committed(client_.get(), list, kAnswerMs);
+                           }));
   } else if (options_.start == Start::kTime) {
-    LEAT_ASSIGN_OR_RETURN(offsets, AtTime());
+    LEAT_ASSIGN_OR_RETURN(offsets, AskForAll("the offsets at a time", options_.start_time,
+                                             [&](rd_kafka_topic_partition_list_t* list) {
+                                               return rd_kafka_offsets_for_times(client_.get(),
+                                                                                 list, kAnswerMs);
+                                             }));
   }
   const bool at_end = options_.start == Start::kLatest || options_.start == Start::kTime;
   for (size_t i = 0; i < offsets.size(); ++i) {
@@ -269,28 +309,22 @@ Result<std::vector<int64_t>> Source::FirstOffsets() {
   return offsets;
 }
 
-Result<std::vector<int64_t>> Source::Committed() {
-  const auto list = Partitions(RD_KAFKA_OFFSET_INVALID);
-  rd_kafka_resp_err_t error = rd_kafka_committed(client_.get(), list.get(), kAnswerMs);
+/// What `ask` puts into a list, which holds `value` for each input before.
+template <typename Question>
+Result<std::vector<int64_t>> Source::AskForAll(std::string_view what, int64_t value, Question ask) {
   std::vector<int64_t> offsets;
-  for (int i = 0; i < list->cnt; ++i) {
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[i].err;
-    offsets.push_back(list->elems[i].offset);
-  }
+  const rd_kafka_resp_err_t error = Retried([&] {
+    const auto list = Partitions(value);
+    rd_kafka_resp_err_t result = ask(list.get());
+    offsets.clear();
+    for (int i = 0; i < list->cnt; ++i) {
+      if (result == RD_KAFKA_RESP_ERR_NO_ERROR) result = list->elems[i].err;
+      offsets.push_back(list->elems[i].offset);
+    }
+    return result;
+  });
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return offsets;
-  return Failed(fmt::format("kafka: the offsets of group {} cannot be had", options_.group), error);
-}
-
-Result<std::vector<int64_t>> Source::AtTime() {
-  const auto list = Partitions(options_.start_time);
-  rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(client_.get(), list.get(), kAnswerMs);
-  std::vector<int64_t> offsets;
-  for (int i = 0; i < list->cnt; ++i) {
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[i].err;
-    offsets.push_back(list->elems[i].offset);
-  }
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return offsets;
-  return Failed("kafka: the offsets at a time cannot be had", error);
+  return Failed(fmt::format("kafka: {} cannot be had", what), error);
 }
 
 std::vector<int64_t> Source::Ends() const {
@@ -446,7 +480,7 @@ Status Source::Take(uint32_t input, size_t most, int wait_ms, Batch& batch) {
 Status Source::Accept(uint32_t input, const rd_kafka_message_t& message, Batch& batch) {
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return Hear(input, message);
   Input& in = inputs_[input];
-  in.ended = in.missing = false;
+  in.ended = false;
   if (message.offset < in.expected) return Status::Ok();
   if (message.offset > in.expected && !options_.gaps) {
     return Status::Corrupt(fmt::format(
@@ -465,7 +499,6 @@ Status Source::Hear(uint32_t input, const rd_kafka_message_t& event) {
   switch (event.err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
       in.ended = true;
-      in.missing = false;
       return Status::Ok();
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
@@ -476,8 +509,7 @@ Status Source::Hear(uint32_t input, const rd_kafka_message_t& event) {
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-      if (!in.missing) in.missing_since = Clock::now();
-      in.missing = true;
+      doubted_ = true;
       return Status::Ok();
     default:
       if (!Unreadable(event.err)) return Status::Ok();
@@ -516,7 +548,7 @@ Status Source::Refill(uint32_t input) {
 /// Whether there is more in an input than has come so far.
 bool Source::Behind(uint32_t input) const {
   const Input& in = inputs_[input];
-  if (in.ended || in.missing || in.stalled) return false;
+  if (in.ended || in.stalled) return false;
   const InputPartition& partition = options_.inputs[input];
   int64_t low = 0, high = RD_KAFKA_OFFSET_INVALID;
   rd_kafka_get_watermark_offsets(client_.get(), partition.topic.c_str(), partition.number, &low,
@@ -583,26 +615,27 @@ Status Source::Serve() {
   served_ = now;
   while (const Handle<rd_kafka_message_t> event{rd_kafka_consumer_poll(client_.get(), 0)}) {
   }
-  return status_ = AskForMissing(now);
+  return status_ = AskForTopics(now);
 }
 
-Status Source::AskForMissing(Clock::time_point now) {
-  if (now - asked_ < kAskAgain) return Status::Ok();
+Status Source::AskForTopics(Clock::time_point now) {
+  if (!doubted_) known_ = now;
+  if (!doubted_ || now - asked_ < kAskAgain) return Status::Ok();
   asked_ = now;
-  std::set<std::string_view> asked;
-  for (size_t i = 0; i < inputs_.size(); ++i) {
-    Input& in = inputs_[i];
-    const InputPartition& partition = options_.inputs[i];
-    if (!in.missing || !asked.insert(partition.topic).second) continue;
-    const Result<int32_t> found = CountPartitions(client_.get(), partition.topic, kAskMs);
-    if (!found.ok()) continue;
-    if (*found > partition.number) {
-      in.missing = false;
-    } else if (now - in.missing_since >= kMissing) {
-      return Status::Io(Name(i) + ": there is no such topic or partition any more");
-    }
+  const Status found = FindTopics(kAskMs);
+  if (found.ok()) doubted_ = false;
+  if (found.code() != StatusCode::kInvalid || now - known_ < kMissing) return Status::Ok();
+  return Status::Io(std::string(found.message()));
+}
+
+/// librdkafka says of a topic that is gone to the application as a whole.
+void Source::Doubt(rd_kafka_t* /*client*/, int error, const char* text, void* self) {
+  Warn(text);
+  if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+      error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+      error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+    static_cast<Source*>(self)->doubted_ = true;
   }
-  return Status::Ok();
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ struct SourceOptions {
   std::function<bool()> give_up;
 };
 
-/// Asks the brokers; Io if none answers within 30 seconds.
+/// Asks the brokers: Io if none answers within 30 seconds, Invalid if an input is not there.
 Result<std::unique_ptr<MessageSource>> OpenSource(const SourceOptions& options);
 
 }  // namespace leat::kafka
