@@ -18,6 +18,8 @@
 namespace leat::kafka {
 
 inline constexpr int kSliceMs = 200;
+/// The longest pause before a broker is called again: by itself librdkafka takes up to ten seconds.
+inline constexpr const char* kReconnectMs = "1000";
 
 class Patience {
  public:

@@ -12,8 +12,6 @@ using Settings = std::vector<std::pair<std::string, std::string>>;
 /// What a batch of one message takes besides key, payload and headers, at the most.
 constexpr int64_t kBatchOverhead = 128;
 constexpr int64_t kDefaultBatch = 1'000'000, kLargestMessage = 128'000'000;
-/// How long a topic may be unknown to brokers that have just come up.
-constexpr auto kUnknownTopic = std::chrono::seconds(5);
 
 /// Neither the client nor a batch may be larger than what the topics take: a batch that is refused
 /// is not split.
@@ -41,6 +39,7 @@ Settings ProducerSettings(const SinkOptions& options, bool transactional) {
       // A key goes to the partition where Java's clients would put it.
       {"partitioner", "murmur2_random"},
       {"topic.metadata.propagation.max.ms", "5000"},
+      {"reconnect.backoff.max.ms", kReconnectMs},
   };
   AddLimits(options, settings);
   return settings;
@@ -163,7 +162,9 @@ Producer::~Producer() {
 }
 
 Status Producer::WarmUp(Patience& patience) {
-  const auto until = std::chrono::steady_clock::now() + kUnknownTopic;
+  // To brokers that have just come up, topics may be unknown for some seconds.
+  const auto until =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.transaction_timeout_ms);
   for (size_t i = 0; i < topics_.size();) {
     if (!has_topic(i)) {
       ++i;
