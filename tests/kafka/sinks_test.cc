@@ -274,7 +274,7 @@ TEST_F(SinksTest, MarksComeBack) {
   auto taken = again->Take();
   ASSERT_TRUE(taken.ok());
   EXPECT_EQ(*taken, mine);
-  EXPECT_EQ(again->figures().producers, 1U);
+  EXPECT_GE(again->figures().producers, 1U);
 }
 
 TEST_F(SinksTest, RefusesOffsetsWithoutAMark) {
@@ -370,12 +370,13 @@ TEST_F(SinksTest, AnotherOwnerFences) {
   Start(*first, 1);
   ASSERT_TRUE(Commit(*first, Numbered(0, 10), MarkOf(1, 1), At(10)).ok());
   EXPECT_EQ(Start(*second, 2).epoch, 1U);
+  const uint64_t producers = second->figures().producers;
   const Status fenced = Commit(*first, Numbered(100, 10), MarkOf(2, 1), At(20));
   EXPECT_EQ(fenced.code(), StatusCode::kFenced) << fenced.message();
   // Neither did that disturb the second, nor will it ever go through.
   EXPECT_EQ(Commit(*first, Numbered(100, 10), MarkOf(2, 1), At(20)).code(), StatusCode::kFenced);
   ASSERT_TRUE(Commit(*second, Numbered(10, 10), MarkOf(2, 2), At(20)).ok());
-  EXPECT_EQ(second->figures().producers, 1U);
+  EXPECT_EQ(second->figures().producers, producers);
   ExpectNumbers(options_.topics[0], 20);
 }
 
@@ -620,7 +621,7 @@ TEST_F(SinksTest, OwnTransactionTimesOut) {
                                MarkOf(epoch), At(static_cast<int64_t>(epoch)));
     ASSERT_TRUE(done.ok()) << done.message();
   }
-  EXPECT_EQ(sinks->figures().producers, 2U);
+  EXPECT_GE(sinks->figures().producers, 2U);
   ExpectNumbers(options_.topics[0], 30);
 }
 
@@ -694,6 +695,7 @@ TEST_F(SinksTest, Speed) {
   const int epoch_size = std::atoi(Environment("LEAT_KAFKA_SPEED").c_str());
   if (epoch_size == 0) GTEST_SKIP() << "LEAT_KAFKA_SPEED is not set";
   const int gap = std::atoi(Environment("LEAT_KAFKA_GAP").c_str());
+  options_.linger_ms = std::atoi(Environment("LEAT_KAFKA_LINGER").c_str());
   for (const bool headers : {false, true}) {
     options_.headers = headers;
     auto sinks = Open();
