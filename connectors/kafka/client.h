@@ -43,8 +43,9 @@ struct Destroy {
 template <typename T>
 using Handle = std::unique_ptr<T, Destroy>;
 
-/// A configuration with `cluster` and then `settings`; which of the properties apply to consumers
-/// or producers only is told apart. Invalid, naming the property, if librdkafka refuses one.
+/// A configuration: where the cluster is, then `settings`, then the cluster's properties, which
+/// win. What applies to the other type of client only is left out. Invalid, naming the property, if
+/// librdkafka refuses one.
 Result<Handle<rd_kafka_conf_t>> MakeConf(
     const Cluster& cluster, rd_kafka_type_t type,
     const std::vector<std::pair<std::string, std::string>>& settings);

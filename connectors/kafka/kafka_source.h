@@ -1,13 +1,16 @@
 /// Partitions of topics as a MessageSource: static assignment, batches, views without copies.
 ///
-/// One consumer, which is given its partitions (rd_kafka_assign) and never subscribes. For Read
-/// every partition has a queue of its own, taken before the assignment; Live forwards them to one
-/// queue, with what they hold. Offsets are followed: what comes again is dropped, a gap stops the
-/// run unless gaps are allowed (topics written by transactions have them). An offset that is out of
-/// range is never reset: Io. Memory: what librdkafka fetches ahead, `queued_kilobytes` in all, and
-/// one batch. See runtime/message_source.h for the contract.
+/// One consumer, which is given its partitions (rd_kafka_assign) and never subscribes. Every
+/// partition keeps a queue of its own, for Read as for Poll: what is fetched ahead is bounded for
+/// each, none hides the others, and what Poll gives comes in turn, in runs. Offsets are followed:
+/// what comes again is dropped, a gap stops the run unless gaps are allowed (topics written by
+/// transactions have them). An offset that is out of range is never reset: Io. A broker that does
+/// not answer is waited for. Memory: what librdkafka fetches ahead, `queued_kilobytes` of payload
+/// in all and some 300 bytes a message, and one batch. See runtime/message_source.h for the
+/// contract.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +30,8 @@ struct SourceOptions {
   bool read_committed = true;       ///< Of input that is written in transactions.
   bool gaps = false;                ///< Allowed.
   int64_t queued_kilobytes = 65'536;
+  /// Asked now and then while Start or Read waits: whether to give up with Io "stopped while ...".
+  std::function<bool()> give_up;
 };
 
 /// Asks the brokers; Io if none answers within 30 seconds.

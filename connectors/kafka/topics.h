@@ -22,6 +22,9 @@ struct TopicFacts {
 Result<std::map<std::string, TopicFacts>> DescribeTopics(const Cluster& cluster,
                                                          const std::vector<std::string>& topics,
                                                          int timeout_ms = 30'000);
+/// How many partitions a topic has; 0: there is no such topic. Asks over `client`, which knows
+/// where the topic's leaders are from then on: it would wait a second to find out by itself.
+Result<int32_t> CountPartitions(rd_kafka_t* client, const std::string& topic, int timeout_ms);
 /// Makes topics that are missing, with so many partitions and the broker's default replication;
 /// one that exists by now is fine.
 Status CreateTopics(const Cluster& cluster,

@@ -1,0 +1,547 @@
+#include "connectors/kafka/kafka_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <utility>
+
+#include "base/hash.h"
+#include "connectors/kafka/topics.h"
+#include "connectors/kafka/wake_up.h"
+
+namespace leat::kafka {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kAnswerMs = 30'000;
+/// A wait for messages, before it is asked whether to give up.
+constexpr int kWaitMs = 100;
+/// So many of one input at least before it is the next one's turn.
+constexpr size_t kTurn = 64;
+constexpr auto kServe = std::chrono::milliseconds(100);
+/// A topic that is said to be missing: asked for again and again, for so long, as a broker that has
+/// just come back may not know of it yet.
+constexpr auto kAskAgain = std::chrono::seconds(2);
+constexpr auto kMissing = std::chrono::seconds(10);
+constexpr int kAskMs = 1000;
+
+/// Messages as librdkafka gave them, which are its memory, and views of those that are wanted.
+struct Batch {
+  Batch() = default;
+  Batch(Batch&&) = default;
+  ~Batch() { Clear(); }
+
+  void Clear() {
+    for (rd_kafka_message_t* message : held) rd_kafka_message_destroy(message);
+    held.clear();
+    messages.clear();
+  }
+
+  std::vector<rd_kafka_message_t*> held;
+  std::vector<Message> messages;
+};
+
+struct Input {
+  Handle<rd_kafka_queue_t> queue;
+  int64_t expected = 0;  ///< Offset of the next message; later if there are gaps.
+  bool ended = false;    ///< Nothing had followed when last heard.
+  bool missing = false;  ///< The topic or partition is said not to exist.
+  Clock::time_point missing_since;
+  Batch batch;  ///< Of Read.
+};
+
+int64_t TimeOf(const rd_kafka_message_t& message) {
+  rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+  const int64_t time = rd_kafka_message_timestamp(&message, &type);
+  return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : time;
+}
+
+std::string_view PayloadOf(const rd_kafka_message_t& message) {
+  return {static_cast<const char*>(message.payload), message.len};
+}
+
+Message View(uint32_t input, const rd_kafka_message_t& from) {
+  Message message;
+  message.input = input;
+  message.offset = from.offset;
+  message.timestamp = TimeOf(from);
+  message.tombstone = from.payload == nullptr;
+  message.key = {static_cast<const char*>(from.key), from.key_len};
+  message.payload = PayloadOf(from);
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(&from, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const void* value = nullptr;
+    size_t size = 0;
+    if (rd_kafka_header_get_last(headers, "traceparent", &value, &size) ==
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
+      message.traceparent = {static_cast<const char*>(value), size};
+    }
+  }
+  return message;
+}
+
+/// Whether a partition cannot be read for good after this, though it is there.
+bool Unreadable(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+    case RD_KAFKA_RESP_ERR__UNDERFLOW:
+    case RD_KAFKA_RESP_ERR__FATAL:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
+      return true;
+    default:
+      return false;
+  }
+}
+
+class Source final : public MessageSource {
+ public:
+  explicit Source(const SourceOptions& options)
+      : options_(options), inputs_(options.inputs.size()) {}
+  ~Source() override { Close(); }
+
+  Status Open();
+  const std::vector<InputPartition>& inputs() const override { return options_.inputs; }
+  Result<std::vector<int64_t>> FirstOffsets() override;
+  Result<std::vector<int64_t>> OldestOffsets() override;
+  Status Start(std::span<const InputMark> marks) override;
+  Result<std::span<const Message>> Read(uint32_t input, size_t most) override;
+  Status Live(std::span<const int64_t> next) override;
+  Result<std::span<const Message>> Poll(size_t most) override;
+  void OnReady(std::function<void()> ready) override { wake_up_.Start(std::move(ready)); }
+  std::vector<int64_t> Ends() const override;
+
+ private:
+  struct Watermarks {
+    int64_t low = 0, high = 0;
+  };
+
+  Handle<rd_kafka_topic_partition_list_t> Partitions(int64_t offset) const;
+  Result<Watermarks> Ask(size_t input);
+  Result<std::vector<int64_t>> Committed();
+  Result<std::vector<int64_t>> AtTime();
+  Status Assign(std::span<const int64_t> offsets);
+  void Close();
+  Status Verify(uint32_t input, const InputMark& mark);
+  Status Await(uint32_t input);
+  Status Take(uint32_t input, size_t most, int wait_ms, Batch& batch);
+  Status Accept(uint32_t input, const rd_kafka_message_t& message, Batch& batch);
+  Status Hear(uint32_t input, const rd_kafka_message_t& event);
+  Status Gather(size_t most);
+  Status Serve();
+  Status AskForMissing(Clock::time_point now);
+  std::string Name(size_t input) const {
+    const InputPartition& partition = options_.inputs[input];
+    return fmt::format("kafka: topic {}, partition {}", partition.topic, partition.number);
+  }
+
+  const SourceOptions options_;
+  WakeUp wake_up_;
+  Handle<rd_kafka_t> client_;
+  std::vector<Input> inputs_;
+  Batch batch_;      ///< Of Poll.
+  size_t turn_ = 0;  ///< Whose turn it is to be first.
+  bool assigned_ = false;
+  Status status_;  ///< What has stopped it, if anything has.
+  Clock::time_point served_, asked_;
+};
+
+Status Source::Open() {
+  // All partitions together hold what is allowed, and none asks for most of it at once.
+  const auto count = static_cast<int64_t>(std::max<size_t>(options_.inputs.size(), 1));
+  const int64_t kilobytes = std::clamp<int64_t>(options_.queued_kilobytes / count, 64, 2'097'151);
+  const int64_t fetch = std::clamp<int64_t>(kilobytes * 1024 / 4, 64 << 10, 1 << 20);
+  LEAT_ASSIGN_OR_RETURN(
+      Handle<rd_kafka_conf_t> conf,
+      MakeConf(
+          options_.cluster, RD_KAFKA_CONSUMER,
+          {{"group.id", options_.group.empty() ? "leat" : options_.group},
+           {"enable.auto.commit", "false"},
+           {"enable.auto.offset.store", "false"},
+           {"enable.partition.eof", "true"},
+           {"auto.offset.reset", "error"},
+           {"allow.auto.create.topics", "false"},
+           {"isolation.level", options_.read_committed ? "read_committed" : "read_uncommitted"},
+           {"check.crcs", "true"},
+           {"fetch.wait.max.ms", "100"},
+           {"fetch.error.backoff.ms", "100"},
+           {"fetch.message.max.bytes", std::to_string(fetch)},
+           // A full queue makes 2.0.2 pause for up to a second, so bytes are the bound.
+           {"queued.min.messages", "1000000"},
+           {"queued.max.messages.kbytes", std::to_string(kilobytes)}}));
+  LEAT_ASSIGN_OR_RETURN(client_, MakeClient(RD_KAFKA_CONSUMER, std::move(conf)));
+  rd_kafka_poll_set_consumer(client_.get());
+  std::map<std::string, int32_t> counts;
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const InputPartition& partition = options_.inputs[i];
+    if (!counts.contains(partition.topic)) {
+      LEAT_ASSIGN_OR_RETURN(counts[partition.topic],
+                            CountPartitions(client_.get(), partition.topic, kAnswerMs));
+    }
+    if (partition.number < counts[partition.topic]) continue;
+    return Status::Io(Name(i) + ": there is no such topic or partition");
+  }
+  return Status::Ok();
+}
+
+/// What librdkafka lent is given back first: it would wait for it for ever.
+void Source::Close() {
+  batch_.Clear();
+  for (Input& input : inputs_) {
+    if (input.queue) rd_kafka_queue_io_event_enable(input.queue.get(), -1, nullptr, 0);
+  }
+  inputs_ = std::vector<Input>(options_.inputs.size());
+  if (client_) {
+    rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  }
+  assigned_ = false;
+}
+
+// ---- Offsets ----
+
+Handle<rd_kafka_topic_partition_list_t> Source::Partitions(int64_t offset) const {
+  Handle<rd_kafka_topic_partition_list_t> list(
+      rd_kafka_topic_partition_list_new(static_cast<int>(inputs_.size())));
+  for (const InputPartition& partition : options_.inputs) {
+    rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.number)
+        ->offset = offset;
+  }
+  return list;
+}
+
+Result<Source::Watermarks> Source::Ask(size_t input) {
+  const InputPartition& partition = options_.inputs[input];
+  Watermarks marks;
+  const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
+      client_.get(), partition.topic.c_str(), partition.number, &marks.low, &marks.high, kAnswerMs);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return Failed(Name(input) + ": its offsets cannot be had", error);
+  }
+  return marks;
+}
+
+Result<std::vector<int64_t>> Source::OldestOffsets() {
+  std::vector<int64_t> offsets(inputs_.size());
+  for (size_t i = 0; i < offsets.size(); ++i) {
+    LEAT_ASSIGN_OR_RETURN(const Watermarks marks, Ask(i));
+    offsets[i] = marks.low;
+  }
+  return offsets;
+}
+
+Result<std::vector<int64_t>> Source::FirstOffsets() {
+  std::vector<int64_t> offsets(inputs_.size(), RD_KAFKA_OFFSET_INVALID);
+  using Start = SourceOptions::Start;
+  if (options_.start == Start::kCommitted) {
+    LEAT_ASSIGN_OR_RETURN(offsets, Committed());
+  } else if (options_.start == Start::kTime) {
+    LEAT_ASSIGN_OR_RETURN(offsets, AtTime());
+  }
+  const bool at_end = options_.start == Start::kLatest || options_.start == Start::kTime;
+  for (size_t i = 0; i < offsets.size(); ++i) {
+    LEAT_ASSIGN_OR_RETURN(const Watermarks marks, Ask(i));
+    // What is outside is of another life of the topic, or its messages are gone.
+    if (offsets[i] >= marks.low && offsets[i] <= marks.high) continue;
+    offsets[i] = at_end ? marks.high : marks.low;
+  }
+  return offsets;
+}
+
+Result<std::vector<int64_t>> Source::Committed() {
+  const auto list = Partitions(RD_KAFKA_OFFSET_INVALID);
+  rd_kafka_resp_err_t error = rd_kafka_committed(client_.get(), list.get(), kAnswerMs);
+  std::vector<int64_t> offsets;
+  for (int i = 0; i < list->cnt; ++i) {
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[i].err;
+    offsets.push_back(list->elems[i].offset);
+  }
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return offsets;
+  return Failed(fmt::format("kafka: the offsets of group {} cannot be had", options_.group), error);
+}
+
+Result<std::vector<int64_t>> Source::AtTime() {
+  const auto list = Partitions(options_.start_time);
+  rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(client_.get(), list.get(), kAnswerMs);
+  std::vector<int64_t> offsets;
+  for (int i = 0; i < list->cnt; ++i) {
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[i].err;
+    offsets.push_back(list->elems[i].offset);
+  }
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return offsets;
+  return Failed("kafka: the offsets at a time cannot be had", error);
+}
+
+std::vector<int64_t> Source::Ends() const {
+  std::vector<int64_t> ends(inputs_.size(), -1);
+  for (size_t i = 0; i < ends.size() && client_; ++i) {
+    const InputPartition& partition = options_.inputs[i];
+    int64_t low = 0, high = 0;
+    if (rd_kafka_get_watermark_offsets(client_.get(), partition.topic.c_str(), partition.number,
+                                       &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      ends[i] = std::max<int64_t>(high, -1);
+    }
+  }
+  return ends;
+}
+
+// ---- Standing somewhere ----
+
+/// A consumer that has been somewhere else may still hand out messages of there (librdkafka's known
+/// issue up to 2.1): a new one is made.
+Status Source::Assign(std::span<const int64_t> offsets) {
+  if (assigned_) {
+    Close();
+    LEAT_RETURN_IF_ERROR(Open());
+  }
+  assigned_ = true;
+  const auto list = Partitions(0);
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const InputPartition& partition = options_.inputs[i];
+    inputs_[i].expected = list->elems[i].offset = offsets[i];
+    inputs_[i].queue.reset(
+        rd_kafka_queue_get_partition(client_.get(), partition.topic.c_str(), partition.number));
+    if (!inputs_[i].queue) return Status::Io(Name(i) + ": it has no queue");
+    // Before the assignment; else it would be forwarded to the consumer's.
+    rd_kafka_queue_forward(inputs_[i].queue.get(), nullptr);
+  }
+  const rd_kafka_resp_err_t error = rd_kafka_assign(client_.get(), list.get());
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Failed("kafka: no assignment", error);
+  return Status::Ok();
+}
+
+Status Source::Start(std::span<const InputMark> marks) {
+  std::vector<int64_t> offsets(inputs_.size());
+  for (size_t i = 0; i < offsets.size(); ++i) {
+    const InputMark& mark = marks[i];
+    LEAT_ASSIGN_OR_RETURN(const Watermarks kept, Ask(i));
+    if (kept.low > mark.next) {
+      return Status::Corrupt(fmt::format(
+          "{}: messages from offset {} on are needed, but those before {} have expired: --rebuild "
+          "learns from what is left, --fresh starts again",
+          Name(i), mark.next, kept.low));
+    }
+    if (kept.high < mark.next) {
+      return Status::Corrupt(fmt::format(
+          "{}: it ends at offset {}, but messages up to {} had been read: the topic was deleted "
+          "and made again, or has lost messages. --rebuild learns from what is there, --fresh "
+          "starts again",
+          Name(i), kept.high, mark.next));
+    }
+    // It begins with the message that was read last, to see whether it is still the same.
+    offsets[i] = mark.last >= kept.low ? mark.last : mark.next;
+  }
+  LEAT_RETURN_IF_ERROR(Assign(offsets));
+  for (uint32_t i = 0; i < inputs_.size(); ++i) {
+    if (marks[i].last >= 0 && offsets[i] == marks[i].last) {
+      LEAT_RETURN_IF_ERROR(Verify(i, marks[i]));
+    }
+    inputs_[i].expected = marks[i].next;
+  }
+  return Status::Ok();
+}
+
+Status Source::Verify(uint32_t input, const InputMark& mark) {
+  Batch& batch = inputs_[input].batch;
+  LEAT_RETURN_IF_ERROR(Await(input));
+  const bool same = !batch.messages.empty() && batch.messages[0].offset == mark.last &&
+                    batch.messages[0].timestamp == mark.timestamp &&
+                    Hash64(batch.messages[0].payload) == mark.hash;
+  batch.Clear();
+  if (same) return Status::Ok();
+  return Status::Corrupt(fmt::format(
+      "{}: the message at offset {} is not the one that had been read: the topic was deleted and "
+      "made again, or compacted. --rebuild learns from what is there, --fresh starts again",
+      Name(input), mark.last));
+}
+
+/// Waits for a message of an input, into its batch; there is none if the partition ends.
+Status Source::Await(uint32_t input) {
+  Input& in = inputs_[input];
+  in.batch.Clear();
+  for (;;) {
+    // What has come is taken before the end counts, which may have been heard of earlier.
+    LEAT_RETURN_IF_ERROR(Take(input, 1, in.ended ? 0 : kWaitMs, in.batch));
+    if (!in.batch.messages.empty() || in.ended) return Status::Ok();
+    LEAT_RETURN_IF_ERROR(Serve());
+    if (options_.give_up && options_.give_up()) {
+      return Status::Io(Name(input) + ": stopped while waiting for messages");
+    }
+  }
+}
+
+Result<std::span<const Message>> Source::Read(uint32_t input, size_t most) {
+  LEAT_RETURN_IF_ERROR(status_);
+  Input& in = inputs_[input];
+  in.batch.Clear();
+  LEAT_RETURN_IF_ERROR(Take(input, most, 0, in.batch));
+  if (in.batch.messages.empty()) {
+    LEAT_RETURN_IF_ERROR(Await(input));
+    if (in.batch.messages.empty()) {
+      return Status::Corrupt(fmt::format(
+          "{}: no message is left at offset {} or after it, where one had been read: it was "
+          "deleted. --rebuild learns from what is there, --fresh starts again",
+          Name(input), in.expected));
+    }
+    if (most > 1) LEAT_RETURN_IF_ERROR(Take(input, most - 1, 0, in.batch));
+  }
+  return std::span<const Message>(in.batch.messages);
+}
+
+Status Source::Live(std::span<const int64_t> next) {
+  bool back = !assigned_;
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    inputs_[i].batch.Clear();
+    back = back || next[i] < inputs_[i].expected;
+  }
+  if (back) LEAT_RETURN_IF_ERROR(Assign(next));
+  const uint64_t one = 1;
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    inputs_[i].expected = next[i];  // What is before is dropped as it comes.
+    if (wake_up_.fd() < 0) continue;
+    rd_kafka_queue_io_event_enable(inputs_[i].queue.get(), wake_up_.fd(), &one, sizeof(one));
+  }
+  return Status::Ok();
+}
+
+// ---- Messages ----
+
+/// At most `most` of what an input's queue holds, events among them, is added to a batch. Empty
+/// queues are asked, too: that is how librdkafka learns that it has to wake us again.
+Status Source::Take(uint32_t input, size_t most, int wait_ms, Batch& batch) {
+  LEAT_RETURN_IF_ERROR(status_);
+  const size_t before = batch.held.size();
+  batch.held.resize(before + most);
+  const ssize_t count = rd_kafka_consume_batch_queue(inputs_[input].queue.get(), wait_ms,
+                                                     batch.held.data() + before, most);
+  batch.held.resize(before + static_cast<size_t>(std::max<ssize_t>(count, 0)));
+  for (size_t i = before; i < batch.held.size(); ++i) {
+    LEAT_RETURN_IF_ERROR(status_ = Accept(input, *batch.held[i], batch));
+  }
+  return Status::Ok();
+}
+
+Status Source::Accept(uint32_t input, const rd_kafka_message_t& message, Batch& batch) {
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return Hear(input, message);
+  Input& in = inputs_[input];
+  in.ended = in.missing = false;
+  if (message.offset < in.expected) return Status::Ok();
+  if (message.offset > in.expected && !options_.gaps) {
+    return Status::Corrupt(fmt::format(
+        "{}: offset {} was expected and {} came. Topics that are compacted or written by "
+        "transactions have gaps: `kafka.gaps: allow`; any other has lost messages",
+        Name(input), in.expected, message.offset));
+  }
+  in.expected = message.offset + 1;
+  batch.messages.push_back(View(input, message));
+  return Status::Ok();
+}
+
+/// What a queue holds besides messages. What passes, such as a broker that is gone, says nothing.
+Status Source::Hear(uint32_t input, const rd_kafka_message_t& event) {
+  Input& in = inputs_[input];
+  switch (event.err) {
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+      in.ended = true;
+      in.missing = false;
+      return Status::Ok();
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+      return Status::Io(fmt::format(
+          "{}: there is no offset {} any more: messages were deleted before they were read, or the "
+          "topic was made again. --rebuild learns from what is there, --fresh starts again",
+          Name(input), in.expected));
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+      if (!in.missing) in.missing_since = Clock::now();
+      in.missing = true;
+      return Status::Ok();
+    default:
+      if (!Unreadable(event.err)) return Status::Ok();
+      return Failed(Name(input) + ": it cannot be read", event.err,
+                    rd_kafka_message_errstr(&event));
+  }
+}
+
+Result<std::span<const Message>> Source::Poll(size_t most) {
+  batch_.Clear();
+  LEAT_RETURN_IF_ERROR(Gather(most));
+  if (batch_.messages.empty()) {
+    // Asked once more, now that what comes wakes us.
+    wake_up_.Wait(true);
+    LEAT_RETURN_IF_ERROR(Gather(most));
+    if (!batch_.messages.empty()) wake_up_.Wait(false);
+  }
+  LEAT_RETURN_IF_ERROR(Serve());
+  return std::span<const Message>(batch_.messages);
+}
+
+/// Each input in turn; once more those that have more while there is room.
+Status Source::Gather(size_t most) {
+  const size_t count = inputs_.size();
+  if (count == 0) return Status::Ok();
+  const size_t share = std::max(most / count, kTurn);
+  for (bool more = true; more;) {
+    more = false;
+    for (size_t i = 0; i < count && batch_.held.size() < most; ++i) {
+      const size_t before = batch_.held.size();
+      const size_t wanted = std::min(share, most - before);
+      LEAT_RETURN_IF_ERROR(Take(static_cast<uint32_t>((turn_ + i) % count), wanted, 0, batch_));
+      more = more || batch_.held.size() - before == wanted;
+    }
+    more = more && batch_.held.size() < most;
+  }
+  turn_ = (turn_ + 1) % count;
+  return Status::Ok();
+}
+
+/// What is not about one partition: librdkafka's log tells of it, and none of it stops us.
+Status Source::Serve() {
+  const auto now = Clock::now();
+  if (now - served_ < kServe) return Status::Ok();
+  served_ = now;
+  while (const Handle<rd_kafka_message_t> event{rd_kafka_consumer_poll(client_.get(), 0)}) {
+  }
+  return status_ = AskForMissing(now);
+}
+
+Status Source::AskForMissing(Clock::time_point now) {
+  if (now - asked_ < kAskAgain) return Status::Ok();
+  asked_ = now;
+  std::set<std::string_view> asked;
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    Input& in = inputs_[i];
+    const InputPartition& partition = options_.inputs[i];
+    if (!in.missing || !asked.insert(partition.topic).second) continue;
+    const Result<int32_t> found = CountPartitions(client_.get(), partition.topic, kAskMs);
+    if (!found.ok()) continue;
+    if (*found > partition.number) {
+      in.missing = false;
+    } else if (now - in.missing_since >= kMissing) {
+      return Status::Io(Name(i) + ": there is no such topic or partition any more");
+    }
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MessageSource>> OpenSource(const SourceOptions& options) {
+  auto source = std::make_unique<Source>(options);
+  LEAT_RETURN_IF_ERROR(source->Open());
+  return std::unique_ptr<MessageSource>(std::move(source));
+}
+
+}  // namespace leat::kafka
