@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cli/cli.h"
+#include "cli/live.h"
 #include "cli/session.h"
 #include "connectors/file/file_sink.h"
 #include "record/time_format.h"
@@ -16,9 +17,10 @@ namespace leat {
 namespace {
 
 struct Arguments {
-  std::string config, input, labels, output, from, to, html, state;
+  std::string config, input, labels, output, from, to, html, state, instance;
   uint64_t max_records = 0;
   bool json = false, quiet = false, fresh = false, rebuild = false, accept_divergence = false;
+  bool to_end = false;
 };
 
 Result<std::optional<EventTime>> ParseTime(const std::string& flag, const std::string& text) {
@@ -40,28 +42,8 @@ Status WriteFile(const std::string& path, std::string_view bytes) {
   return file->Close();
 }
 
-Status RunAndReport(const Arguments& arguments, bool keep_state) {
-  LEAT_ASSIGN_OR_RETURN(const Config config, LoadConfig(arguments.config));
-  SessionOptions options;
-  options.input = arguments.input;
-  options.labels = arguments.labels;
-  options.output = arguments.output;
-  options.progress = !arguments.quiet;
-  options.fresh = arguments.fresh;
-  options.rebuild = arguments.rebuild;
-  options.accept_divergence = arguments.accept_divergence;
-  if (arguments.max_records > 0) options.max_records = arguments.max_records;
-  LEAT_ASSIGN_OR_RETURN(options.from, ParseTime("--from", arguments.from));
-  LEAT_ASSIGN_OR_RETURN(options.to, ParseTime("--to", arguments.to));
-  if (keep_state) {
-    options.state = !arguments.state.empty() ? arguments.state
-                    : !config.state_path.empty()
-                        ? config.state_path
-                        : (std::filesystem::path("state") / config.name).string();
-  } else if (options.output.empty()) {
-    options.output = (std::filesystem::path("out") / config.name).string();
-  }
-  LEAT_ASSIGN_OR_RETURN(const SessionResult result, RunSession(config, options));
+Status Show(const Arguments& arguments, const SessionOptions& options,
+            const SessionResult& result) {
   if (!arguments.html.empty()) {
     LEAT_RETURN_IF_ERROR(WriteFile(arguments.html, RenderHtml(result.report)));
   }
@@ -79,10 +61,54 @@ Status RunAndReport(const Arguments& arguments, bool keep_state) {
     std::cerr << fmt::format(
         "{} records in {:.2f} s ({:.0f} a second){}{}\n", result.records, result.report.seconds,
         static_cast<double>(result.records) / std::max(1e-9, result.report.seconds),
-        keep_state ? "; state: " + options.state : "; outputs: " + options.output,
+        !options.state.empty() ? "; state: " + options.state : "; outputs: " + options.output,
         arguments.html.empty() ? "" : "; report: " + arguments.html);
   }
   if (!std::cout) return Status::Io("standard output: cannot write");
+  return Status::Ok();
+}
+
+Status RunAndReport(const Arguments& arguments, bool keep_state) {
+  LEAT_ASSIGN_OR_RETURN(Config config, LoadConfig(arguments.config));
+  if (!arguments.instance.empty()) {
+    const auto instance = config::ParseInstance(arguments.instance);
+    if (!instance) {
+      return Status::Invalid(
+          fmt::format("--instance: found '{}', expected such as 1/3", arguments.instance));
+    }
+    std::tie(config.kafka.instance, config.kafka.instances) = *instance;
+  }
+  SessionOptions options;
+  options.input = arguments.input;
+  options.labels = arguments.labels;
+  options.output = arguments.output;
+  options.progress = !arguments.quiet;
+  options.fresh = arguments.fresh;
+  options.rebuild = arguments.rebuild;
+  options.accept_divergence = arguments.accept_divergence;
+  options.to_end = arguments.to_end;
+  if (arguments.max_records > 0) options.max_records = arguments.max_records;
+  LEAT_ASSIGN_OR_RETURN(options.from, ParseTime("--from", arguments.from));
+  LEAT_ASSIGN_OR_RETURN(options.to, ParseTime("--to", arguments.to));
+  if (keep_state) {
+    options.state = !arguments.state.empty() ? arguments.state
+                    : !config.state_path.empty()
+                        ? config.state_path
+                        : (std::filesystem::path("state") / config.name).string();
+  } else if (options.output.empty()) {
+    options.output = (std::filesystem::path("out") / config.name).string();
+  }
+  const bool live = keep_state && options.input.empty() && !config.source.kafka.topics.empty();
+  std::vector<SessionResult> results;
+  if (live) {
+    LEAT_ASSIGN_OR_RETURN(results, RunLive(config, options));
+  } else {
+    LEAT_ASSIGN_OR_RETURN(SessionResult result, RunSession(config, options));
+    results.push_back(std::move(result));
+  }
+  for (const SessionResult& result : results) {
+    LEAT_RETURN_IF_ERROR(Show(arguments, options, result));
+  }
   return Status::Ok();
 }
 
@@ -117,7 +143,9 @@ void AddReplay(CLI::App& app, int& exit_code) {
 void AddRun(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* verb = app.add_subcommand(
-      "run", "Run a pipeline to the end of its file, and go on from its saved state next time");
+      "run",
+      "Run a pipeline, live over topics or to the end of a file, and go on from its saved state "
+      "next time");
   AddShared(verb, arguments.get());
   verb->add_option("--state", arguments->state, "Folder of the state instead of state.path");
   verb->add_flag("--fresh", arguments->fresh, "Start from nothing and replace the saved state");
@@ -127,7 +155,14 @@ void AddRun(CLI::App& app, int& exit_code) {
   verb->add_flag(
       "--accept-divergence", arguments->accept_divergence,
       "Go on from the last snapshot although the input gives something else than it did");
-  verb->footer("Example:\n  leat run examples/fraud/fraud.yaml --input transactions.csv.zst");
+  verb->add_option("--instance", arguments->instance,
+                   "Topics: which process of how many this is, such as 2/3");
+  verb->add_flag(
+      "--to-end", arguments->to_end,
+      "Topics: stop when all that is in them has been taken, instead of waiting for more");
+  verb->footer(
+      "Examples:\n  leat run examples/fraud/fraud.yaml --input transactions.csv.zst\n"
+      "  leat run examples/kafka/card-fraud.yaml     until Ctrl-C or SIGTERM");
   verb->callback(
       [arguments, &exit_code] { exit_code = ReportStatus(RunAndReport(*arguments, true)); });
 }

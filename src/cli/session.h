@@ -23,6 +23,7 @@ struct SessionOptions {
   bool accept_divergence = false;  ///< Go on although a replay of the journal gives something else.
   uint64_t max_records = UINT64_MAX;
   std::optional<EventTime> from, to;
+  bool to_end = false;   ///< Topics: stop when all that is in them has been taken.
   bool progress = true;  ///< A progress line on a terminal.
 };
 

@@ -77,6 +77,8 @@ void ReadAll(Build& b, const YamlNode& root) {
   TopLevel top;
   DescribeTop(p, top);
   p.Finish();
+  config.exactly_once = top.delivery == 0;
+  config.commit_every = top.commit_every;
   config.name = top.name.empty() ? Stem(config.path) : top.name;
   CheckName(b, p);
   const auto section = [&](std::string_view name, auto&& read, std::string_view missing) {
@@ -86,6 +88,8 @@ void ReadAll(Build& b, const YamlNode& root) {
       b.Problem(root, std::string(name), "missing; expected " + std::string(missing));
     }
   };
+  section("kafka", ReadKafka, "");
+  if (config.kafka.group.empty()) config.kafka.group = config.name;
   section("source", ReadSource, "where records come from, such as {file: log.csv}");
   section("record", ReadRecord, "how a record is read: {id, time, fields}");
   section("label", ReadLabel, "");
@@ -96,6 +100,7 @@ void ReadAll(Build& b, const YamlNode& root) {
   config.state_path = "state/" + config.name;
   section("sinks", ReadSinks, "");
   section("state", ReadState, "");
+  CheckTopics(b, root);
 }
 
 }  // namespace

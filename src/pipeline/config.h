@@ -5,6 +5,7 @@
 /// from the same descriptions (ConfigReference).
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,8 +23,36 @@
 
 namespace leat {
 
+enum class StartAt { kCommitted, kEarliest, kLatest, kTime };
+
+/// Topics as a source.
+struct TopicSource {
+  std::vector<std::string> topics;
+  std::vector<std::string> partitions;  ///< Numbers; empty: all.
+  StartAt start = StartAt::kCommitted;  ///< Where a new state begins.
+  EventTime start_time;                 ///< kTime.
+};
+
+/// How Kafka is reached and used; the same for source, labels and sinks.
+struct KafkaConfig {
+  std::string brokers;
+  std::string group;  ///< Whose offsets say what is committed; the pipeline's name unless said.
+  int64_t instance = 1, instances = 1;  ///< Which process of how many this is.
+  int64_t shards = 1;                   ///< In each process.
+  bool read_committed = true;
+  bool gaps = false;  ///< Offsets may be missing: topics written in transactions.
+  bool create_topics = false;
+  bool headers = true;
+  int64_t queue = int64_t{64} << 20;  ///< Bytes fetched ahead, each shard.
+  Micros transaction_timeout = 15 * kSecond;
+  Micros linger = 0;
+  Micros patience = 0;  ///< How long a broker that is gone is waited for; 0: for ever.
+  std::vector<std::pair<std::string, std::string>> properties;  ///< Any setting of librdkafka.
+};
+
 struct SourceConfig {
   std::string file;                          ///< A path; `-` is standard input.
+  TopicSource kafka;                         ///< Instead of a file.
   RecordFormat format = RecordFormat::kCsv;  ///< From the name unless said.
   char delimiter = ',';
   int64_t max_record_bytes = 1 << 20;
@@ -48,9 +77,12 @@ struct LabelConfig {
   ExpiredAs expired_as = ExpiredAs::kDrop;
   std::string expired_class;  ///< kClass: the label that expiry stands for.
   std::string file;           ///< A separate log of labels, joined by id; empty: none.
+  std::string topic;          ///< The same as a topic.
   std::string id;             ///< Its id column (default: the record's).
   std::string time;           ///< Its time column: when the label becomes known.
   TimeFormat time_format;
+  /// Labels come apart from the records.
+  bool separate() const { return !file.empty() || !topic.empty(); }
 };
 
 struct ModelConfig {
@@ -77,13 +109,18 @@ struct SinkConfig {
   std::string events = "events.jsonl";
   std::string metrics = "metrics.jsonl";
   std::string rejects = "rejects.jsonl";
+  /// Of predictions, events, metrics and rejects: topics to send them to instead of files.
+  std::array<std::string, 4> topics;
   std::vector<std::string> prediction_features;  ///< Feature values to write beside the score.
 };
 
 struct Config {
   std::string path;  ///< Of the YAML file.
   std::string name;
+  KafkaConfig kafka;
   SourceConfig source;
+  bool exactly_once = true;            ///< Towards topics.
+  Micros commit_every = kSecond / 10;  ///< An epoch of live input, in wall time.
   int64_t tidy_every = 65'536;  ///< Records between two passes that drop what matters no more.
   Schema schema;                ///< Includes the label column when it is in the record.
   TimePolicy time;
@@ -125,6 +162,11 @@ Result<Config> ParseConfig(std::string_view yaml, const std::string& path,
                            std::vector<ConfigProblem>* problems = nullptr,
                            UnsetVariable unset = UnsetVariable::kProblem);
 Result<Config> LoadConfig(const std::string& path);
+
+/// `2 of 3` or `2/3`: an index from 1, and a count.
+namespace config {
+std::optional<std::pair<int64_t, int64_t>> ParseInstance(std::string_view text);
+}  // namespace config
 
 /// How labels of a separate file are read: records of their own, an id, a time and the label.
 Schema LabelSchema(const Config& config);

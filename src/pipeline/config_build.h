@@ -44,6 +44,12 @@ std::optional<int> ReadChoice(YamlParams& p, std::string_view name,
 /// The nodes of a list of names, or of the one name that stands for it; for places in messages.
 std::vector<const YamlNode*> NameNodes(const YamlNode* node);
 
+void ReadKafka(Build& b, const YamlNode& node);
+/// The map `kafka` of the source, of the label or of a sink.
+void ReadTopicSource(Build& b, const YamlNode& node);
+std::string ReadTopic(Build& b, const YamlNode& node, const std::string& where);
+/// What topics need of the rest, once all of it is read.
+void CheckTopics(Build& b, const YamlNode& root);
 void ReadSource(Build& b, const YamlNode& node);
 void ReadRecord(Build& b, const YamlNode& node);
 void ReadLabel(Build& b, const YamlNode& node);

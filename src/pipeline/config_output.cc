@@ -34,7 +34,8 @@ bool EndsWith(std::string_view text, std::string_view tail) {
   return text.size() >= tail.size() && text.substr(text.size() - tail.size()) == tail;
 }
 
-void ReadSink(Build& b, const YamlNode& node, std::string_view name, std::string& file) {
+void ReadSink(Build& b, const YamlNode& node, std::string_view name, std::string& file,
+              std::string& topic) {
   const std::string where = "sinks." + std::string(name);
   if (node.IsScalar()) {
     file = node.scalar == "none"
@@ -43,8 +44,9 @@ void ReadSink(Build& b, const YamlNode& node, std::string_view name, std::string
     return;
   }
   if (!node.IsMap()) {
-    return b.Problem(node, where,
-                     "found " + Found(node) + ", expected a map {file}, a path, or none");
+    return b.Problem(
+        node, where,
+        "found " + Found(node) + ", expected a map {file} or {kafka: {topic}}, a path, or none");
   }
   YamlParams p = b.Map(node, where);
   if (name == "predictions") {
@@ -58,6 +60,12 @@ void ReadSink(Build& b, const YamlNode& node, std::string_view name, std::string
     }
   } else {
     DescribeSink(p, file);
+  }
+  if (const YamlNode* kafka = p.Get("kafka")) {
+    topic = ReadTopic(b, *kafka, where + ".kafka");
+    if (p.Has("file")) p.Refuse("file", "a sink is a file or a topic, not both");
+    file.clear();
+    return p.Finish();
   }
   p.Finish();
   if (file.empty()) p.Refuse("file", "found nothing, expected a path (or `none` for no sink)");
@@ -105,15 +113,16 @@ void ReadSinks(Build& b, const YamlNode& node) {
   struct Sink {
     std::string_view name;
     std::string* file;
+    std::string* topic;
   };
-  const Sink all[] = {{"predictions", &sinks.predictions},
-                      {"events", &sinks.events},
-                      {"metrics", &sinks.metrics},
-                      {"rejects", &sinks.rejects}};
+  const Sink all[] = {{"predictions", &sinks.predictions, &sinks.topics[0]},
+                      {"events", &sinks.events, &sinks.topics[1]},
+                      {"metrics", &sinks.metrics, &sinks.topics[2]},
+                      {"rejects", &sinks.rejects, &sinks.topics[3]}};
   std::map<std::string, std::string_view> taken;
   for (const Sink& sink : all) {
     const YamlNode* at = p.Get(sink.name);
-    if (at != nullptr) ReadSink(b, *at, sink.name, *sink.file);
+    if (at != nullptr) ReadSink(b, *at, sink.name, *sink.file, *sink.topic);
     if (sink.file->empty() || b.environment.unset == UnsetVariable::kItsReference) continue;
     const YamlNode& place = at != nullptr ? *at : node;
     const std::string where = p.Path(sink.name);

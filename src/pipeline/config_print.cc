@@ -3,6 +3,7 @@
 
 #include "pipeline/config_build.h"
 #include "pipeline/params_doc.h"
+#include "record/time_format.h"
 
 namespace leat {
 namespace config {
@@ -39,9 +40,12 @@ std::string LabelText(const Config& config, bool paths) {
   if (!config.has_label) return "";
   LabelConfig label = config.label;
   std::string expired = label.expired_as == ExpiredAs::kDrop ? "drop" : label.expired_class;
-  if (!paths) label.file = label.file.empty() ? "" : "log";
+  if (!paths) label.file = label.separate() ? "log" : "";
   std::string out = "label:\n";
   out += Values("  ", [&](SectionParams& p) { DescribeLabel(p, label, expired); });
+  if (paths && !label.topic.empty()) {
+    out += "  kafka: {topic: " + YamlText(label.topic) + "}\n";
+  }
   if (!label.time.empty()) out += "  time: " + TimeText(label.time, label.time_format) + "\n";
   return out;
 }
@@ -144,8 +148,42 @@ std::string EvaluationText(const Config& config) {
   return "evaluation:\n" + Values("  ", [&](SectionParams& p) { Describe(p, options); });
 }
 
+std::string KafkaText(const Config& config) {
+  if (config.kafka.brokers.empty()) return "";
+  KafkaConfig kafka = config.kafka;
+  std::string out = "kafka:\n" + Values("  ", [&](SectionParams& p) { DescribeKafka(p, kafka); });
+  out += "  instance: " + std::to_string(kafka.instance) + " of " +
+         std::to_string(kafka.instances) + "\n";
+  if (!kafka.properties.empty()) out += "  properties:\n";
+  for (const auto& [name, value] : kafka.properties) {
+    out += "    " + name + ": " + YamlText(value) + "\n";
+  }
+  out += "delivery: " + std::string(config.exactly_once ? "exactly_once" : "at_least_once") +
+         "\ncommit_every: " + FormatDuration(config.commit_every) + "\n";
+  return out;
+}
+
+std::string StartText(const TopicSource& source) {
+  switch (source.start) {
+    case StartAt::kCommitted:
+      return "committed";
+    case StartAt::kEarliest:
+      return "earliest";
+    case StartAt::kLatest:
+      return "latest";
+    case StartAt::kTime:
+      return FormatIso(source.start_time);
+  }
+  return "";
+}
+
 std::string SourceText(const Config& config) {
   SourceConfig source = config.source;
+  if (!source.kafka.topics.empty()) {
+    std::string start = StartText(source.kafka);
+    return "source:\n  kafka:\n" +
+           Values("    ", [&](SectionParams& p) { DescribeTopicSource(p, source.kafka, start); });
+  }
   const bool csv = source.format == RecordFormat::kCsv;
   return "source:\n" + Values("  ", [&](SectionParams& p) { DescribeSource(p, source); }) +
          "  format: " + (csv ? "csv" : "jsonl") + "\n" +
@@ -154,16 +192,20 @@ std::string SourceText(const Config& config) {
 
 std::string SinksText(const Config& config) {
   const SinkConfig& sinks = config.sinks;
-  const auto line = [](std::string_view name, const std::string& file, const std::string& more) {
+  const auto line = [&](size_t index, std::string_view name, const std::string& file,
+                        const std::string& more) {
+    if (const std::string& topic = sinks.topics[index]; !topic.empty()) {
+      return "  " + std::string(name) + ": {kafka: {topic: " + YamlText(topic) + "}" + more + "}\n";
+    }
     return "  " + std::string(name) + ": " +
            (file.empty() ? "none" : "{file: " + YamlText(file) + more + "}") + "\n";
   };
   const std::string features = sinks.prediction_features.empty()
                                    ? ""
                                    : ", features: [" + Join(sinks.prediction_features, ", ") + "]";
-  return "sinks:\n" + line("predictions", sinks.predictions, features) +
-         line("events", sinks.events, "") + line("metrics", sinks.metrics, "") +
-         line("rejects", sinks.rejects, "");
+  return "sinks:\n" + line(0, "predictions", sinks.predictions, features) +
+         line(1, "events", sinks.events, "") + line(2, "metrics", sinks.metrics, "") +
+         line(3, "rejects", sinks.rejects, "");
 }
 
 /// Puts `${NAME}` where its value stands, so that no secret is shown.
@@ -185,8 +227,11 @@ void HideEnvironment(const Config& config, std::string& text) {
 }  // namespace
 
 std::string CanonicalText(const Config& config) {
-  return "leat-config-1\n" + RecordText(config) + LabelText(config, false) + FeaturesText(config) +
-         ModelsText(config) + DriftText(config) + EvaluationText(config);
+  // Records of aborted transactions are other input.
+  const bool aborted = !config.source.kafka.topics.empty() && !config.kafka.read_committed;
+  return "leat-config-1\n" + std::string(aborted ? "source:\n  read_committed: false\n" : "") +
+         RecordText(config) + LabelText(config, false) + FeaturesText(config) + ModelsText(config) +
+         DriftText(config) + EvaluationText(config);
 }
 
 }  // namespace config
@@ -199,8 +244,8 @@ std::string DescribeParameters(const ModelConfig& model) {
 
 std::string DescribeConfig(const Config& config) {
   std::string out = "name: " + config::YamlText(config.name) + "\n";
-  std::string paths =
-      config::SourceText(config) + config::RecordText(config) + config::LabelText(config, true);
+  std::string paths = config::KafkaText(config) + config::SourceText(config) +
+                      config::RecordText(config) + config::LabelText(config, true);
   config::HideEnvironment(config, paths);
   out += paths + config::FeaturesText(config) + config::ModelsText(config) +
          config::DriftText(config) + config::EvaluationText(config);

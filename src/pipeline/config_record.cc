@@ -143,6 +143,13 @@ void ReadSource(Build& b, const YamlNode& node) {
       source.delimiter = text[0];
     }
   }
+  if (const YamlNode* kafka = p.Get("kafka")) {
+    ReadTopicSource(b, *kafka);
+    for (const std::string_view name : {"file", "format", "delimiter"}) {
+      if (p.Has(name)) p.Refuse(name, "applies to a log only, and this source is topics");
+    }
+    source.format = RecordFormat::kJsonLines;
+  }
   p.Finish();
   if (node.IsMap() && source.file.empty() && !p.Has("kafka") && !p.Has("file")) {
     b.Problem(node, "source", "expected `file`, the path of the input");
@@ -224,11 +231,16 @@ void ReadLabel(Build& b, const YamlNode& node) {
                  FormatDuration(label.available_after) +
                  " of `available_after`: every prediction " + "would expire before its label");
   }
-  if (label.file.empty()) {
+  if (const YamlNode* kafka = p.Get("kafka")) {
+    label.topic = ReadTopic(b, *kafka, "label.kafka");
+    if (p.Has("file")) p.Refuse("file", "labels come from a log or from a topic, not from both");
+  }
+  if (!label.separate()) {
     schema.label_column = label.field;
     schema.label_type = label.type;
     for (const std::string_view name : {"id", "time"}) {
-      if (p.Has(name)) p.Refuse(name, "applies to a label log only (`label.file`)");
+      if (p.Has(name))
+        p.Refuse(name, "applies to labels of their own only (`label.file` or `label.kafka`)");
     }
     for (const FieldSpec& field : schema.fields) {
       if (!label.field.empty() && (field.from.empty() ? field.name : field.from) == label.field) {
@@ -240,10 +252,10 @@ void ReadLabel(Build& b, const YamlNode& node) {
   }
   schema.label_type = label.type;
   if (schema.id_column.empty()) {
-    p.Refuse("file", "needs `record.id`: labels are joined by it");
+    p.Refuse(label.file.empty() ? "kafka" : "file", "needs `record.id`: labels are joined by it");
   }
   if (label.id.empty()) label.id = schema.id_column;
-  if (label.time.empty() && !p.Has("time")) {
+  if (label.time.empty() && !p.Has("time") && label.topic.empty()) {
     b.problems.AddKey(node, "label", "expected `time`, when a label of the log became known");
   }
   if (p.Has("available_after")) {

@@ -79,8 +79,17 @@ std::string ConfigReference() {
   out += Table([&](SectionParams& p) { config::DescribeTop(p, top); });
 
   Config c;
+  out += Section("kafka",
+                 "Needed where topics are named. See docs/kafka.md for what each setting does to "
+                 "delivery and latency.");
+  out += Table([&](SectionParams& p) { config::DescribeKafka(p, c.kafka); });
+
   out += Section("source", "A path alone stands for `{file: PATH}`.");
   out += Table([&](SectionParams& p) { config::DescribeSource(p, c.source); });
+
+  out += "### source.kafka\n\n";
+  std::string start = "committed";
+  out += Table([&](SectionParams& p) { config::DescribeTopicSource(p, c.source.kafka, start); });
 
   out += Section("record", "");
   out += Table([&](SectionParams& p) { config::DescribeRecord(p, c.schema, c.time); });

@@ -35,6 +35,7 @@ std::span<const std::string_view> ImputeNames() { return kImputes; }
 void DescribeTop(SectionParams& p, TopLevel& top) {
   p.Text("name", top.name,
          "What the pipeline is called in reports and events; the file's name unless said.");
+  p.Shape("kafka", "map", "none", "How Kafka is reached and used, where topics are named.");
   p.Shape("source", "map, or a path", "required", "Where records come from.");
   p.Shape("record", "map", "required", "How a record is read.");
   p.Shape("label", "map", "none", "What is to be predicted, and when it is known.");
@@ -49,11 +50,62 @@ void DescribeTop(SectionParams& p, TopLevel& top) {
   p.Shape("state", "map, or a path", "none", "Where the pipeline keeps what it knows.");
   p.Choice("delivery", top.delivery, kDeliveries,
            "The guarantee towards Kafka; files are exactly-once either way.");
+  p.Duration("commit_every", top.commit_every, Range{kMillisecond, kMinute, false, false},
+             "Live input: wall time between two commits. Exactly once, outputs become visible with "
+             "them.");
+}
+
+void DescribeKafka(SectionParams& p, KafkaConfig& kafka) {
+  p.Text("brokers", kafka.brokers, "`host:port`, several with commas. Required.");
+  p.Text("group", kafka.group,
+         "Consumer group whose offsets say what is committed; the pipeline's name unless said. No "
+         "other program may commit to it.");
+  p.Shape("instance", "`I of N`", "`1 of 1`",
+          "Which of N processes this is: each takes its share of the partitions. "
+          "`leat run --instance` overrides it.");
+  p.Integer("shards", kafka.shards, {1, 64},
+            "Threads of one process, each with its own partitions, models and state.");
+  p.Boolean("read_committed", kafka.read_committed,
+            "Records of transactions that were aborted are not read.");
+  p.Boolean("gaps", kafka.gaps,
+            "Offsets of an input may be missing, as in topics written in transactions; without it "
+            "a gap stops the run.");
+  p.Boolean("create_topics", kafka.create_topics,
+            "Sinks' topics that are missing are created, with the input's number of partitions.");
+  p.Boolean("headers", kafka.headers,
+            "Predictions carry `leat-event-id`, `leat-model-version` and the record's "
+            "`traceparent`.");
+  p.Bytes("queue", kafka.queue, Range{1 << 20, 1e10, false, false},
+          "What each shard fetches ahead.");
+  p.Duration("transaction_timeout", kafka.transaction_timeout,
+             Range{kSecond, 15 * kMinute, false, false},
+             "After a crash without a restart, readers of committed records wait so long.");
+  p.Duration("linger", kafka.linger, Range{0, kMinute, false, false},
+             "How long a message waits for others to be sent with.");
+  p.Duration("patience", kafka.patience, kAnyDuration,
+             "How long a cluster that is gone is waited for; 0 is for ever.");
+  p.Shape("properties", "map of names to texts", "none",
+          "Any setting of librdkafka, such as `security.protocol`, `sasl.password: ${PASSWORD}`, "
+          "`compression.type` or `partitioner`.");
+}
+
+void DescribeTopicSource(SectionParams& p, TopicSource& source, std::string& start) {
+  p.TextList("topic", source.topics, "One topic, or a list. Required.");
+  p.TextList("partitions", source.partitions, "Numbers of partitions; all of them unless said.");
+  p.Text("start", start,
+         "Where a new state begins: `committed` (where the group stands, or else the earliest), "
+         "`earliest`, `latest`, or a time.");
+}
+
+void DescribeTopic(SectionParams& p, std::string& topic) {
+  p.Text("topic", topic, "The topic. Required.");
 }
 
 void DescribeSource(SectionParams& p, SourceConfig& source) {
   p.Text("file", source.file,
          "Path of the input; `-` is standard input. `.zst` and `.gz` are decompressed.");
+  p.Shape("kafka", "map `{topic, partitions, start}`", "none",
+          "Topics instead of a file; each message is a JSON object.");
   p.Shape("format", "one of `csv`, `jsonl`",
           "by the name: `.jsonl`, `.ndjson` and `.json` are "
           "`jsonl`, all else `csv`",
@@ -110,9 +162,11 @@ void DescribeLabel(SectionParams& p, LabelConfig& label, std::string& expired_as
              "How long a prediction waits for its label; 0 is for ever.");
   p.Text("expired_as", expired_as, "`drop`, or the class that an expired prediction counts as.");
   p.Text("file", label.file, "A log of labels of its own, joined by id.");
-  p.Text("id", label.id, "The id column of `file`; the record's unless said.");
-  p.Shape("time", "column, or map `{field, format, zone}`", "required with `file`",
-          "When a label of `file` became known.");
+  p.Shape("kafka", "map `{topic}`", "none", "The same as a topic.");
+  p.Text("id", label.id, "The id column of `file` or topic; the record's unless said.");
+  p.Shape("time", "column, or map `{field, format, zone}`",
+          "required with `file`; the message's time with `kafka`",
+          "When a label of `file` or topic became known.");
 }
 
 void DescribeWindow(SectionParams& p, FeatureSpec& feature) {
@@ -217,7 +271,8 @@ void DescribeDrift(SectionParams& p, DriftConfig& drift) {
 void DescribeSinks(SectionParams& p, SinkConfig& sinks) {
   const auto shape = [&](std::string_view name, const std::string& fallback,
                          std::string_view help) {
-    p.Shape(name, "map `{file}`, a path, or `none`", "`" + fallback + "`", help);
+    p.Shape(name, "map `{file}` or `{kafka: {topic}}`, a path, or `none`", "`" + fallback + "`",
+            help);
   };
   shape("predictions", sinks.predictions,
         "One row a prediction, `.csv` or `.jsonl`; `{file, features}` adds values of features.");
@@ -230,10 +285,12 @@ void DescribePredictions(SectionParams& p, SinkConfig& sinks) {
   p.Text("file", sinks.predictions, "Path; `-` is standard output.");
   p.TextList("features", sinks.prediction_features,
              "Fields and features written beside the score.");
+  p.Shape("kafka", "map `{topic}`", "none", "A topic instead of a file.");
 }
 
 void DescribeSink(SectionParams& p, std::string& file) {
   p.Text("file", file, "Path; `-` is standard output.");
+  p.Shape("kafka", "map `{topic}`", "none", "A topic instead of a file.");
 }
 
 void DescribeState(SectionParams& p, Config& config) {

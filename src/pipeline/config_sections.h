@@ -17,8 +17,13 @@ namespace leat::config {
 struct TopLevel {
   std::string name;
   int delivery = 0;
+  Micros commit_every = kSecond / 10;
 };
 void DescribeTop(SectionParams& p, TopLevel& top);
+void DescribeKafka(SectionParams& p, KafkaConfig& kafka);
+/// `start` is the text of the setting.
+void DescribeTopicSource(SectionParams& p, TopicSource& source, std::string& start);
+void DescribeTopic(SectionParams& p, std::string& topic);
 
 void DescribeSource(SectionParams& p, SourceConfig& source);
 void DescribeRecord(SectionParams& p, Schema& schema, TimePolicy& time);

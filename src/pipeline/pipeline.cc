@@ -55,7 +55,7 @@ struct Pipeline::Impl {
 
   static JoinOptions OptionsOf(const Config& c) {
     JoinOptions options;
-    options.by_id = c.has_label && !c.label.file.empty();
+    options.by_id = c.has_label && c.label.separate();
     options.expires_after = c.label.expires_after;
     options.memory = std::max(options.memory, c.label.expires_after);
     return options;
@@ -131,7 +131,7 @@ Status Pipeline::Impl::Init() {
     features.emplace_back(name, *slot);
   }
   const std::string& sink = config.sinks.predictions;
-  const bool json = sink.find(".jsonl") != std::string::npos ||
+  const bool json = !config.sinks.topics[0].empty() || sink.find(".jsonl") != std::string::npos ||
                     sink.find(".json") != std::string::npos ||
                     sink.find(".ndjson") != std::string::npos;
   writer = PredictionWriter(json, targets.task(), config.evaluation.threshold,
@@ -241,7 +241,13 @@ void Pipeline::Impl::Drain(Outputs& out) {
 void Pipeline::Impl::WriteReject(std::string_view code, std::string_view detail,
                                  const Record& record, std::string_view kind, Outputs& out) {
   std::string& line = out.rejects;
-  line += "{\"line\":";
+  if (record.origin.empty()) {
+    line += "{\"line\":";
+  } else {
+    line += '{';
+    line += record.origin;
+    line += ",\"offset\":";
+  }
   AppendNumber(line, static_cast<int64_t>(record.line));
   line += ",\"of\":";
   AppendJsonString(line, kind);
@@ -334,7 +340,7 @@ void Pipeline::Step(const Record& record, Outputs& out) {
     for (size_t m = 0; m < s.roster->size() && width > 0; ++m) {
       if (s.roster->warm(m)) header.warm |= uint32_t{1} << std::min<size_t>(m, 31);
     }
-    if (s.config.label.file.empty() && record.has_label) {
+    if (!s.config.label.separate() && record.has_label) {
       header.held = true;
       header.label = s.targets.Hold(record);
       header.release = record.time + s.config.label.available_after;
@@ -352,14 +358,14 @@ void Pipeline::Step(const Record& record, Outputs& out) {
   const auto predictions = block.subspan(s.predictions_at);
   s.roster->Build(record, s.slots, inputs, s.anomaly);
   s.roster->Predict(inputs, width, s.scoreboard->prior(), predictions);
-  if (!s.config.sinks.predictions.empty()) {
+  if (!s.config.sinks.predictions.empty() || !s.config.sinks.topics[0].empty()) {
     s.writer.Write({record.id_text, predictions, width, s.roster->size() > 0 && s.roster->warm(0),
                     s.anomaly, s.slots},
                    s.targets.classes(), out.predictions);
   }
 
   if (!s.config.has_label) return;
-  if (!s.config.label.file.empty()) {
+  if (s.config.label.separate()) {
     if (const auto label = s.join.TakeEarly(record.id)) {
       s.Settle(handle, s.targets.Release(*label), out);
       s.join.Settle(handle, true, s.now);
@@ -396,6 +402,8 @@ void Pipeline::StepLabel(const Record& label, Outputs& out) {
   }
 }
 
+EventTime Pipeline::now() const { return impl_->now; }
+
 void Pipeline::Tick(EventTime time, Outputs& out) {
   impl_->Advance(time);
   impl_->Drain(out);
@@ -416,6 +424,10 @@ void Pipeline::Finish(Outputs& out) {
   Impl& s = *impl_;
   s.Tidy(out);
   if (s.scoreboard->labels() > 0) s.scoreboard->WriteRow(s.now, out.metrics);
+}
+
+Pipeline::Counts Pipeline::GetCounts() const {
+  return {impl_->read, impl_->rejected, impl_->join.pending()};
 }
 
 Report Pipeline::MakeReport() const {

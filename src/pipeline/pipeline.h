@@ -81,10 +81,17 @@ class Pipeline {
   void StepLabelReject(const Record& label, const Reject& reject, Outputs& out);
   /// Time goes on without a record: labels and expiries that are due at `time` are dealt with.
   void Tick(EventTime time, Outputs& out);
+  /// The highest event time so far; EventTime{} before the first.
+  EventTime now() const;
   /// Ends a bounded input: the last metrics row is written; what waits stays pending.
   void Finish(Outputs& out);
 
   Report MakeReport() const;
+  /// What a status line shows; cheap.
+  struct Counts {
+    int64_t read = 0, rejected = 0, pending = 0;
+  };
+  Counts GetCounts() const;
 
   /// A hash over every label learnt so far and the predictions it was scored against, in order: two
   /// pipelines that learnt alike have the same.

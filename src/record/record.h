@@ -55,8 +55,9 @@ uint64_t KeyOf(std::string_view text);
 
 struct Record {
   uint64_t number = 0;  ///< 1-based position among the records of the source (rejected ones count).
-  uint64_t line = 0;    ///< 1-based line at which the record starts.
-  uint64_t id = 0;      ///< KeyOf(id_text).
+  uint64_t line = 0;    ///< 1-based line at which the record starts, or the message's offset.
+  std::string_view origin;  ///< `"topic":"T","partition":P` of a message; empty for a log.
+  uint64_t id = 0;          ///< KeyOf(id_text).
   std::string_view id_text;
   EventTime time;
   std::vector<double> values;

@@ -9,6 +9,8 @@ namespace leat::reject {
 inline constexpr std::string_view kMalformedCsv = "malformed_csv";
 inline constexpr std::string_view kMalformedJson = "malformed_json";
 inline constexpr std::string_view kFieldCount = "field_count";
+inline constexpr std::string_view kTombstone = "tombstone";
+inline constexpr std::string_view kEmpty = "empty";
 inline constexpr std::string_view kTooLarge = "too_large";
 inline constexpr std::string_view kBadUtf8 = "bad_utf8";
 inline constexpr std::string_view kMissingId = "missing_id";

@@ -1,10 +1,11 @@
 #include "runtime/epoch.h"
 
 #include <algorithm>
+#include <map>
 
 namespace leat {
 
-state::Epoch ToMessage(const Epoch& epoch) {
+state::Epoch ToMessage(const Epoch& epoch, EpochForm form) {
   state::Epoch message;
   message.set_number(epoch.number);
   message.set_records(epoch.position.records);
@@ -13,6 +14,24 @@ state::Epoch ToMessage(const Epoch& epoch) {
   message.set_chain(epoch.chain);
   message.set_finished(epoch.finished);
   if (epoch.tick) message.set_tick(epoch.tick->micros);
+  if (form == EpochForm::kJournal) {
+    std::map<uint32_t, int64_t> expected;  // Of each input, after its last run in this epoch.
+    for (const InputRun& run : epoch.runs) {
+      message.add_runs(run.input);
+      message.add_runs(static_cast<uint64_t>(run.first - expected[run.input]));
+      expected[run.input] = run.last + 1;
+      message.add_runs(static_cast<uint64_t>(run.last - run.first));
+      message.add_runs(run.count);
+    }
+    return message;
+  }
+  for (const InputMark& mark : epoch.position.inputs) {
+    state::Input& input = *message.add_inputs();
+    input.set_next(mark.next);
+    input.set_last(mark.last);
+    input.set_timestamp(mark.timestamp);
+    input.set_hash(mark.hash);
+  }
   return message;
 }
 
@@ -25,6 +44,17 @@ Epoch FromMessage(const state::Epoch& message) {
   epoch.chain = message.chain();
   epoch.finished = message.finished();
   if (message.has_tick()) epoch.tick = EventTime{message.tick()};
+  std::map<uint32_t, int64_t> expected;
+  for (int i = 0; i + 3 < message.runs_size(); i += 4) {
+    const auto input = static_cast<uint32_t>(message.runs(i));
+    const int64_t first = expected[input] + static_cast<int64_t>(message.runs(i + 1));
+    const int64_t last = first + static_cast<int64_t>(message.runs(i + 2));
+    epoch.runs.push_back({input, first, last, message.runs(i + 3)});
+    expected[input] = last + 1;
+  }
+  for (const state::Input& input : message.inputs()) {
+    epoch.position.inputs.push_back({input.next(), input.last(), input.timestamp(), input.hash()});
+  }
   return epoch;
 }
 

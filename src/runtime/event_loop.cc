@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <deque>
+#include <mutex>
 #include <thread>
 
 namespace leat {
@@ -29,13 +30,17 @@ struct EventLoop::Impl {
   boost::asio::io_context context;
   boost::asio::signal_set signals{context, SIGINT, SIGTERM};
   std::deque<Timer> timers;
+  std::mutex mutex;
+  std::function<void()> on_stop;
   std::thread thread;
 };
 
 EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {
   impl_->signals.async_wait([this](const boost::system::error_code& error, int) {
     if (error) return;
+    const std::lock_guard lock(impl_->mutex);
     stop_ = true;
+    if (impl_->on_stop) impl_->on_stop();
     impl_->signals.clear();  // From now on a signal does what it does by default.
   });
   impl_->thread = std::thread([this] { impl_->context.run(); });
@@ -44,6 +49,12 @@ EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {
 EventLoop::~EventLoop() {
   impl_->context.stop();
   impl_->thread.join();
+}
+
+void EventLoop::OnStop(std::function<void()> what) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->on_stop = std::move(what);
+  if (stop_ && impl_->on_stop) impl_->on_stop();
 }
 
 void EventLoop::Every(std::chrono::milliseconds every, std::function<void()> what) {

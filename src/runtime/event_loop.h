@@ -19,6 +19,9 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
 
   bool stop_requested() const { return stop_; }
+  /// What the first signal calls besides, on the loop's thread; at once if it has come. Replaces
+  /// what was given before, which is not running any more when this returns.
+  void OnStop(std::function<void()> what);
   /// Calls `what` again and again, `every` apart.
   void Every(std::chrono::milliseconds every, std::function<void()> what);
 

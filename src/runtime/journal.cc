@@ -174,7 +174,7 @@ Status Journal::Begin(uint64_t state_id, uint64_t epoch) {
 Status Journal::Append(std::span<const Epoch> epochs) {
   if (!file_) return Status::Io(fmt::format("{}: the journal is not open", folder_));
   state::Epochs message;
-  for (const Epoch& epoch : epochs) *message.add_epochs() = ToMessage(epoch);
+  for (const Epoch& epoch : epochs) *message.add_epochs() = ToMessage(epoch, EpochForm::kJournal);
   const std::string payload = message.SerializeAsString();
   StateWriter bytes;
   bytes.U32(static_cast<uint32_t>(payload.size()));

@@ -38,12 +38,12 @@ struct InputPartition {
 };
 
 /// Messages that were taken from one input, in a row.
-struct Run {
+struct InputRun {
   uint32_t input = 0;           ///< Index into inputs().
   int64_t first = 0, last = 0;  ///< Offsets.
   uint64_t count = 0;           ///< Fewer than last - first + 1 where there are gaps.
 
-  bool operator==(const Run&) const = default;
+  bool operator==(const InputRun&) const = default;
 };
 
 struct Message {

@@ -66,6 +66,13 @@ Result<std::unique_ptr<Shard>> Shard::Open(const ShardOptions& options, const Co
 /// same comes out again, and the sinks are simply written anew; with another one, what had been put
 /// out stays.
 Status Shard::FindRebuildPoint(StateStorage& storage) {
+  if (options_.retake) {
+    rebuild_.emplace();
+    rebuild_->position = *options_.retake;
+    rebuild_->lengths = options_.kept;
+    old_sinks_ = options_.sinks;
+    return Status::Ok();
+  }
   LEAT_ASSIGN_OR_RETURN(const bool exists, storage.Exists());
   if (!exists) return Status::Ok();
   Result<std::unique_ptr<StateStore>> store = storage.Open();
@@ -100,6 +107,10 @@ Status Shard::Load(StateStorage& storage) {
   if (!info) {
     if (journal) return damaged("there is a journal but no snapshot: files are missing");
     loaded_.state_id = RandomId();
+    if (options_.begin) {
+      LEAT_ASSIGN_OR_RETURN(loaded_.epoch.position, options_.begin());
+      last_ = loaded_.epoch;
+    }
   } else {
     loaded_ = *info;
     old_sinks_ = info->sinks;
@@ -124,6 +135,7 @@ Status Shard::Load(StateStorage& storage) {
       }
       changes_ = std::move(changes).value();
     }
+    LEAT_RETURN_IF_ERROR(CheckInputs());
     const Status loaded = snapshots_->Load(pipeline_, window_bytes_);
     if (!loaded.ok()) {
       return Status(loaded.code(), fmt::format("{}: {}", options_.folder, loaded.message()));
@@ -136,6 +148,95 @@ Status Shard::Load(StateStorage& storage) {
   return Status::Ok();
 }
 
+/// The inputs are part of what a state is: an offset means nothing in another partition.
+Status Shard::CheckInputs() const {
+  if (loaded_.partitions == options_.partitions && loaded_.instance == options_.instance &&
+      loaded_.group == options_.group) {
+    return Status::Ok();
+  }
+  const auto describe = [](const std::vector<InputPartition>& partitions,
+                           const std::string& instance, const std::string& group) {
+    if (partitions.empty()) return std::string("a log");
+    std::string text;
+    for (const InputPartition& p : partitions) {
+      text += fmt::format("{}{}/{}", text.empty() ? "" : ", ", p.topic, p.number);
+    }
+    return fmt::format("{} as instance {} of group {}", text, instance, group);
+  };
+  return Status::Corrupt(fmt::format(
+      "{}: the state has taken {}, and now it is to take {}: a state cannot be moved to other "
+      "partitions. Use the topics, the instance and the group that made it, or take the topics "
+      "again with --rebuild, or start afresh with --fresh",
+      options_.folder, describe(loaded_.partitions, loaded_.instance, loaded_.group),
+      describe(options_.partitions, options_.instance, options_.group)));
+}
+
+/// Whether the state in the folder can be the one that last committed `mark`.
+Status Shard::CheckMark(const std::optional<CommitMark>& mark) const {
+  const auto refuse = [&](std::string_view what) {
+    return Status::Corrupt(fmt::format(
+        "{}: {}. --rebuild makes the state from the topics, --fresh starts again without it",
+        options_.folder, what));
+  };
+  if (options_.fresh || options_.rebuild) return Status::Ok();
+  const uint64_t last = journalled_.empty() ? loaded_.epoch.number : journalled_.back().number;
+  if (!mark) {
+    // Only a state that has never committed anything can be without one.
+    if (!resumed_ || last == 0) return Status::Ok();
+    return refuse(fmt::format(
+        "group {} holds no offsets, but the state is at epoch {}: the group was deleted or reset, "
+        "or its offsets have expired",
+        options_.group, last));
+  }
+  if (!resumed_) {
+    return refuse(fmt::format(
+        "there is no state, but group {} is at epoch {} of state {:016x}: the folder was lost, or "
+        "is another one",
+        options_.group, mark->epoch, mark->state_id));
+  }
+  if (mark->state_id != loaded_.state_id) {
+    return refuse(fmt::format("group {} is at epoch {} of another state, {:016x}; this is {:016x}",
+                              options_.group, mark->epoch, mark->state_id, loaded_.state_id));
+  }
+  if (mark->epoch < loaded_.epoch.number) {
+    return refuse(fmt::format(
+        "the state is ahead: it holds epoch {}, and group {} only epoch {}: the brokers lost what "
+        "they had acknowledged, or the group was reset",
+        loaded_.epoch.number, options_.group, mark->epoch));
+  }
+  if (mark->epoch > last) {
+    return refuse(fmt::format(
+        "the state is behind: it holds epoch {}, and group {} is at epoch {}: this is an old copy, "
+        "and another process has gone on",
+        last, options_.group, mark->epoch));
+  }
+  const Epoch& at = mark->epoch == loaded_.epoch.number
+                        ? loaded_.epoch
+                        : journalled_[mark->epoch - loaded_.epoch.number - 1];
+  if (at.chain == mark->chain) return Status::Ok();
+  return refuse(fmt::format(
+      "epoch {} in the folder is not the one that was committed to group {}: this is a copy, and "
+      "another process has gone on from it",
+      mark->epoch, options_.group));
+}
+
+/// Where marks are kept, they say what is committed; journalled epochs after that never were.
+Status Shard::SettleMarks() {
+  if (!sinks_->keeps_marks()) return Status::Ok();
+  // First a look: a state that does not fit must be refused before a healthy owner is disturbed.
+  LEAT_ASSIGN_OR_RETURN(std::optional<CommitMark> mark, sinks_->Look());
+  LEAT_RETURN_IF_ERROR(CheckMark(mark));
+  LEAT_ASSIGN_OR_RETURN(mark, sinks_->Take());
+  LEAT_RETURN_IF_ERROR(CheckMark(mark));
+  const uint64_t committed = mark && resumed_ ? mark->epoch : 0;
+  while (!journalled_.empty() && journalled_.back().number > committed) journalled_.pop_back();
+  return Status::Ok();
+}
+
+CommitMark Shard::MarkOf(const Epoch& epoch) const {
+  return {loaded_.state_id, owner_, epoch.number, epoch.chain};
+}
+
 SnapshotInfo Shard::Info() const {
   SnapshotInfo info = loaded_;
   info.program = kVersion;
@@ -145,6 +246,9 @@ SnapshotInfo Shard::Info() const {
   info.configuration = config_.text;
   info.epoch = last_;
   info.sinks = options_.sinks;
+  info.partitions = options_.partitions;
+  info.group = options_.group;
+  info.instance = options_.instance;
   info.written_at = WallTime();
   return info;
 }
@@ -155,6 +259,7 @@ Epoch Shard::Next(const EpochEnd& end, const Outputs& outputs) const {
   epoch.position = end.position;
   epoch.finished = end.finished;
   epoch.tick = end.tick;
+  epoch.runs = end.runs;
   epoch.lengths = last_.lengths;
   epoch.chain = last_.chain;
   const auto parts = outputs.parts();
@@ -167,7 +272,10 @@ Epoch Shard::Next(const EpochEnd& end, const Outputs& outputs) const {
 }
 
 Status Shard::Check(const Epoch& epoch, const Epoch& journalled) const {
-  if (epoch == journalled) return Status::Ok();
+  // The journal does not say where the inputs stood; what was taken from them says so.
+  Epoch wanted = journalled;
+  wanted.position.inputs = epoch.position.inputs;
+  if (epoch == wanted) return Status::Ok();
   return Status::Corrupt(fmt::format(
       "{}: epoch {} was taken again and gave something else (records {} and {}, chain {:016x} and "
       "{:016x}): the input or the program has changed. --accept-divergence goes on with what it "
@@ -179,46 +287,59 @@ Status Shard::Check(const Epoch& epoch, const Epoch& journalled) const {
 Status Shard::Recover(Driver& driver, SinkSet& sinks) {
   sinks_ = &sinks;
   last_.lengths = sinks.lengths();
+  LEAT_RETURN_IF_ERROR(SettleMarks());
   if (options_.accept_divergence) {
     // The sinks are cut back already: what follows the snapshot is simply taken anew.
     journalled_.clear();
     LEAT_RETURN_IF_ERROR(journal_.Remove());
   }
+  const auto in_folder = [&](const Status& status) {
+    if (status.ok() || status.message().starts_with(options_.folder)) return status;
+    return Status(status.code(), fmt::format("{}: {}", options_.folder, status.message()));
+  };
   if (rebuild_) {
     suppress_ = true;
-    DriveOptions options;
-    options.max_records = rebuild_->position.records;
-    LEAT_ASSIGN_OR_RETURN(const bool at_end, driver.Run(*this, options));
-    if (rebuild_->finished && at_end) LEAT_RETURN_IF_ERROR(driver.Finish(*this));
+    LEAT_RETURN_IF_ERROR(driver.Retake(*rebuild_, *this));
     suppress_ = false;
     last_.lengths = sinks.lengths();
   }
   if (!journalled_.empty()) LEAT_RETURN_IF_ERROR(journal_.Keep(loaded_.state_id));
   while (!journalled_.empty()) {
-    const Epoch wanted = journalled_.front();
-    if (wanted.finished) {
-      LEAT_RETURN_IF_ERROR(driver.Finish(*this));
-    } else {
-      DriveOptions options;
-      options.max_records = options.epoch_records =
-          wanted.position.records - last_.position.records;
-      options.epoch_bytes = SIZE_MAX;
-      options.tick = [tick = wanted.tick]() mutable { return std::exchange(tick, std::nullopt); };
-      LEAT_ASSIGN_OR_RETURN(const bool at_end, driver.Run(*this, options));
-      if (at_end || last_.number != wanted.number) {
-        return Status::Corrupt(fmt::format(
-            "{}: the input gave {} records where {} had been read: it was cut or replaced; "
-            "--fresh starts again",
-            options_.folder, driver.position().records, wanted.position.records));
-      }
-    }
+    LEAT_RETURN_IF_ERROR(in_folder(driver.Replay(Epoch(journalled_.front()), *this)));
     ++replayed_;
     CrashPoint("during_replay");
   }
   CrashPoint("genesis");
   LEAT_RETURN_IF_ERROR(SaveNow());
+  // Before any input is taken, the group says that it is ours, and from where.
+  LEAT_RETURN_IF_ERROR(sinks.Claim(MarkOf(last_), last_.position));
   if (!options_.commit_now) committer_ = std::thread([this] { CommitAll(); });
   return Status::Ok();
+}
+
+/// What `outputs` holds beyond what was handed on.
+static Outputs Rest(const Outputs& outputs, const SinkLengths& from, size_t frames,
+                    size_t envelopes) {
+  Outputs rest;
+  rest.predictions = outputs.predictions.substr(from[0]);
+  rest.events = outputs.events.substr(from[1]);
+  rest.metrics = outputs.metrics.substr(from[2]);
+  rest.rejects = outputs.rejects.substr(from[3]);
+  rest.frames.assign(outputs.frames.begin() + static_cast<ptrdiff_t>(frames), outputs.frames.end());
+  rest.envelopes = outputs.envelopes.substr(envelopes);
+  return rest;
+}
+
+/// At least once, outputs need not wait for the end of their epoch.
+Status Shard::Flow(const Outputs& outputs) {
+  if (options_.exactly_once || suppress_ || !journalled_.empty()) return Status::Ok();
+  Outputs rest = Rest(outputs, flowed_, flowed_frames_, flowed_envelopes_);
+  if (rest.size() == 0) return Status::Ok();
+  const auto parts = outputs.parts();
+  for (size_t i = 0; i < parts.size(); ++i) flowed_[i] = parts[i].size();
+  flowed_frames_ = outputs.frames.size();
+  flowed_envelopes_ = outputs.envelopes.size();
+  return Submit({Job::Kind::kOutputs, {}, std::move(rest)});
 }
 
 Status Shard::Commit(const EpochEnd& end, Outputs& outputs) {
@@ -235,7 +356,14 @@ Status Shard::Commit(const EpochEnd& end, Outputs& outputs) {
     return sinks_->WriteFiles(outputs);
   }
   last_ = epoch;
-  LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kEpoch, epoch, std::exchange(outputs, {})}));
+  if (flowed_ == SinkLengths{}) {
+    LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kEpoch, epoch, std::exchange(outputs, {})}));
+  } else {
+    LEAT_RETURN_IF_ERROR(Submit(
+        {Job::Kind::kEpoch, epoch, Rest(outputs, flowed_, flowed_frames_, flowed_envelopes_)}));
+    flowed_ = {};
+    flowed_frames_ = flowed_envelopes_ = 0;
+  }
   return Save();
 }
 
@@ -383,6 +511,11 @@ Status Shard::Work(std::deque<Job>& jobs) {
       changed_.notify_all();
       continue;
     }
+    if (first.kind == Job::Kind::kOutputs) {
+      LEAT_RETURN_IF_ERROR(sinks_->Send(first.outputs));
+      jobs.pop_front();
+      continue;
+    }
     std::vector<Epoch> epochs;
     std::vector<const Outputs*> outputs;
     for (const Job& job : jobs) {
@@ -390,18 +523,32 @@ Status Shard::Work(std::deque<Job>& jobs) {
       epochs.push_back(job.epoch);
       outputs.push_back(&job.outputs);
     }
-    CrashPoint("before_journal");
-    const auto before = Clock::now();
-    LEAT_RETURN_IF_ERROR(journal_.Append(epochs));
-    if (journal_seconds_.size() == kKeptTimes) journal_seconds_.clear();
-    journal_seconds_.push_back(static_cast<float>(Seconds(Clock::now() - before)));
-    CrashPoint("after_journal");
-    const Epoch& last = epochs.back();
-    LEAT_RETURN_IF_ERROR(sinks_->Commit(
-        outputs, {loaded_.state_id, owner_, last.number, last.chain}, last.position));
+    LEAT_RETURN_IF_ERROR(CommitEpochs(epochs, outputs));
     jobs.erase(jobs.begin(), jobs.begin() + static_cast<ptrdiff_t>(epochs.size()));
-    epochs_ += epochs.size();
   }
+  return Status::Ok();
+}
+
+Status Shard::CommitEpochs(std::span<const Epoch> epochs, std::span<const Outputs* const> outputs) {
+  const Epoch& last = epochs.back();
+  if (!options_.exactly_once) {
+    for (const Outputs* const epoch : outputs) LEAT_RETURN_IF_ERROR(sinks_->Send(*epoch));
+    LEAT_RETURN_IF_ERROR(sinks_->Flush());
+  }
+  CrashPoint("before_journal");
+  const auto before = Clock::now();
+  LEAT_RETURN_IF_ERROR(journal_.Append(epochs));
+  const double seconds = Seconds(Clock::now() - before);
+  CrashPoint("after_journal");
+  if (options_.exactly_once) {
+    LEAT_RETURN_IF_ERROR(sinks_->Commit(outputs, MarkOf(last), last.position));
+  } else {
+    LEAT_RETURN_IF_ERROR(sinks_->Claim(MarkOf(last), last.position));
+  }
+  const std::lock_guard lock(mutex_);
+  if (journal_seconds_.size() == kKeptTimes) journal_seconds_.clear();
+  journal_seconds_.push_back(static_cast<float>(seconds));
+  epochs_ += epochs.size();
   return Status::Ok();
 }
 
@@ -425,6 +572,7 @@ void Shard::Stop() {
 
 Shard::Figures Shard::figures() const {
   Figures figures;
+  const std::lock_guard lock(mutex_);
   figures.epochs = epochs_;
   figures.snapshots = written_;
   figures.longest_pause = longest_pause_;

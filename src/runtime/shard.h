@@ -22,13 +22,15 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <thread>
 
 #include "base/file_system.h"
 #include "leat/status.h"
 #include "pipeline/pipeline.h"
-#include "runtime/drive.h"
+#include "runtime/driver.h"
 #include "runtime/journal.h"
 #include "runtime/sink_set.h"
 #include "runtime/snapshot.h"
@@ -42,6 +44,15 @@ struct ShardOptions {
   /// had been put out stays and nothing is put out again; if not, the same comes out again.
   bool rebuild = false;
   SinkNames sinks;  ///< For people and for sinks() of a later run.
+  // Of input from topics; a state is refused that was made with others.
+  std::vector<InputPartition> partitions;
+  std::string group, instance;
+  /// Where a new state begins; asked only then. None: at the start of a log.
+  std::function<Result<Position>()> begin;
+  /// For `rebuild`: where the inputs had been taken to. None: the old state says so, if it can.
+  std::optional<Position> retake;
+  SinkLengths kept{};        ///< With `retake`: what the files keep.
+  bool exactly_once = true;  ///< The journal before the outputs; or else after them.
   /// For `rebuild`: whether the sinks hold so much.
   std::function<bool(const SinkLengths&)> written;
   bool accept_divergence = false;       ///< Go on although a replay gives something else.
@@ -85,6 +96,7 @@ class Shard final : public EpochSink {
   const Epoch& last() const { return last_; }      ///< That ended; not all may be committed yet.
 
   Status Commit(const EpochEnd& end, Outputs& outputs) override;
+  Status Flow(const Outputs& outputs) override;
   /// Waits until everything is committed and saves the state. REQUIRES that an epoch just ended.
   Status Close();
 
@@ -93,13 +105,13 @@ class Shard final : public EpochSink {
     double journal_p50 = 0, journal_p99 = 0;  ///< Seconds of an append with its sync.
     double longest_pause = 0;  ///< Seconds that the pipeline stood still for a snapshot, at most.
   };
-  /// After Close.
+  /// Any thread; the times are those of the last appends.
   Figures figures() const;
 
  private:
   /// What the committing thread does, in order.
   struct Job {
-    enum class Kind { kEpoch, kRotate, kSnapshot } kind = Kind::kEpoch;
+    enum class Kind { kOutputs, kEpoch, kRotate, kSnapshot } kind = Kind::kEpoch;
     Epoch epoch;
     Outputs outputs;
   };
@@ -108,6 +120,10 @@ class Shard final : public EpochSink {
   Shard(const ShardOptions& options, const Config& config, Pipeline& pipeline, FileSystem& files);
   Status FindRebuildPoint(StateStorage& storage);
   Status Load(StateStorage& storage);
+  Status CheckInputs() const;
+  Status CheckMark(const std::optional<CommitMark>& mark) const;
+  Status SettleMarks();
+  CommitMark MarkOf(const Epoch& epoch) const;
   Epoch Next(const EpochEnd& end, const Outputs& outputs) const;
   Status Check(const Epoch& epoch, const Epoch& journalled) const;
   SnapshotInfo Info() const;
@@ -120,6 +136,7 @@ class Shard final : public EpochSink {
   void CommitAll();
   Status CommitQueued();
   Status Work(std::deque<Job>& jobs);
+  Status CommitEpochs(std::span<const Epoch> epochs, std::span<const Outputs* const> outputs);
 
   const ShardOptions options_;
   const Config& config_;
@@ -137,6 +154,8 @@ class Shard final : public EpochSink {
   uint64_t replayed_ = 0;
   std::optional<Epoch> rebuild_;  ///< How far the log is taken again without putting out.
   bool suppress_ = false;
+  SinkLengths flowed_{};  ///< Bytes of the epoch's outputs that were handed on early,
+  size_t flowed_frames_ = 0, flowed_envelopes_ = 0;
   Epoch last_;  ///< The epoch that ended last.
 
   // Snapshots, on the caller's thread.
@@ -154,7 +173,8 @@ class Shard final : public EpochSink {
   bool closing_ = false;
   Status status_;
   std::thread committer_;
-  uint64_t epochs_ = 0, written_ = 0;
+  uint64_t epochs_ = 0;
+  std::atomic<uint64_t> written_ = 0;
   std::vector<float> journal_seconds_;  ///< Of the last appends.
 };
 

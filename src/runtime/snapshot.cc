@@ -67,6 +67,12 @@ Result<std::optional<SnapshotInfo>> Snapshots::Read() {
   info.written_at = manifest.written_at();
   const int sinks = std::min(manifest.sinks_size(), static_cast<int>(info.sinks.size()));
   for (int i = 0; i < sinks; ++i) info.sinks[static_cast<size_t>(i)] = manifest.sinks(i);
+  for (const state::Partition& partition : manifest.partitions()) {
+    info.partitions.push_back(
+        {partition.topic(), static_cast<int32_t>(partition.number()), partition.labels()});
+  }
+  info.group = manifest.group();
+  info.instance = manifest.instance();
   return std::optional<SnapshotInfo>(std::move(info));
 }
 
@@ -116,7 +122,15 @@ void Snapshots::Begin(Pipeline& pipeline, const SnapshotInfo& info) {
   manifest.set_configuration(info.configuration);
   manifest.set_state_id(info.state_id);
   manifest.set_incarnation(info.incarnation);
-  *manifest.mutable_epoch() = ToMessage(info.epoch);
+  *manifest.mutable_epoch() = ToMessage(info.epoch, EpochForm::kManifest);
+  for (const InputPartition& partition : info.partitions) {
+    state::Partition& message = *manifest.add_partitions();
+    message.set_topic(partition.topic);
+    message.set_number(static_cast<uint32_t>(partition.number));
+    message.set_labels(partition.labels);
+  }
+  manifest.set_group(info.group);
+  manifest.set_instance(info.instance);
   manifest.set_piece_bytes(kPieceBytes);
   manifest.set_written_at(info.written_at);
   for (const std::string& sink : info.sinks) manifest.add_sinks(sink);

@@ -16,6 +16,7 @@
 #include "leat/status.h"
 #include "pipeline/pipeline.h"
 #include "runtime/epoch.h"
+#include "runtime/message_source.h"
 #include "state/store.h"
 
 namespace leat {
@@ -38,6 +39,9 @@ struct SnapshotInfo {
   Epoch epoch;
   int64_t written_at = 0;  ///< Wall time, microseconds since 1970.
   SinkNames sinks;
+  std::vector<InputPartition> partitions;  ///< Of the inputs; none for a log.
+  std::string group;                       ///< Whose offsets say what is committed; or empty.
+  std::string instance;                    ///< The share of the partitions, such as `2/3`.
 };
 
 class Snapshots {

@@ -13,7 +13,7 @@
 #include "pipeline/pipeline.h"
 #include "record/memory_source.h"
 #include "record/reader.h"
-#include "runtime/drive.h"
+#include "runtime/log_driver.h"
 
 namespace leat {
 
@@ -67,7 +67,7 @@ inline DriveResult DriveText(Pipeline& pipeline, const Config& config, const std
   }
   DriveOptions options;
   options.max_records = max_records;
-  Driver driver(pipeline, **reader, label_reader.get(), start);
+  LogDriver driver(pipeline, **reader, label_reader.get(), start);
   const auto at_end = driver.Run(sinks, options);
   EXPECT_TRUE(at_end.ok()) << at_end.status().message();
   if (at_end.ok() && *at_end) {

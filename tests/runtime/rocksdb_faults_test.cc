@@ -69,7 +69,7 @@ class Machine {
     LEAT_RETURN_IF_ERROR(inputs.Open(scenario_, shard->start()));
     LEAT_RETURN_IF_ERROR(sinks.Open(files, shard->kept()));
     if (!shard->kept()) LEAT_RETURN_IF_ERROR(sinks.WriteHeader(pipeline->PredictionsHeader()));
-    Driver driver(*pipeline, inputs.records(), inputs.labels(), shard->start());
+    LogDriver driver(*pipeline, inputs.records(), inputs.labels(), shard->start());
     LEAT_RETURN_IF_ERROR(shard->Recover(driver, sinks));
     const Status done = Drive(*shard, driver);
     if (!done.ok() && plan.faults() > 0) ExpectNothingMore(*shard, driver);
@@ -107,7 +107,7 @@ class Machine {
   PowerFiles disk;
 
  private:
-  Status Drive(Shard& shard, Driver& driver) const {
+  Status Drive(Shard& shard, LogDriver& driver) const {
     DriveOptions drive;
     drive.epoch_records = scenario_.epoch_records;
     LEAT_RETURN_IF_ERROR(driver.Run(shard, drive).status());
@@ -115,7 +115,7 @@ class Machine {
     return shard.Close();
   }
   /// After an error nothing is tried again, healed or not.
-  void ExpectNothingMore(Shard& shard, Driver& driver) {
+  void ExpectNothingMore(Shard& shard, LogDriver& driver) {
     plan.Heal();
     const uint64_t operations = plan.operations();
     Outputs outputs;

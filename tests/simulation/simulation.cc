@@ -14,7 +14,7 @@
 
 #include "base/hash.h"
 #include "base/random.h"
-#include "runtime/drive.h"
+#include "runtime/log_driver.h"
 #include "runtime/shard.h"
 #include "simulation/pieces.h"
 #include "simulation/scenario.h"
@@ -253,7 +253,7 @@ class Simulation {
     LEAT_RETURN_IF_ERROR(sinks.Open(files, shard->kept()));
     files_open_ = true;
     if (!shard->kept()) LEAT_RETURN_IF_ERROR(sinks.WriteHeader(pipeline.PredictionsHeader()));
-    Driver driver(pipeline, inputs.records(), inputs.labels(), shard->start());
+    LogDriver driver(pipeline, inputs.records(), inputs.labels(), shard->start());
     LEAT_RETURN_IF_ERROR(shard->Recover(driver, sinks));
     LEAT_RETURN_IF_ERROR(NoteRecovered(*shard, driver));
 
@@ -274,7 +274,7 @@ class Simulation {
   }
 
   /// Forgets the epochs that were lost.
-  Status NoteRecovered(const Shard& shard, const Driver& driver) {
+  Status NoteRecovered(const Shard& shard, const LogDriver& driver) {
     base_ = shard.last().number;
     recovered_ = true;
     if (base_ < committed_) {
@@ -312,7 +312,7 @@ class Simulation {
   };
 
   /// What the clock says: about the time of the record that comes next.
-  std::optional<EventTime> Tick(CounterRandom& random, const Driver& driver) const {
+  std::optional<EventTime> Tick(CounterRandom& random, const LogDriver& driver) const {
     if (closed_ || random.Below(1000) >= scenario_.tick) return std::nullopt;
     constexpr uint64_t kAhead[] = {5, 60, 400, 2000};
     const size_t next = std::min(driver.position().records, scenario_.times.size() - 1);
@@ -328,7 +328,7 @@ class Simulation {
     if (!pipeline.ok() || !inputs.Open(scenario_, {}).ok()) return Fail("no reference");
     Gathered reference;
     reference.bytes[0] = (*pipeline)->PredictionsHeader();
-    Driver driver(**pipeline, inputs.records(), inputs.labels(), {});
+    LogDriver driver(**pipeline, inputs.records(), inputs.labels(), {});
     const EpochEnd* before = nullptr;
     for (const EpochEnd& end : history_) {
       if (end.finished) {

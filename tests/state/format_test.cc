@@ -255,7 +255,7 @@ const std::set<std::string> kNeverSeen = {"binary: f64 weights[] (always empty)"
 
 TEST_F(StateFormat, HasTheMessagesThatAreCompiledIn) {
   const format::Messages compiled = Notation::LoadMessages("state/proto/state.proto");
-  EXPECT_EQ(compiled.size(), 5u);
+  EXPECT_EQ(compiled.size(), 7u);
   EXPECT_TRUE(notation_.messages() == compiled);
 }
 

@@ -1,12 +1,17 @@
-#include "runtime/drive.h"
+#include "runtime/log_driver.h"
+
+#include <fmt/format.h>
+
+#include <utility>
 
 namespace leat {
 
-Driver::Driver(Pipeline& pipeline, RecordReader& records, RecordReader* labels, Position start)
+LogDriver::LogDriver(Pipeline& pipeline, RecordReader& records, RecordReader* labels,
+                     Position start)
     : pipeline_(pipeline), records_(records), labels_(labels), position_(start) {}
 
 /// Fetches memory for the record that comes `ahead` after the next one.
-void Driver::Prefetch(size_t ahead, FetchStage stage) const {
+void LogDriver::Prefetch(size_t ahead, FetchStage stage) const {
   if (filled_ - first_ <= ahead) return;
   const Slot& slot = slots_[(first_ + ahead) % kAhead];
   if (slot.outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, stage);
@@ -14,7 +19,7 @@ void Driver::Prefetch(size_t ahead, FetchStage stage) const {
 
 /// The next record; it lives until the next call. Reads on as long as records are at hand, and has
 /// the pipeline fetch the memory that it will need for them.
-Result<const Driver::Slot*> Driver::Next() {
+Result<const LogDriver::Slot*> LogDriver::Next() {
   if (first_ == filled_) {
     Slot& slot = slots_[filled_ % kAhead];
     LEAT_ASSIGN_OR_RETURN(slot.outcome, records_.Next(slot.record, slot.reject));
@@ -35,7 +40,7 @@ Result<const Driver::Slot*> Driver::Next() {
 }
 
 /// Delivers every label known by `until` (all of them when empty).
-Status Driver::DeliverLabels(std::optional<EventTime> until) {
+Status LogDriver::DeliverLabels(std::optional<EventTime> until) {
   while (labels_ != nullptr) {
     if (!label_ready_) {
       Reject reject;
@@ -59,17 +64,17 @@ Status Driver::DeliverLabels(std::optional<EventTime> until) {
   return Status::Ok();
 }
 
-Status Driver::EndEpoch(EpochSink& sink, bool finished) {
+Status LogDriver::EndEpoch(EpochSink& sink, bool finished) {
   // What was computed without state that could not be read back must not leave the process.
   LEAT_RETURN_IF_ERROR(pipeline_.status());
-  const Status committed = sink.Commit({position_, finished, tick_}, out_);
+  const Status committed = sink.Commit({position_, finished, tick_, {}}, out_);
   in_epoch_ = 0;
   tick_.reset();
   out_.clear();
   return committed;
 }
 
-Result<bool> Driver::Run(EpochSink& sink, const DriveOptions& options) {
+Result<bool> LogDriver::Run(EpochSink& sink, const DriveOptions& options) {
   bool at_end = false;
   for (uint64_t taken = 0;; ++taken) {
     if (in_epoch_ == 0 && options.tick) {
@@ -100,10 +105,32 @@ Result<bool> Driver::Run(EpochSink& sink, const DriveOptions& options) {
   return at_end;
 }
 
-Status Driver::Finish(EpochSink& sink) {
+Status LogDriver::Finish(EpochSink& sink) {
   LEAT_RETURN_IF_ERROR(DeliverLabels(std::nullopt));
   pipeline_.Finish(out_);
   return EndEpoch(sink, true);
+}
+
+Status LogDriver::Replay(const Epoch& epoch, EpochSink& sink) {
+  if (epoch.finished) return Finish(sink);
+  const uint64_t records = epoch.position.records - position_.records;
+  DriveOptions options;
+  options.max_records = options.epoch_records = records;
+  options.epoch_bytes = SIZE_MAX;
+  options.tick = [tick = epoch.tick]() mutable { return std::exchange(tick, std::nullopt); };
+  LEAT_ASSIGN_OR_RETURN(const bool at_end, Run(sink, options));
+  if (!at_end && position_.records == epoch.position.records) return Status::Ok();
+  return Status::Corrupt(
+      fmt::format("the input gave {} records where {} had been read: it was cut or replaced; "
+                  "--fresh starts again",
+                  position_.records, epoch.position.records));
+}
+
+Status LogDriver::Retake(const Epoch& until, EpochSink& sink) {
+  DriveOptions options;
+  options.max_records = until.position.records - position_.records;
+  LEAT_ASSIGN_OR_RETURN(const bool at_end, Run(sink, options));
+  return until.finished && at_end ? Finish(sink) : Status::Ok();
 }
 
 }  // namespace leat

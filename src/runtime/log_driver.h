@@ -16,33 +16,9 @@
 #include "leat/status.h"
 #include "pipeline/pipeline.h"
 #include "record/reader.h"
-#include "runtime/message_source.h"
+#include "runtime/driver.h"
 
 namespace leat {
-
-/// How far a run has come in its inputs: counts of records consumed, rejected ones included.
-struct Position {
-  uint64_t records = 0;
-  uint64_t labels = 0;
-  std::vector<InputMark> inputs = {};  ///< Of a MessageSource; empty for a log.
-
-  bool operator==(const Position&) const = default;
-};
-
-/// How an epoch ended.
-struct EpochEnd {
-  Position position;
-  bool finished = false;          ///< The input had ended, and the pipeline was told so.
-  std::optional<EventTime> tick;  ///< Time went on to here before its first record.
-};
-
-/// Where the epochs of a run go, in order.
-class EpochSink {
- public:
-  virtual ~EpochSink() = default;
-  /// Takes what the pipeline put out since the last call; `outputs` may be emptied.
-  virtual Status Commit(const EpochEnd& end, Outputs& outputs) = 0;
-};
 
 struct DriveOptions {
   uint64_t max_records = UINT64_MAX;       ///< Stop after so many more records.
@@ -54,16 +30,18 @@ struct DriveOptions {
   std::function<std::optional<EventTime>()> tick;
 };
 
-class Driver {
+class LogDriver final : public Driver {
  public:
   /// Reads on from where the readers stand, which is `start`. `labels` may be null. All outlive it.
-  Driver(Pipeline& pipeline, RecordReader& records, RecordReader* labels, Position start);
+  LogDriver(Pipeline& pipeline, RecordReader& records, RecordReader* labels, Position start);
 
   /// Takes records until the input ends (true), `max_records` were taken or `on_batch` says so.
   Result<bool> Run(EpochSink& sink, const DriveOptions& options);
   /// Delivers the labels that are left and tells the pipeline that the input has ended.
   Status Finish(EpochSink& sink);
-  const Position& position() const { return position_; }
+  const Position& position() const override { return position_; }
+  Status Replay(const Epoch& epoch, EpochSink& sink) override;
+  Status Retake(const Epoch& until, EpochSink& sink) override;
 
  private:
   static constexpr size_t kAhead = 8;  ///< Records read ahead, as long as they are at hand.

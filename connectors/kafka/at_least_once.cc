@@ -1,0 +1,148 @@
+/// Outputs that are sent as they come, and offsets that follow them.
+///
+/// A message is waited for as long as the brokers are gone. Those that a producer gave back because
+/// it has become useless are sent again by the next one, so that some may arrive twice.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <utility>
+
+#include "connectors/kafka/group.h"
+#include "connectors/kafka/sink_base.h"
+#include "runtime/crash_point.h"
+
+namespace leat::kafka {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Producers that may fail in a row though brokers answer.
+constexpr int kMostTries = 20;
+
+class AtLeastOnce : public SinkBase {
+ public:
+  using SinkBase::SinkBase;
+
+  Result<std::optional<CommitMark>> Take() override;
+  Status Claim(const CommitMark& mark, const Position& position) override;
+  Status Commit(std::span<const Outputs* const> outputs, const CommitMark& mark,
+                const Position& position) override;
+  Status Send(const Outputs& outputs) override;
+  Status Flush() override;
+
+ private:
+  Status Ready(Patience& patience);
+  Status Arrive(Patience& patience);
+  Status Repair(CallError error, Patience& patience);
+
+  std::unique_ptr<Group> group_;
+  std::unique_ptr<Producer> producer_;
+};
+
+Result<std::optional<CommitMark>> AtLeastOnce::Take() {
+  Patience patience(options_, fmt::format("reading the offsets of group {}", options_.group));
+  LEAT_RETURN_IF_ERROR(Ready(patience));
+  return group_->ReadMark(patience);
+}
+
+Status AtLeastOnce::Ready(Patience& patience) {
+  if (!group_) {
+    LEAT_ASSIGN_OR_RETURN(group_, Group::Open(options_, true));
+  }
+  if (producer_) return Status::Ok();
+  LEAT_ASSIGN_OR_RETURN(producer_, MakeProducer(false));
+  return producer_->WarmUp(patience);
+}
+
+Status AtLeastOnce::Claim(const CommitMark& mark, const Position& position) {
+  LEAT_RETURN_IF_ERROR(CheckPosition(position));
+  Patience patience(options_, fmt::format("committing epoch {}", mark.epoch));
+  LEAT_RETURN_IF_ERROR(Ready(patience));
+  const auto start = Clock::now();
+  LEAT_RETURN_IF_ERROR(group_->Commit(MarkedOffsets(options_, mark, position).get(), patience));
+  AddTime(std::chrono::duration<double>(Clock::now() - start).count());
+  ++transactions_;
+  CrashPoint("after_kafka_commit");
+  return Status::Ok();
+}
+
+Status AtLeastOnce::Commit(std::span<const Outputs* const> outputs, const CommitMark& mark,
+                           const Position& position) {
+  for (const Outputs* const one : outputs) LEAT_RETURN_IF_ERROR(Send(*one));
+  LEAT_RETURN_IF_ERROR(Flush());
+  return Claim(mark, position);
+}
+
+Status AtLeastOnce::Send(const Outputs& outputs) {
+  Patience patience(options_, "sending outputs");
+  LEAT_RETURN_IF_ERROR(Ready(patience));
+  for (const Loose& note : TakeNotes()) {
+    LEAT_ASSIGN_OR_RETURN(CallError error, producer_->Send(note, patience));
+    if (error) LEAT_RETURN_IF_ERROR(Repair(std::move(error), patience));
+  }
+  for (;;) {
+    LEAT_ASSIGN_OR_RETURN(CallError error, producer_->Send(outputs, true, patience));
+    if (!error) break;
+    // What had been taken of these outputs is given back as well: it arrives twice.
+    LEAT_RETURN_IF_ERROR(Repair(std::move(error), patience));
+  }
+  producer_->Poll();
+  CrashPoint("after_produce");
+  return WriteFiles(outputs);
+}
+
+Status AtLeastOnce::Flush() {
+  Patience patience(options_, "sending outputs");
+  LEAT_RETURN_IF_ERROR(Ready(patience));
+  return Arrive(patience);
+}
+
+Status AtLeastOnce::Arrive(Patience& patience) {
+  LEAT_ASSIGN_OR_RETURN(CallError error, producer_->Flush(patience));
+  return error ? Repair(std::move(error), patience) : Status::Ok();
+}
+
+/// Sends again what did not arrive, by a new producer if need be.
+Status AtLeastOnce::Repair(CallError error, Patience& patience) {
+  for (int tries = 0; error;) {
+    if (IsPermanent(error.code)) return producer_->Permanent(error);
+    const bool fatal = error.fatal || producer_->Fatal();
+    if (const CallError why = producer_->Fatal(); IsPermanent(why.code)) {
+      return producer_->Permanent(why);
+    }
+    if (!IsAbsence(error.code) && ++tries == kMostTries) {
+      return Status::Io(fmt::format("kafka: gave up {} after {} tries: {}; run again",
+                                    patience.doing(), tries, error.text));
+    }
+    if (fatal) producer_->Drop();
+    std::vector<Loose> failed = producer_->TakeFailed();
+    LEAT_RETURN_IF_ERROR(patience.Pause(error.text));
+    if (fatal) {
+      producer_.reset();
+      LEAT_RETURN_IF_ERROR(Ready(patience));
+    }
+    producer_->Forget();
+    ++aborted_;
+    error = {};
+    for (Loose& message : failed) {
+      if (error) {
+        producer_->Keep(std::move(message));
+        continue;
+      }
+      LEAT_ASSIGN_OR_RETURN(error, producer_->Send(message, patience));
+      if (error) producer_->Keep(std::move(message));
+    }
+    if (!error) {
+      LEAT_ASSIGN_OR_RETURN(error, producer_->Flush(patience));
+    }
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+std::unique_ptr<KafkaSinks> MakeAtLeastOnce(const SinkOptions& options, SinkSet* files) {
+  return std::make_unique<AtLeastOnce>(options, files);
+}
+
+}  // namespace leat::kafka

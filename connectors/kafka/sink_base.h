@@ -1,0 +1,54 @@
+/// What both kinds of sinks have in common: files beside the topics, notes, figures, a look at the
+/// group.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "connectors/kafka/kafka_sinks.h"
+#include "connectors/kafka/producer.h"
+
+namespace leat::kafka {
+
+class SinkBase : public KafkaSinks {
+ public:
+  SinkBase(const SinkOptions& options, SinkSet* files) : options_(options), files_(files) {}
+
+  bool keeps_marks() const override { return true; }
+  Result<std::optional<CommitMark>> Look() override;
+  Status WriteFiles(const Outputs& outputs) override;
+  Status Sync() override;
+  SinkLengths lengths() const override;
+  SinkFigures figures() const override;
+  void Note(size_t sink, std::string payload) override;
+
+ protected:
+  /// Invalid if a position is not one of our inputs.
+  Status CheckPosition(const Position& position) const;
+  /// A new producer, ready to send.
+  Result<std::unique_ptr<Producer>> MakeProducer(bool transactional);
+  std::vector<Loose> TakeNotes();
+  void AddTime(double seconds);
+
+  const SinkOptions options_;
+  SinkSet* const files_;
+  std::atomic<uint64_t> transactions_ = 0, aborted_ = 0, unknown_committed_ = 0, unknown_lost_ = 0,
+                        producers_ = 0;
+
+ private:
+  mutable std::mutex mutex_;  ///< Over what follows.
+  std::vector<Loose> notes_;
+  std::vector<double> times_;  ///< Of the last commits, as a ring.
+  size_t next_time_ = 0;
+};
+
+std::unique_ptr<KafkaSinks> MakeExactlyOnce(const SinkOptions& options, SinkSet* files);
+std::unique_ptr<KafkaSinks> MakeAtLeastOnce(const SinkOptions& options, SinkSet* files);
+
+}  // namespace leat::kafka

@@ -1,0 +1,353 @@
+#include "runtime/live_driver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "record/input_buffer.h"
+#include "record/reject_codes.h"
+
+namespace leat {
+namespace {
+
+/// Messages of one input that are looked at together when the order of several is to be found.
+constexpr size_t kRetakeBatch = 256;
+
+/// After so long without a message, inputs that seem to have been read to their ends have been.
+constexpr std::chrono::milliseconds kSilence(300);
+
+EventTime TimeOf(const Message& message) {
+  return {std::max<int64_t>(message.timestamp, 0) * kMillisecond};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LiveDriver>> LiveDriver::Create(const Config& config, Pipeline& pipeline,
+                                                       MessageSource& source, Position start,
+                                                       const LiveOptions& options) {
+  std::unique_ptr<LiveDriver> driver(
+      new LiveDriver(config, pipeline, source, std::move(start), options));
+  LEAT_RETURN_IF_ERROR(driver->Init());
+  return driver;
+}
+
+Status LiveDriver::Init() {
+  LEAT_ASSIGN_OR_RETURN(RecordDecoder records, RecordDecoder::Compile(config_.schema, false));
+  records_.emplace(std::move(records), !config_.schema.time_column.empty());
+  if (!config_.label.topic.empty()) {
+    LEAT_ASSIGN_OR_RETURN(RecordDecoder labels,
+                          RecordDecoder::Compile(LabelSchema(config_), false));
+    labels_.emplace(std::move(labels), !config_.label.time.empty());
+  }
+  for (Slot& slot : slots_) {
+    slot.members = std::make_unique<JsonMembers>(records_->decoder.columns());
+    if (labels_) slot.label_members = std::make_unique<JsonMembers>(labels_->decoder.columns());
+  }
+  for (const InputPartition& input : source_.inputs()) {
+    std::string origin = "\"topic\":";
+    AppendJsonString(origin, input.topic);
+    origin += fmt::format(",\"partition\":{}", input.number);
+    origins_.push_back(std::move(origin));
+  }
+  number_is_id_ = config_.schema.id_column.empty();
+  position_.inputs.resize(source_.inputs().size());
+  return Status::Ok();
+}
+
+// ---- One message ----
+
+bool LiveDriver::DecodeInto(const Message& message, Slot& slot) {
+  Record& record = slot.record;
+  const bool is_label = source_.inputs()[message.input].labels;
+  if (message.tombstone || message.payload.empty()) {
+    slot.reject = {message.tombstone ? reject::kTombstone : reject::kEmpty,
+                   "the message has no content"};
+    return false;
+  }
+  const auto most = static_cast<size_t>(config_.source.max_record_bytes);
+  if (message.payload.size() > most) {
+    record.raw = message.payload.substr(0, std::min(most, InputBuffer::kPrefix));
+    slot.reject = {reject::kTooLarge, "the message is larger than max_record_bytes"};
+    return false;
+  }
+  slot.json.resize(message.payload.size() + InputBuffer::kPadding);
+  std::memcpy(slot.json.data(), message.payload.data(), message.payload.size());
+  JsonMembers& members = is_label ? *slot.label_members : *slot.members;
+  const Decoder& decoder = is_label ? *labels_ : *records_;
+  if (!members.Read({slot.json.data(), message.payload.size()}, slot.reject)) return false;
+  if (!decoder.decoder.Decode(members.texts(), record, slot.reject)) return false;
+  if (!decoder.has_time) record.time = TimeOf(message);
+  return true;
+}
+
+/// `number` is the record's among all that were taken, from 1.
+void LiveDriver::Decode(const Message& message, uint64_t number, Slot& slot) {
+  Record& record = slot.record;
+  record.number = number;
+  record.line = static_cast<uint64_t>(message.offset);
+  record.origin = origins_[message.input];
+  record.raw = message.payload;
+  if (number_is_id_) {
+    char* const text = record.number_text;
+    const char* const end = std::to_chars(text, text + sizeof(record.number_text), number).ptr;
+    record.id_text = {text, static_cast<size_t>(end - text)};
+    record.id = number + 1;  // What KeyOf gives for a canonical integer.
+  }
+  slot.taken = DecodeInto(message, slot);
+}
+
+void LiveDriver::NoteRun(const Message& message) {
+  if (runs_.empty() || runs_.back().input != message.input) {
+    runs_.push_back({message.input, message.offset, message.offset, 1});
+    return;
+  }
+  runs_.back().last = message.offset;
+  ++runs_.back().count;
+}
+
+void LiveDriver::NoteMark(const Message& message) {
+  position_.inputs[message.input] = {message.offset + 1, message.offset, message.timestamp,
+                                     Hash64(message.payload)};
+}
+
+void LiveDriver::Step(const Message& message, Slot& slot) {
+  NoteRun(message);
+  ++in_epoch_;
+  if (source_.inputs()[message.input].labels) {
+    ++position_.labels;
+    if (slot.taken) {
+      pipeline_.StepLabel(slot.record, out_);
+    } else {
+      pipeline_.StepLabelReject(slot.record, slot.reject, out_);
+    }
+    return;
+  }
+  ++position_.records;
+  if (!slot.taken) return pipeline_.StepReject(slot.record, slot.reject, out_);
+  const size_t before = out_.predictions.size();
+  pipeline_.Step(slot.record, out_);
+  if (!options_.envelopes || out_.predictions.size() == before) return;
+  out_.frames.push_back(
+      {static_cast<uint32_t>(out_.predictions.size() - before),
+       static_cast<uint32_t>(message.key.size()), static_cast<uint32_t>(slot.record.id_text.size()),
+       static_cast<uint32_t>(message.traceparent.size()), message.key.data() != nullptr});
+  out_.envelopes += message.key;
+  out_.envelopes += slot.record.id_text;
+  out_.envelopes += message.traceparent;
+}
+
+/// Takes messages in order; some are decoded ahead, so that the memory that they will need can be
+/// fetched.
+void LiveDriver::Take(std::span<const Message> messages) {
+  // Labels have numbers of their own; only those of records can be ids.
+  uint64_t number = position_.records;
+  const auto decode = [&](size_t i) {
+    Slot& slot = slots_[i % kAhead];
+    const bool is_label = source_.inputs()[messages[i].input].labels;
+    Decode(messages[i], is_label ? 0 : ++number, slot);
+    if (slot.taken && !is_label) pipeline_.Prefetch(slot.record, FetchStage::kIndex);
+  };
+  const auto prefetch = [&](size_t i, FetchStage stage) {
+    if (i >= messages.size() || source_.inputs()[messages[i].input].labels) return;
+    const Slot& slot = slots_[i % kAhead];
+    if (slot.taken) pipeline_.Prefetch(slot.record, stage);
+  };
+  size_t decoded = 0;
+  for (size_t i = 0; i < messages.size(); ++i) {
+    for (; decoded < messages.size() && decoded < i + kAhead; ++decoded) decode(decoded);
+    prefetch(i + kBlockAhead, FetchStage::kBlock);
+    prefetch(i + kEventsAhead, FetchStage::kEvents);
+    Step(messages[i], slots_[i % kAhead]);
+    if (i + 1 == messages.size() || messages[i + 1].input != messages[i].input) {
+      NoteMark(messages[i]);
+    }
+  }
+}
+
+// ---- Epochs ----
+
+Status LiveDriver::EndEpoch(EpochSink& sink) {
+  // What was computed without state that could not be read back must not leave the process.
+  LEAT_RETURN_IF_ERROR(pipeline_.status());
+  const Status committed = sink.Commit({position_, false, tick_, std::exchange(runs_, {})}, out_);
+  in_epoch_ = 0;
+  tick_.reset();
+  out_.clear();
+  return committed;
+}
+
+void LiveDriver::Tick(EventTime time) {
+  tick_ = time;
+  pipeline_.Tick(time, out_);
+}
+
+Status LiveDriver::Replay(const Epoch& epoch, EpochSink& sink) {
+  if (epoch.tick) Tick(*epoch.tick);
+  for (const InputRun& run : epoch.runs) {
+    if (run.input >= source_.inputs().size()) {
+      return Status::Corrupt("the journal names a partition that the state has not got");
+    }
+    int64_t first = -1, last = -1;
+    for (uint64_t taken = 0; taken < run.count;) {
+      LEAT_ASSIGN_OR_RETURN(const std::span<const Message> messages,
+                            source_.Read(run.input, run.count - taken));
+      if (taken == 0) first = messages.front().offset;
+      last = messages.back().offset;
+      taken += messages.size();
+      Take(messages);
+    }
+    if (first != run.first || last != run.last) {
+      const InputPartition& input = source_.inputs()[run.input];
+      return Status::Corrupt(fmt::format(
+          "{} partition {} gave offsets {} to {} where {} to {} had been read: messages "
+          "were deleted, or the topic is another one; --rebuild or --fresh",
+          input.topic, input.number, first, last, run.first, run.last));
+    }
+  }
+  return EndEpoch(sink);
+}
+
+Status LiveDriver::Retake(const Epoch& until, EpochSink& sink) {
+  const std::vector<InputMark>& ends = until.position.inputs;
+  struct Held {
+    std::vector<Message> held;
+    size_t next = 0;
+    bool done = false;
+  };
+  std::vector<Held> inputs(source_.inputs().size());
+  for (;;) {
+    size_t earliest = inputs.size();
+    for (uint32_t i = 0; i < inputs.size(); ++i) {
+      Held& input = inputs[i];
+      const int64_t end = i < ends.size() ? ends[i].next : 0;
+      if (!input.done && input.next == input.held.size()) {
+        input.held.clear();
+        input.next = 0;
+        if (position_.inputs[i].next < end) {
+          LEAT_ASSIGN_OR_RETURN(const std::span<const Message> messages,
+                                source_.Read(i, kRetakeBatch));
+          for (const Message& message : messages) {
+            if (message.offset < end) input.held.push_back(message);
+          }
+        }
+        input.done = input.held.empty();
+      }
+      if (input.done) continue;
+      if (earliest == inputs.size() || input.held[input.next].timestamp <
+                                           inputs[earliest].held[inputs[earliest].next].timestamp) {
+        earliest = i;
+      }
+    }
+    if (earliest == inputs.size()) break;
+    Held& input = inputs[earliest];
+    Take(std::span(input.held).subspan(input.next++, 1));
+    if (in_epoch_ >= options_.epoch_records || out_.size() >= options_.epoch_bytes) {
+      LEAT_RETURN_IF_ERROR(EndEpoch(sink));
+      if (options_.on_second) options_.on_second();
+    }
+  }
+  for (size_t i = 0; i < ends.size() && i < position_.inputs.size(); ++i) {
+    // Markers of transactions may follow the last message.
+    position_.inputs[i].next = std::max(position_.inputs[i].next, ends[i].next);
+  }
+  return EndEpoch(sink);
+}
+
+// ---- Live ----
+
+/// Without a record for a while, event time goes on as the clock does.
+std::optional<EventTime> LiveDriver::IdleTick() {
+  if (!config_.has_label || time_then_ == EventTime{}) return std::nullopt;
+  const auto idle = Clock::now() - last_record_;
+  if (idle < options_.idle) return std::nullopt;
+  return time_then_ + std::chrono::duration_cast<std::chrono::microseconds>(idle).count();
+}
+
+void LiveDriver::Wait(Clock::time_point until) {
+  std::unique_lock lock(mutex_);
+  wake_.wait_until(lock, until, [&] { return ready_ || stop_; });
+  ready_ = false;
+}
+
+/// Offsets may end with markers, which are no messages: then only silence says that it is the end.
+bool LiveDriver::AtEnd(Clock::time_point now) const {
+  const std::vector<int64_t> ends = source_.Ends();
+  bool all = ends.size() == position_.inputs.size();
+  for (size_t i = 0; i < ends.size() && all; ++i) {
+    all = ends[i] >= 0 && position_.inputs[i].next >= ends[i];
+  }
+  return now - last_record_ >= (all ? kSilence : 10 * kSilence);
+}
+
+void LiveDriver::Stop() {
+  const std::lock_guard lock(mutex_);
+  stop_ = true;
+  wake_.notify_all();
+}
+
+Status LiveDriver::Run(EpochSink& sink) {
+  std::vector<int64_t> next;
+  for (const InputMark& mark : position_.inputs) next.push_back(mark.next);
+  LEAT_RETURN_IF_ERROR(source_.Live(next));
+  source_.OnReady([this] {
+    const std::lock_guard lock(mutex_);
+    ready_ = true;
+    wake_.notify_all();
+  });
+  const auto stopped = [&] {
+    const std::lock_guard lock(mutex_);
+    return stop_;
+  };
+  last_record_ = Clock::now();
+  time_then_ = pipeline_.now();
+  auto epoch_began = last_record_, committed = last_record_, second = last_record_,
+       ticked = last_record_;
+  while (!stopped()) {
+    LEAT_ASSIGN_OR_RETURN(const std::span<const Message> messages, source_.Poll(options_.batch));
+    if (!messages.empty()) {
+      if (in_epoch_ == 0) epoch_began = Clock::now();
+      Take(messages);
+      last_record_ = Clock::now();
+      time_then_ = pipeline_.now();
+    }
+    const auto now = messages.empty() ? Clock::now() : last_record_;
+    if (in_epoch_ > 0 &&
+        (now - epoch_began >= options_.epoch_time || in_epoch_ >= options_.epoch_records ||
+         out_.size() >= options_.epoch_bytes)) {
+      LEAT_RETURN_IF_ERROR(EndEpoch(sink));
+      committed = now;
+    }
+    if (options_.on_second && now - second >= std::chrono::seconds(1)) {
+      options_.on_second();
+      second = now;
+    }
+    if (!messages.empty()) {
+      // A full batch says that more is waiting.
+      if (messages.size() < options_.batch) LEAT_RETURN_IF_ERROR(sink.Flow(out_));
+      continue;
+    }
+    if (options_.to_end && AtEnd(now)) break;
+    if (in_epoch_ == 0 && now - ticked >= options_.idle) {
+      ticked = now;
+      if (const auto tick = IdleTick()) {
+        Tick(*tick);
+        LEAT_RETURN_IF_ERROR(EndEpoch(sink));
+        committed = now;
+      }
+    }
+    if (in_epoch_ == 0 && now - committed >= options_.heartbeat) {
+      LEAT_RETURN_IF_ERROR(EndEpoch(sink));
+      committed = now;
+    }
+    Wait(in_epoch_ > 0 ? epoch_began + options_.epoch_time
+                       : now + (options_.to_end ? kSilence : std::chrono::milliseconds(1'000)));
+  }
+  return in_epoch_ > 0 ? EndEpoch(sink) : Status::Ok();
+}
+
+}  // namespace leat
