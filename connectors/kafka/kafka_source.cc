@@ -266,8 +266,10 @@ Handle<rd_kafka_topic_partition_list_t> Source::Partitions(int64_t offset) const
 Result<Source::Watermarks> Source::Ask(size_t input) {
   const InputPartition& partition = options_.inputs[input];
   Watermarks marks;
-  const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
-      client_.get(), partition.topic.c_str(), partition.number, &marks.low, &marks.high, kAnswerMs);
+  const rd_kafka_resp_err_t error = Retried([&] {
+    return rd_kafka_query_watermark_offsets(client_.get(), partition.topic.c_str(),
+                                            partition.number, &marks.low, &marks.high, kAnswerMs);
+  });
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return Failed(Name(input) + ": its offsets cannot be had", error);
   }
