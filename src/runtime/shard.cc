@@ -313,6 +313,7 @@ Status Shard::Recover(Driver& driver, SinkSet& sinks) {
   LEAT_RETURN_IF_ERROR(SaveNow());
   // Before any input is taken, the group says that it is ours, and from where.
   LEAT_RETURN_IF_ERROR(sinks.Claim(MarkOf(last_), last_.position));
+  CrashPoint("after_claim");
   if (!options_.commit_now) committer_ = std::thread([this] { CommitAll(); });
   return Status::Ok();
 }
