@@ -92,6 +92,13 @@ class SinksTest : public ::testing::Test {
   void Make(const std::string& topic, int32_t partitions) {
     const Status made = CreateTopics(cluster_, {{topic, partitions}});
     ASSERT_TRUE(made.ok()) << made.message();
+    // A broker that was paused shortly before may take long to hear of it from its controller.
+    for (int tries = 0; tries < 600; ++tries) {
+      const auto facts = DescribeTopics(cluster_, {topic});
+      if (facts.ok() && facts->contains(topic)) return;
+      std::this_thread::sleep_for(milliseconds(100));
+    }
+    FAIL() << topic << " does not come up";
   }
   /// Changes a topic's max.message.bytes.
   void Limit(const std::string& topic, int64_t bytes) {
