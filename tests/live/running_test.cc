@@ -156,7 +156,7 @@ TEST_F(Running, TransactionsInTheInputLeaveGaps) {
   EXPECT_NE(Errors(refuses).find("gaps"), std::string::npos) << Errors(refuses);
   const LiveRun run = MakeRun("gaps", StreamPipeline(false, "  gaps: true\n  epoch_records: 50\n"));
   for (int i = 0; i < 4; ++i) {
-    Start(run, {}, {"LEAT_CRASH=after_kafka_commit:3"})->Wait(10s);
+    Start(run, {}, {"LEAT_CRASH=after_kafka_commit:3"})->Wait(3s);
   }
   ASSERT_EQ(ToEnd(run), 0) << Errors(run);
   EXPECT_EQ(Lines(run, "predictions").size(), 900u);
