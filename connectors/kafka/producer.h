@@ -1,69 +1,120 @@
-/// Messages to topics for whoever only feeds them: generated streams, examples, tests.
+/// A producer of librdkafka with the topics of the outputs: sends them, and keeps what went wrong.
 ///
-/// An idempotent producer: in order in each partition, once each as long as the process lives,
-/// through restarts of a broker too. Partitions follow the key as in Kafka's own clients, so that
-/// what has the same key in two topics of as many partitions has the same number. Outputs of a
-/// pipeline go by kafka_sinks.h. Memory: up to 256 MB of messages that are not acknowledged yet.
-/// Thread safety: one thread calls.
+/// One thread, but for what librdkafka does on its own.
 #pragma once
 
-#include <cstdint>
-#include <functional>
+#include <array>
+#include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "connectors/kafka/client.h"
-#include "leat/status.h"
+#include "connectors/kafka/kafka_sinks.h"
+#include "connectors/kafka/patience.h"
+#include "pipeline/pipeline.h"
 
 namespace leat::kafka {
 
-struct ProducerOptions {
-  Cluster cluster;
-  std::vector<std::string> topics;
-  int64_t partitions = 4;  ///< Of topics that are missing, which are made; 0: Io for those.
-  int64_t linger_ms = 2;
-  /// Asked now and then while Send or Flush waits: whether to give up.
-  std::function<bool()> give_up;
+/// Sets what no property of the user may change.
+Status Insist(rd_kafka_conf_t& conf,
+              std::initializer_list<std::pair<const char*, std::string>> settings);
+
+/// Whether an error stays until somebody puts it right.
+bool IsPermanent(rd_kafka_resp_err_t error);
+/// Whether it only says that brokers do not answer for now.
+bool IsAbsence(rd_kafka_resp_err_t error);
+
+/// What a call failed with. No code: it did not.
+struct CallError {
+  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+  bool fatal = false, retriable = false, abort = false;
+  std::string text;
+
+  explicit operator bool() const { return code != RD_KAFKA_RESP_ERR_NO_ERROR; }
+};
+/// Takes `error`, which may be null.
+CallError Take(rd_kafka_error_t* error);
+CallError Take(rd_kafka_resp_err_t error);
+
+/// A message beside the outputs.
+struct Loose {
+  size_t sink = 0;
+  bool has_key = false;
+  std::string key, payload;
+  std::vector<std::pair<std::string, std::string>> headers;
 };
 
 class Producer {
  public:
-  /// Asks the brokers; Io if none answers within 30 seconds.
-  static Result<std::unique_ptr<Producer>> Open(const ProducerOptions& options);
-  /// What is not acknowledged is given up.
+  /// `transactional`: with the transactional id; otherwise it waits for ever for each message, and
+  /// those that fail all the same are kept (see TakeFailed). `options` outlives it.
+  static Result<std::unique_ptr<Producer>> Make(const SinkOptions& options, bool transactional);
+  /// Drops what was not sent; quick.
   ~Producer();
-  Producer(const Producer&) = delete;
-  Producer& operator=(const Producer&) = delete;
 
-  /// Takes a copy; `topic` is an index into the options' topics. Waits while too much is not
-  /// acknowledged. Io if the producer is broken, or something before was refused for good.
-  Status Send(size_t topic, std::string_view key, std::string_view payload, int64_t timestamp_ms);
-  /// Takes reports of what was acknowledged; to be called while nothing is sent, too.
-  Status Poll(int timeout_ms = 0);
-  /// Until everything is acknowledged, at most so long. Io if something is not.
-  Status Flush(int timeout_ms);
+  rd_kafka_t* client() const { return client_.get(); }
+  bool has_topic(size_t sink) const { return topics_[sink].handle != nullptr; }
 
-  uint64_t sent(size_t topic) const { return counts_[topic].sent; }
-  uint64_t acknowledged(size_t topic) const { return counts_[topic].acknowledged; }
+  /// Learns of the topics, which the first message of each would else wait for. Io if one is
+  /// missing, or may not be written to.
+  Status WarmUp(Patience& patience);
+  /// Hands over the outputs whose topic is known. Payloads stay where they are unless `copy`, and
+  /// must live until the last delivery was reported or this is destroyed.
+  Result<CallError> Send(const Outputs& outputs, bool copy, Patience& patience);
+  Result<CallError> Send(const Loose& message, Patience& patience);
+  /// Waits until all has arrived, or something failed.
+  Result<CallError> Flush(Patience& patience);
+  /// Serves what librdkafka has to report.
+  void Poll() { rd_kafka_poll(client_.get(), 0); }
+  /// Drops all that has not arrived.
+  void Drop();
+
+  /// The error that made this producer useless; none if it is not.
+  CallError Fatal() const;
+  /// The first delivery that failed since the last Forget, permanent ones before others.
+  const CallError& failure() const { return failure_; }
+  void Forget() { failure_ = {}, failed_sink_ = 0, failed_bytes_ = 0; }
+  /// Messages that did not arrive; only without transactions.
+  std::vector<Loose> TakeFailed() { return std::exchange(failed_, {}); }
+  void Keep(Loose message) { failed_.push_back(std::move(message)); }
+  /// Says what is to be done about an error that stays.
+  Status Permanent(const CallError& error) const;
 
  private:
-  struct Counts {
-    uint64_t sent = 0, acknowledged = 0;
-    Producer* owner = nullptr;
+  struct Topic {
+    std::string name;
+    rd_kafka_topic_t* handle = nullptr;
   };
-  Producer() = default;
-  static void OnDelivery(rd_kafka_t* client, const rd_kafka_message_t* message, void* opaque);
-  bool GivenUp() const { return give_up_ && give_up_(); }
+  /// What one message is made of; views.
+  struct Parts {
+    size_t sink = 0;
+    std::string_view payload, key;
+    bool has_key = false, copy = false;
+    std::array<std::pair<const char*, std::string_view>, 3> headers{};
+    size_t header_count = 0;
+  };
 
-  std::vector<Counts> counts_;  ///< A topic each; does not grow, reports point into it.
-  std::function<bool()> give_up_;
-  Status failed_ = Status::Ok();  ///< The first that was refused.
-  std::vector<std::string> names_;
-  // Topics go before the client.
+  Producer(const SinkOptions& options, bool transactional)
+      : options_(options), transactional_(transactional) {}
+  static void OnDelivery(rd_kafka_t* client, const rd_kafka_message_t* message, void* self);
+  void Failed(const rd_kafka_message_t& message);
+  Result<CallError> SendLines(size_t sink, std::string_view text, bool copy, Patience& patience);
+  Result<CallError> SendPredictions(const Outputs& outputs, bool copy, Patience& patience);
+  Result<CallError> SendOne(const Parts& parts, Patience& patience);
+  CallError Enqueue(const Parts& parts);
+
+  const SinkOptions& options_;
+  const bool transactional_;
+  bool compressed_ = false;  ///< What is too large as it is may yet be taken.
+  std::array<Topic, 4> topics_;
+  CallError failure_;
+  size_t failed_sink_ = 0, failed_bytes_ = 0;
+  std::vector<Loose> failed_;
   Handle<rd_kafka_t> client_;
-  std::vector<Handle<rd_kafka_topic_t>> topics_;
 };
 
 }  // namespace leat::kafka

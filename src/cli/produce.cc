@@ -8,7 +8,7 @@
 
 #include "cli/progress.h"
 #include "connectors/generate/messages.h"
-#include "connectors/kafka/producer.h"
+#include "connectors/kafka/feeder.h"
 #include "runtime/event_loop.h"
 
 namespace leat {
@@ -32,10 +32,10 @@ double Seconds(Clock::duration duration) { return std::chrono::duration<double>(
 
 class Sender {
  public:
-  Sender(Generator& generator, const ProduceOptions& options, kafka::Producer& producer)
+  Sender(Generator& generator, const ProduceOptions& options, kafka::Feeder& feeder)
       : generator_(generator),
         options_(options),
-        producer_(producer),
+        feeder_(feeder),
         messages_({.key = options.key,
                    .separate_labels = !options.labels_topic.empty(),
                    .labels_after = options.labels_after}) {}
@@ -64,7 +64,7 @@ class Sender {
       // At the end of a stream in event time its last labels are due, for time goes on.
       LEAT_RETURN_IF_ERROR(
           SendLabels(options_.live ? WallTime() : (more ? EventTime() : EventTime{INT64_MAX})));
-      LEAT_RETURN_IF_ERROR(producer_.Poll());
+      LEAT_RETURN_IF_ERROR(feeder_.Poll());
       progress.Update(rows_, rows_, total);
       if (due < kAtOnce || !more) std::this_thread::sleep_until(now + kTick);
     }
@@ -83,20 +83,20 @@ class Sender {
     }
     LEAT_ASSIGN_OR_RETURN(const GeneratedMessage record, messages_.Record(row_, now));
     LEAT_RETURN_IF_ERROR(SendLabels(record.time - 1));
-    return producer_.Send(kRecords, record.key, record.payload, 0);
+    return feeder_.Send(kRecords, record.key, record.payload, 0);
   }
 
   Status SendLabels(EventTime until) {
     GeneratedMessage label;
     while (messages_.Label(until, label)) {
-      LEAT_RETURN_IF_ERROR(producer_.Send(kLabels, label.key, label.payload, 0));
+      LEAT_RETURN_IF_ERROR(feeder_.Send(kLabels, label.key, label.payload, 0));
     }
     return Status::Ok();
   }
 
   Generator& generator_;
   const ProduceOptions& options_;
-  kafka::Producer& producer_;
+  kafka::Feeder& feeder_;
   GeneratedMessages messages_;
   std::string row_;
   EventTime last_;
@@ -108,14 +108,14 @@ class Sender {
 Status ProduceStream(Generator& generator, uint64_t rows, const std::string& name,
                      const ProduceOptions& options) {
   EventLoop loop;
-  kafka::ProducerOptions to;
+  kafka::FeederOptions to;
   to.cluster.brokers = options.brokers;
   to.topics = {options.topic};
   if (!options.labels_topic.empty()) to.topics.push_back(options.labels_topic);
   to.partitions = options.partitions;
   to.give_up = [&loop] { return loop.stop_requested(); };
-  LEAT_ASSIGN_OR_RETURN(const auto producer, kafka::Producer::Open(to));
-  Sender sender(generator, options, *producer);
+  LEAT_ASSIGN_OR_RETURN(const auto feeder, kafka::Feeder::Open(to));
+  Sender sender(generator, options, *feeder);
   const Clock::time_point started = Clock::now();
   Status status;
   {
@@ -123,12 +123,12 @@ Status ProduceStream(Generator& generator, uint64_t rows, const std::string& nam
     status = sender.Run(loop, progress, rows);
   }
   const double seconds = Seconds(Clock::now() - started);
-  const Status flushed = producer->Flush(kFlushMs);
+  const Status flushed = feeder->Flush(kFlushMs);
   if (status.ok()) status = flushed;
   std::string line;
   for (size_t i = 0; i < to.topics.size(); ++i) {
-    line += fmt::format("{}: {} produced, {} acknowledged; ", to.topics[i], producer->sent(i),
-                        producer->acknowledged(i));
+    line += fmt::format("{}: {} produced, {} acknowledged; ", to.topics[i], feeder->sent(i),
+                        feeder->acknowledged(i));
   }
   if (sender.waiting() > 0) line += fmt::format("{} labels not yet known; ", sender.waiting());
   std::cout << line
