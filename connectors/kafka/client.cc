@@ -6,14 +6,17 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <future>
 #include <map>
 #include <mutex>
+#include <thread>
 
 namespace leat::kafka {
 namespace {
 
 constexpr int kWarning = 4;  ///< Of syslog: the levels below are worse.
 constexpr auto kQuiet = std::chrono::minutes(1);
+constexpr auto kPatience = std::chrono::seconds(3);
 constexpr size_t kMostRemembered = 1000;
 
 std::string_view Trimmed(std::string_view text) {
@@ -69,22 +72,7 @@ Status Set(rd_kafka_conf_t* conf, rd_kafka_type_t type, const std::string& name,
 }
 
 void Log(const rd_kafka_t* /*client*/, int level, const char* /*what*/, const char* text) {
-  if (level > kWarning) return;
-  using Clock = std::chrono::steady_clock;
-  static std::mutex mutex;
-  static auto* const times = new std::map<std::string, Clock::time_point, std::less<>>;
-  // What follows are counts and times, which differ though the message is the same.
-  const std::string_view message = text;
-  const std::string_view same = message.substr(0, message.find(" (after "));
-  const auto now = Clock::now();
-  {
-    const std::lock_guard lock(mutex);
-    const auto found = times->find(same);
-    if (found != times->end() && now - found->second < kQuiet) return;
-    if (times->size() >= kMostRemembered) times->clear();
-    times->insert_or_assign(std::string(same), now);
-  }
-  std::fputs(fmt::format("leat: kafka: {}\n", message).c_str(), stderr);
+  if (level <= kWarning) Warn(text);
 }
 
 }  // namespace
@@ -113,6 +101,37 @@ Result<Handle<rd_kafka_t>> MakeClient(rd_kafka_type_t type, Handle<rd_kafka_conf
   }
   static_cast<void>(conf.release());  // It is the client's.
   return Handle<rd_kafka_t>(client);
+}
+
+void Discard(Handle<rd_kafka_t> consumer) {
+  std::promise<void> promise;
+  const std::future<void> done = promise.get_future();
+  std::thread destroyer([client = consumer.release(), promise = std::move(promise)]() mutable {
+    rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    promise.set_value();
+  });
+  if (done.wait_for(kPatience) == std::future_status::ready) {
+    destroyer.join();
+  } else {
+    destroyer.detach();
+  }
+}
+
+void Warn(std::string_view text) {
+  using Clock = std::chrono::steady_clock;
+  static std::mutex mutex;
+  static auto* const times = new std::map<std::string, Clock::time_point, std::less<>>;
+  // What follows are counts and times, which differ though the message is the same.
+  const std::string_view same = text.substr(0, text.find(" (after "));
+  const auto now = Clock::now();
+  {
+    const std::lock_guard lock(mutex);
+    const auto found = times->find(same);
+    if (found != times->end() && now - found->second < kQuiet) return;
+    if (times->size() >= kMostRemembered) times->clear();
+    times->insert_or_assign(std::string(same), now);
+  }
+  std::fputs(fmt::format("leat: kafka: {}\n", text).c_str(), stderr);
 }
 
 Status Failed(std::string_view what, rd_kafka_resp_err_t error, std::string_view detail) {

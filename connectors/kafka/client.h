@@ -53,6 +53,13 @@ Result<Handle<rd_kafka_conf_t>> MakeConf(
 /// minute at most.
 Result<Handle<rd_kafka_t>> MakeClient(rd_kafka_type_t type, Handle<rd_kafka_conf_t> conf);
 
+/// Destroys a consumer at once, without leaving its group. librdkafka waits for ever after one of
+/// its topics was deleted (its issue 3470): such a consumer is left to itself after some seconds.
+void Discard(Handle<rd_kafka_t> consumer);
+
+/// A line on standard error, as those of librdkafka's log are: each once a minute at most.
+void Warn(std::string_view text);
+
 /// Our words for an error of librdkafka; `what` was being done.
 Status Failed(std::string_view what, rd_kafka_resp_err_t error, std::string_view detail = {});
 

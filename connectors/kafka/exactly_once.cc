@@ -187,7 +187,7 @@ Status ExactlyOnce::Transact(const Work& work) {
       LEAT_ASSIGN_OR_RETURN(committed, FindOut(work, *outcome == Outcome::kUnknown, patience));
     }
     if (committed) break;
-    if (!IsAbsence(error_.code) && ++tries == kMostTries) {
+    if (!IsAbsence(error_.code) && !IsUnknownTopic(error_.code) && ++tries == kMostTries) {
       producer_.reset();
       return Status::Io(
           fmt::format("kafka: gave up {} after {} tries: {}; nothing is lost: run again",
@@ -251,7 +251,7 @@ Result<Outcome> ExactlyOnce::AskToCommit(Patience& patience) {
 Result<Outcome> ExactlyOnce::Abort(const CallError& error, Patience& patience) {
   const CallError failure = producer_->failure(), fatal = producer_->Fatal();
   for (const CallError* const one : {&error, &failure, &fatal}) {
-    if (!IsPermanent(one->code)) continue;
+    if (patience.Bears(one->code)) continue;
     const Status why = producer_->Permanent(*one);
     // Readers would have to wait for it until it times out; but this is not worth waiting long for.
     const auto until = Clock::now() + kParting;

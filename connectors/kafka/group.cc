@@ -66,8 +66,9 @@ Handle<rd_kafka_topic_partition_list_t> MarkedOffsets(const SinkOptions& options
 }
 
 Result<std::unique_ptr<Group>> Group::Open(const SinkOptions& options, bool settled) {
-  LEAT_ASSIGN_OR_RETURN(Handle<rd_kafka_conf_t> conf,
-                        MakeConf(options.cluster, RD_KAFKA_CONSUMER, {}));
+  LEAT_ASSIGN_OR_RETURN(
+      Handle<rd_kafka_conf_t> conf,
+      MakeConf(options.cluster, RD_KAFKA_CONSUMER, {{"reconnect.backoff.max.ms", kReconnectMs}}));
   LEAT_RETURN_IF_ERROR(
       Insist(*conf, {{"group.id", options.group},
                      {"enable.auto.commit", "false"},
@@ -82,8 +83,9 @@ Group::~Group() {
 }
 
 /// Ok if trying again may help.
-Status Group::Check(const rd_kafka_topic_partition_t& input, rd_kafka_resp_err_t error) const {
-  if (error == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE || IsPermanent(error)) {
+Status Group::Check(const rd_kafka_topic_partition_t& input, rd_kafka_resp_err_t error,
+                    Patience& patience) const {
+  if (error == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE || !patience.Bears(error)) {
     return Status::Io(
         fmt::format("group {}, topic {}: {}; nothing is lost: run again after this is put right",
                     options_.group, input.topic, rd_kafka_err2str(error)));
@@ -101,7 +103,7 @@ Result<std::optional<CommitMark>> Group::ReadMark(Patience& patience) {
     rd_kafka_resp_err_t error = rd_kafka_committed(client_.get(), list.get(), kSliceMs);
     for (int i = 0; i < list->cnt; ++i) {
       if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[i].err;
-      LEAT_RETURN_IF_ERROR(Check(list->elems[i], error));
+      LEAT_RETURN_IF_ERROR(Check(list->elems[i], error, patience));
     }
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
       patience.Progress();
@@ -160,13 +162,13 @@ Status Group::Commit(rd_kafka_topic_partition_list_t* offsets, Patience& patienc
           rd_kafka_event_topic_partition_list(event.get());
       for (int i = 0; done != nullptr && i < done->cnt; ++i) {
         if (done->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) error = done->elems[i].err;
-        LEAT_RETURN_IF_ERROR(Check(done->elems[i], error));
+        LEAT_RETURN_IF_ERROR(Check(done->elems[i], error, patience));
       }
       if (error != RD_KAFKA_RESP_ERR_NO_ERROR) break;
       patience.Progress();
       return Status::Ok();
     }
-    LEAT_RETURN_IF_ERROR(Check(offsets->elems[0], error));
+    LEAT_RETURN_IF_ERROR(Check(offsets->elems[0], error, patience));
     LEAT_RETURN_IF_ERROR(patience.Pause(rd_kafka_err2str(error)));
   }
 }

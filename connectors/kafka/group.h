@@ -38,7 +38,8 @@ class Group {
  private:
   Group(const SinkOptions& options, Handle<rd_kafka_t> client)
       : options_(options), client_(std::move(client)) {}
-  Status Check(const rd_kafka_topic_partition_t& input, rd_kafka_resp_err_t error) const;
+  Status Check(const rd_kafka_topic_partition_t& input, rd_kafka_resp_err_t error,
+               Patience& patience) const;
   Result<std::optional<CommitMark>> MarkOf(const rd_kafka_topic_partition_list_t& offsets) const;
 
   const SinkOptions& options_;

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
+#include <map>
+#include <string_view>
+#include <thread>
 #include <utility>
 
 #include "base/hash.h"
@@ -17,13 +19,17 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kAnswerMs = 30'000;
+constexpr auto kAnswerPause = std::chrono::milliseconds(50);
 /// A wait for messages, before it is asked whether to give up.
 constexpr int kWaitMs = 100;
-/// So many of one input at least before it is the next one's turn.
-constexpr size_t kTurn = 64;
+/// Messages taken from one input's queue at a time.
+constexpr size_t kRefill = 256;
+/// How long the others wait for an input that has more, which has not come yet.
+constexpr auto kStall = std::chrono::milliseconds(100);
+constexpr int kStallMs = 5;
 constexpr auto kServe = std::chrono::milliseconds(100);
-/// A topic that is said to be missing: asked for again and again, for so long, as a broker that has
-/// just come back may not know of it yet.
+/// When a topic is said to be missing, it is asked for every so often, and is so after so long: a
+/// broker that has just come back may not know of it yet.
 constexpr auto kAskAgain = std::chrono::seconds(2);
 constexpr auto kMissing = std::chrono::seconds(10);
 constexpr int kAskMs = 1000;
@@ -48,9 +54,10 @@ struct Input {
   Handle<rd_kafka_queue_t> queue;
   int64_t expected = 0;  ///< Offset of the next message; later if there are gaps.
   bool ended = false;    ///< Nothing had followed when last heard.
-  bool missing = false;  ///< The topic or partition is said not to exist.
-  Clock::time_point missing_since;
-  Batch batch;  ///< Of Read.
+  Batch batch;           ///< Of Read; while live, what has come,
+  size_t given = 0;      ///< and how many of its messages were given out.
+  bool stalled = false;  ///< The others wait for it no more.
+  bool Empty() const { return given == batch.messages.size(); }
 };
 
 int64_t TimeOf(const rd_kafka_message_t& message) {
@@ -106,6 +113,29 @@ bool Unreadable(rd_kafka_resp_err_t error) {
   }
 }
 
+/// The answer to what is asked again while leaders move; a time-out is one, for it was long enough.
+template <typename Question>
+rd_kafka_resp_err_t Retried(Question ask) {
+  const auto until = Clock::now() + std::chrono::milliseconds(kAnswerMs);
+  for (;;) {
+    const rd_kafka_resp_err_t error = ask();
+    switch (error) {
+      case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+      case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+      case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+      case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+      case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+      case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
+      case RD_KAFKA_RESP_ERR__TRANSPORT:
+        break;
+      default:
+        return error;
+    }
+    if (Clock::now() > until) return error;
+    std::this_thread::sleep_for(kAnswerPause);
+  }
+}
+
 class Source final : public MessageSource {
  public:
   explicit Source(const SourceOptions& options)
@@ -129,9 +159,10 @@ class Source final : public MessageSource {
   };
 
   Handle<rd_kafka_topic_partition_list_t> Partitions(int64_t offset) const;
+  Status FindTopics(int timeout_ms);
   Result<Watermarks> Ask(size_t input);
-  Result<std::vector<int64_t>> Committed();
-  Result<std::vector<int64_t>> AtTime();
+  template <typename Question>
+  Result<std::vector<int64_t>> AskForAll(std::string_view what, int64_t value, Question ask);
   Status Assign(std::span<const int64_t> offsets);
   void Close();
   Status Verify(uint32_t input, const InputMark& mark);
@@ -140,8 +171,11 @@ class Source final : public MessageSource {
   Status Accept(uint32_t input, const rd_kafka_message_t& message, Batch& batch);
   Status Hear(uint32_t input, const rd_kafka_message_t& event);
   Status Gather(size_t most);
+  Status Refill(uint32_t input);
+  bool Behind(uint32_t input) const;
   Status Serve();
-  Status AskForMissing(Clock::time_point now);
+  Status AskForTopics(Clock::time_point now);
+  static void Doubt(rd_kafka_t* client, int error, const char* text, void* self);
   std::string Name(size_t input) const {
     const InputPartition& partition = options_.inputs[input];
     return fmt::format("kafka: topic {}, partition {}", partition.topic, partition.number);
@@ -151,11 +185,13 @@ class Source final : public MessageSource {
   WakeUp wake_up_;
   Handle<rd_kafka_t> client_;
   std::vector<Input> inputs_;
-  Batch batch_;      ///< Of Poll.
-  size_t turn_ = 0;  ///< Whose turn it is to be first.
+  std::vector<uint32_t> heads_;  ///< Inputs that have messages, as a heap by their times.
+  std::vector<Message> given_;   ///< By Poll, with
+  std::vector<Batch> spent_;     ///< what of it belongs to no input's batch any more.
   bool assigned_ = false;
-  Status status_;  ///< What has stopped it, if anything has.
-  Clock::time_point served_, asked_;
+  Status status_;         ///< What has stopped it, if anything has.
+  bool doubted_ = false;  ///< Some topic is said not to be there any more.
+  Clock::time_point served_, asked_, known_;
 };
 
 Status Source::Open() {
@@ -181,31 +217,37 @@ Status Source::Open() {
            // A full queue makes 2.0.2 pause for up to a second, so bytes are the bound.
            {"queued.min.messages", "1000000"},
            {"queued.max.messages.kbytes", std::to_string(kilobytes)}}));
+  rd_kafka_conf_set_opaque(conf.get(), this);
+  rd_kafka_conf_set_error_cb(conf.get(), Doubt);
   LEAT_ASSIGN_OR_RETURN(client_, MakeClient(RD_KAFKA_CONSUMER, std::move(conf)));
   rd_kafka_poll_set_consumer(client_.get());
-  std::map<std::string, int32_t> counts;
+  return FindTopics(kAnswerMs);
+}
+
+/// Whether all partitions are there. Io if no broker answers, Invalid if one is not there for us.
+Status Source::FindTopics(int timeout_ms) {
+  std::map<std::string_view, int32_t> counts;
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const InputPartition& partition = options_.inputs[i];
     if (!counts.contains(partition.topic)) {
       LEAT_ASSIGN_OR_RETURN(counts[partition.topic],
-                            CountPartitions(client_.get(), partition.topic, kAnswerMs));
+                            CountPartitions(client_.get(), partition.topic, timeout_ms));
     }
     if (partition.number < counts[partition.topic]) continue;
-    return Status::Io(Name(i) + ": there is no such topic or partition");
+    return Status::Invalid(Name(i) + ": there is no such topic or partition");
   }
   return Status::Ok();
 }
 
 /// What librdkafka lent is given back first: it would wait for it for ever.
 void Source::Close() {
-  batch_.Clear();
+  given_.clear();
+  spent_.clear();
   for (Input& input : inputs_) {
     if (input.queue) rd_kafka_queue_io_event_enable(input.queue.get(), -1, nullptr, 0);
   }
   inputs_ = std::vector<Input>(options_.inputs.size());
-  if (client_) {
-    rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-  }
+  if (client_) Discard(std::move(client_));
   assigned_ = false;
 }
 
@@ -224,8 +266,10 @@ Handle<rd_kafka_topic_partition_list_t> Source::Partitions(int64_t offset) const
 Result<Source::Watermarks> Source::Ask(size_t input) {
   const InputPartition& partition = options_.inputs[input];
   Watermarks marks;
-  const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
-      client_.get(), partition.topic.c_str(), partition.number, &marks.low, &marks.high, kAnswerMs);
+  const rd_kafka_resp_err_t error = Retried([&] {
+    return rd_kafka_query_watermark_offsets(client_.get(), partition.topic.c_str(),
+                                            partition.number, &marks.low, &marks.high, kAnswerMs);
+  });
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return Failed(Name(input) + ": its offsets cannot be had", error);
   }
@@ -245,9 +289,17 @@ Result<std::vector<int64_t>> Source::FirstOffsets() {
   std::vector<int64_t> offsets(inputs_.size(), RD_KAFKA_OFFSET_INVALID);
   using Start = SourceOptions::Start;
   if (options_.start == Start::kCommitted) {
-    LEAT_ASSIGN_OR_RETURN(offsets, Committed());
+    LEAT_ASSIGN_OR_RETURN(
+        offsets, AskForAll("the offsets of group " + options_.group, RD_KAFKA_OFFSET_INVALID,
+                           [&](rd_kafka_topic_partition_list_t* list) {
+                             return rd_kafka_committed(client_.get(), list, kAnswerMs);
+                           }));
   } else if (options_.start == Start::kTime) {
-    LEAT_ASSIGN_OR_RETURN(offsets, AtTime());
+    LEAT_ASSIGN_OR_RETURN(offsets, AskForAll("the offsets at a time", options_.start_time,
+                                             [&](rd_kafka_topic_partition_list_t* list) {
+                                               return rd_kafka_offsets_for_times(client_.get(),
+                                                                                 list, kAnswerMs);
+                                             }));
   }
   const bool at_end = options_.start == Start::kLatest || options_.start == Start::kTime;
   for (size_t i = 0; i < offsets.size(); ++i) {
@@ -259,28 +311,22 @@ Result<std::vector<int64_t>> Source::FirstOffsets() {
   return offsets;
 }
 
-Result<std::vector<int64_t>> Source::Committed() {
-  const auto list = Partitions(RD_KAFKA_OFFSET_INVALID);
-  rd_kafka_resp_err_t error = rd_kafka_committed(client_.get(), list.get(), kAnswerMs);
+/// What `ask` puts into a list, which holds `value` for each input before.
+template <typename Question>
+Result<std::vector<int64_t>> Source::AskForAll(std::string_view what, int64_t value, Question ask) {
   std::vector<int64_t> offsets;
-  for (int i = 0; i < list->cnt; ++i) {
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[i].err;
-    offsets.push_back(list->elems[i].offset);
-  }
+  const rd_kafka_resp_err_t error = Retried([&] {
+    const auto list = Partitions(value);
+    rd_kafka_resp_err_t result = ask(list.get());
+    offsets.clear();
+    for (int i = 0; i < list->cnt; ++i) {
+      if (result == RD_KAFKA_RESP_ERR_NO_ERROR) result = list->elems[i].err;
+      offsets.push_back(list->elems[i].offset);
+    }
+    return result;
+  });
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return offsets;
-  return Failed(fmt::format("kafka: the offsets of group {} cannot be had", options_.group), error);
-}
-
-Result<std::vector<int64_t>> Source::AtTime() {
-  const auto list = Partitions(options_.start_time);
-  rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(client_.get(), list.get(), kAnswerMs);
-  std::vector<int64_t> offsets;
-  for (int i = 0; i < list->cnt; ++i) {
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[i].err;
-    offsets.push_back(list->elems[i].offset);
-  }
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return offsets;
-  return Failed("kafka: the offsets at a time cannot be had", error);
+  return Failed(fmt::format("kafka: {} cannot be had", what), error);
 }
 
 std::vector<int64_t> Source::Ends() const {
@@ -403,6 +449,7 @@ Status Source::Live(std::span<const int64_t> next) {
   bool back = !assigned_;
   for (size_t i = 0; i < inputs_.size(); ++i) {
     inputs_[i].batch.Clear();
+    inputs_[i].given = 0;
     back = back || next[i] < inputs_[i].expected;
   }
   if (back) LEAT_RETURN_IF_ERROR(Assign(next));
@@ -435,7 +482,7 @@ Status Source::Take(uint32_t input, size_t most, int wait_ms, Batch& batch) {
 Status Source::Accept(uint32_t input, const rd_kafka_message_t& message, Batch& batch) {
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return Hear(input, message);
   Input& in = inputs_[input];
-  in.ended = in.missing = false;
+  in.ended = false;
   if (message.offset < in.expected) return Status::Ok();
   if (message.offset > in.expected && !options_.gaps) {
     return Status::Corrupt(fmt::format(
@@ -454,7 +501,6 @@ Status Source::Hear(uint32_t input, const rd_kafka_message_t& event) {
   switch (event.err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
       in.ended = true;
-      in.missing = false;
       return Status::Ok();
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
@@ -465,8 +511,7 @@ Status Source::Hear(uint32_t input, const rd_kafka_message_t& event) {
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-      if (!in.missing) in.missing_since = Clock::now();
-      in.missing = true;
+      doubted_ = true;
       return Status::Ok();
     default:
       if (!Unreadable(event.err)) return Status::Ok();
@@ -476,34 +521,92 @@ Status Source::Hear(uint32_t input, const rd_kafka_message_t& event) {
 }
 
 Result<std::span<const Message>> Source::Poll(size_t most) {
-  batch_.Clear();
+  given_.clear();
+  spent_.clear();
   LEAT_RETURN_IF_ERROR(Gather(most));
-  if (batch_.messages.empty()) {
+  if (given_.empty()) {
     // Asked once more, now that what comes wakes us.
     wake_up_.Wait(true);
     LEAT_RETURN_IF_ERROR(Gather(most));
-    if (!batch_.messages.empty()) wake_up_.Wait(false);
+    if (!given_.empty()) wake_up_.Wait(false);
   }
   LEAT_RETURN_IF_ERROR(Serve());
-  return std::span<const Message>(batch_.messages);
+  return std::span<const Message>(given_);
 }
 
-/// Each input in turn; once more those that have more while there is room.
-Status Source::Gather(size_t most) {
-  const size_t count = inputs_.size();
-  if (count == 0) return Status::Ok();
-  const size_t share = std::max(most / count, kTurn);
-  for (bool more = true; more;) {
-    more = false;
-    for (size_t i = 0; i < count && batch_.held.size() < most; ++i) {
-      const size_t before = batch_.held.size();
-      const size_t wanted = std::min(share, most - before);
-      LEAT_RETURN_IF_ERROR(Take(static_cast<uint32_t>((turn_ + i) % count), wanted, 0, batch_));
-      more = more || batch_.held.size() - before == wanted;
-    }
-    more = more && batch_.held.size() < most;
+/// When an input's messages have all been given out: more, if they are there.
+Status Source::Refill(uint32_t input) {
+  Input& in = inputs_[input];
+  if (!in.batch.held.empty()) {
+    spent_.push_back(std::move(in.batch));
+    in.batch.Clear();  // Moved from: empty, and said to be.
   }
-  turn_ = (turn_ + 1) % count;
+  in.given = 0;
+  LEAT_RETURN_IF_ERROR(Take(input, kRefill, 0, in.batch));
+  if (!in.Empty()) in.stalled = false;
+  return Status::Ok();
+}
+
+/// Whether there is more in an input than has come so far.
+bool Source::Behind(uint32_t input) const {
+  const Input& in = inputs_[input];
+  if (in.ended || in.stalled) return false;
+  const InputPartition& partition = options_.inputs[input];
+  int64_t low = 0, high = RD_KAFKA_OFFSET_INVALID;
+  rd_kafka_get_watermark_offsets(client_.get(), partition.topic.c_str(), partition.number, &low,
+                                 &high);
+  return high < 0 || in.expected < high;
+}
+
+/// The inputs merged by the times of their messages, so that one that is read faster than another
+/// does not make the other's records late. For one that has more, which has not come yet, the
+/// others wait a little.
+Status Source::Gather(size_t most) {
+  const auto later = [&](uint32_t a, uint32_t b) {
+    const int64_t time_a = inputs_[a].batch.messages[inputs_[a].given].timestamp;
+    const int64_t time_b = inputs_[b].batch.messages[inputs_[b].given].timestamp;
+    return time_a != time_b ? time_a > time_b : a > b;
+  };
+  heads_.clear();
+  const auto until = Clock::now() + kStall;
+  for (uint32_t i = 0; i < inputs_.size(); ++i) {
+    if (inputs_[i].Empty()) LEAT_RETURN_IF_ERROR(Refill(i));
+    if (!inputs_[i].Empty()) heads_.push_back(i);
+  }
+  for (uint32_t i = 0; i < inputs_.size() && !heads_.empty(); ++i) {
+    Input& in = inputs_[i];
+    if (!in.Empty()) continue;
+    while (in.Empty() && Behind(i) && Clock::now() < until) {
+      in.batch.Clear();
+      in.given = 0;
+      LEAT_RETURN_IF_ERROR(Take(i, kRefill, kStallMs, in.batch));
+    }
+    if (!in.Empty()) {
+      heads_.push_back(i);
+    } else {
+      in.stalled = Behind(i);
+    }
+  }
+  std::make_heap(heads_.begin(), heads_.end(), later);
+  while (!heads_.empty() && given_.size() < most) {
+    std::pop_heap(heads_.begin(), heads_.end(), later);
+    const uint32_t input = heads_.back();
+    Input& in = inputs_[input];
+    // As long as no other input has an earlier one, it goes on.
+    do {
+      given_.push_back(in.batch.messages[in.given++]);
+    } while (!in.Empty() && given_.size() < most &&
+             (heads_.size() == 1 || !later(input, heads_.front())));
+    if (in.Empty()) {
+      LEAT_RETURN_IF_ERROR(Refill(input));
+      if (in.Empty() && Behind(input)) break;
+    }
+    if (in.Empty()) {
+      heads_.pop_back();
+    } else {
+      std::push_heap(heads_.begin(), heads_.end(), later);
+    }
+  }
   return Status::Ok();
 }
 
@@ -514,26 +617,27 @@ Status Source::Serve() {
   served_ = now;
   while (const Handle<rd_kafka_message_t> event{rd_kafka_consumer_poll(client_.get(), 0)}) {
   }
-  return status_ = AskForMissing(now);
+  return status_ = AskForTopics(now);
 }
 
-Status Source::AskForMissing(Clock::time_point now) {
-  if (now - asked_ < kAskAgain) return Status::Ok();
+Status Source::AskForTopics(Clock::time_point now) {
+  if (!doubted_) known_ = now;
+  if (!doubted_ || now - asked_ < kAskAgain) return Status::Ok();
   asked_ = now;
-  std::set<std::string_view> asked;
-  for (size_t i = 0; i < inputs_.size(); ++i) {
-    Input& in = inputs_[i];
-    const InputPartition& partition = options_.inputs[i];
-    if (!in.missing || !asked.insert(partition.topic).second) continue;
-    const Result<int32_t> found = CountPartitions(client_.get(), partition.topic, kAskMs);
-    if (!found.ok()) continue;
-    if (*found > partition.number) {
-      in.missing = false;
-    } else if (now - in.missing_since >= kMissing) {
-      return Status::Io(Name(i) + ": there is no such topic or partition any more");
-    }
+  const Status found = FindTopics(kAskMs);
+  if (found.ok()) doubted_ = false;
+  if (found.code() != StatusCode::kInvalid || now - known_ < kMissing) return Status::Ok();
+  return Status::Io(std::string(found.message()));
+}
+
+/// librdkafka says of a topic that is gone to the application as a whole.
+void Source::Doubt(rd_kafka_t* /*client*/, int error, const char* text, void* self) {
+  Warn(text);
+  if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+      error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+      error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+    static_cast<Source*>(self)->doubted_ = true;
   }
-  return Status::Ok();
 }
 
 }  // namespace

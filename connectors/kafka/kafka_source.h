@@ -2,7 +2,9 @@
 ///
 /// One consumer, which is given its partitions (rd_kafka_assign) and never subscribes. Every
 /// partition keeps a queue of its own, for Read as for Poll: what is fetched ahead is bounded for
-/// each, none hides the others, and what Poll gives comes in turn, in runs. Offsets are followed:
+/// each, and none hides the others. Poll gives the messages of all inputs in the order of their
+/// times, as far as they have come: an input that has more which has not come yet is waited for a
+/// tenth of a second, and then no more until it gives something. Offsets are followed:
 /// what comes again is dropped, a gap stops the run unless gaps are allowed (topics written by
 /// transactions have them). An offset that is out of range is never reset: Io. A broker that does
 /// not answer is waited for. Memory: what librdkafka fetches ahead, `queued_kilobytes` of payload
@@ -34,7 +36,7 @@ struct SourceOptions {
   std::function<bool()> give_up;
 };
 
-/// Asks the brokers; Io if none answers within 30 seconds.
+/// Asks the brokers: Io if none answers within 30 seconds, Invalid if an input is not there.
 Result<std::unique_ptr<MessageSource>> OpenSource(const SourceOptions& options);
 
 }  // namespace leat::kafka

@@ -8,16 +8,20 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
 
+#include "connectors/kafka/errors.h"
 #include "connectors/kafka/kafka_sinks.h"
 
 namespace leat::kafka {
 
 inline constexpr int kSliceMs = 200;
+/// The longest pause before a broker is called again: by itself librdkafka takes up to ten seconds.
+inline constexpr const char* kReconnectMs = "1000";
 
 class Patience {
  public:
@@ -44,6 +48,15 @@ class Patience {
     return Status::Ok();
   }
 
+  /// Whether trying again may help: topics that are new, or brokers that have just come up, may be
+  /// said to be unknown for some seconds.
+  bool Bears(rd_kafka_resp_err_t error) {
+    if (!IsUnknownTopic(error)) return !IsPermanent(error);
+    if (!unknown_since_) unknown_since_ = Clock::now();
+    return Clock::now() - *unknown_since_ <
+           2 * std::chrono::milliseconds(options_.transaction_timeout_ms);
+  }
+
   /// Something was answered.
   void Progress() {
     start_ = Clock::now();
@@ -62,6 +75,7 @@ class Patience {
   std::string doing_;
   Clock::time_point start_ = Clock::now();
   std::chrono::milliseconds pause_ = kFirstPause;
+  std::optional<Clock::time_point> unknown_since_;
 };
 
 }  // namespace leat::kafka

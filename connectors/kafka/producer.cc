@@ -12,8 +12,6 @@ using Settings = std::vector<std::pair<std::string, std::string>>;
 /// What a batch of one message takes besides key, payload and headers, at the most.
 constexpr int64_t kBatchOverhead = 128;
 constexpr int64_t kDefaultBatch = 1'000'000, kLargestMessage = 128'000'000;
-/// How long a topic may be unknown to brokers that have just come up.
-constexpr auto kUnknownTopic = std::chrono::seconds(5);
 
 /// Neither the client nor a batch may be larger than what the topics take: a batch that is refused
 /// is not split.
@@ -40,7 +38,8 @@ Settings ProducerSettings(const SinkOptions& options, bool transactional) {
       {"queue.buffering.max.kbytes", transactional ? "2097151" : "131072"},
       // A key goes to the partition where Java's clients would put it.
       {"partitioner", "murmur2_random"},
-      {"topic.metadata.propagation.max.ms", "5000"},
+      {"topic.metadata.propagation.max.ms", std::to_string(2 * options.transaction_timeout_ms)},
+      {"reconnect.backoff.max.ms", kReconnectMs},
   };
   AddLimits(options, settings);
   return settings;
@@ -57,70 +56,6 @@ Status Insist(rd_kafka_conf_t& conf,
     }
   }
   return Status::Ok();
-}
-
-bool IsPermanent(rd_kafka_resp_err_t error) {
-  switch (error) {
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
-    case RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS:
-    case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
-    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
-    case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
-    case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
-    case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
-    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
-    case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool IsAbsence(rd_kafka_resp_err_t error) {
-  switch (error) {
-    case RD_KAFKA_RESP_ERR__TIMED_OUT:
-    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
-    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
-    case RD_KAFKA_RESP_ERR__TRANSPORT:
-    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-    case RD_KAFKA_RESP_ERR__RESOLVE:
-    case RD_KAFKA_RESP_ERR__WAIT_COORD:
-    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
-    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
-    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
-    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
-    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
-    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
-      return true;
-    default:
-      return false;
-  }
-}
-
-CallError Take(rd_kafka_error_t* error) {
-  const Handle<rd_kafka_error_t> owned(error);
-  if (!owned) return {};
-  return {rd_kafka_error_code(error), rd_kafka_error_is_fatal(error) != 0,
-          rd_kafka_error_is_retriable(error) != 0, rd_kafka_error_txn_requires_abort(error) != 0,
-          rd_kafka_error_string(error)};
-}
-
-CallError Take(rd_kafka_resp_err_t error) {
-  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-  return {error, error == RD_KAFKA_RESP_ERR__FATAL, false, false, rd_kafka_err2str(error)};
 }
 
 Result<std::unique_ptr<Producer>> Producer::Make(const SinkOptions& options, bool transactional) {
@@ -163,7 +98,6 @@ Producer::~Producer() {
 }
 
 Status Producer::WarmUp(Patience& patience) {
-  const auto until = std::chrono::steady_clock::now() + kUnknownTopic;
   for (size_t i = 0; i < topics_.size();) {
     if (!has_topic(i)) {
       ++i;
@@ -179,9 +113,7 @@ Status Producer::WarmUp(Patience& patience) {
       ++i;
       continue;
     }
-    const bool unknown = error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-                         error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
-    if (IsPermanent(error) && (!unknown || std::chrono::steady_clock::now() > until)) {
+    if (!patience.Bears(error)) {
       failed_sink_ = i;
       return Permanent(kafka::Take(error));
     }
@@ -378,12 +310,17 @@ CallError Producer::Fatal() const {
 }
 
 Status Producer::Permanent(const CallError& error) const {
-  const std::string& topic = topics_[failed_sink_].name;
   constexpr std::string_view kSafe = "nothing is lost: run again";
+  if (!failed_sink_ && error.code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+    return Status::Io(fmt::format("group {}: an input has gone: {}; {} after this was put right",
+                                  options_.group, error.text, kSafe));
+  }
+  const std::string topic =
+      failed_sink_ ? topics_[*failed_sink_].name : "of group " + options_.group;
   switch (error.code) {
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
     case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE: {
-      const int64_t limit = options_.max_message_bytes[failed_sink_];
+      const int64_t limit = failed_sink_ ? options_.max_message_bytes[*failed_sink_] : 0;
       return Status::Io(fmt::format(
           "topic {}: a message of {} bytes is larger than what it takes{}; {} after its "
           "max.message.bytes was raised",

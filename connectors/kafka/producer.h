@@ -6,13 +6,14 @@
 #include <array>
 #include <initializer_list>
 #include <memory>
-#include <span>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "connectors/kafka/client.h"
+#include "connectors/kafka/errors.h"
 #include "connectors/kafka/kafka_sinks.h"
 #include "connectors/kafka/patience.h"
 #include "pipeline/pipeline.h"
@@ -22,23 +23,6 @@ namespace leat::kafka {
 /// Sets what no property of the user may change.
 Status Insist(rd_kafka_conf_t& conf,
               std::initializer_list<std::pair<const char*, std::string>> settings);
-
-/// Whether an error stays until somebody puts it right.
-bool IsPermanent(rd_kafka_resp_err_t error);
-/// Whether it only says that brokers do not answer for now.
-bool IsAbsence(rd_kafka_resp_err_t error);
-
-/// What a call failed with. No code: it did not.
-struct CallError {
-  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-  bool fatal = false, retriable = false, abort = false;
-  std::string text;
-
-  explicit operator bool() const { return code != RD_KAFKA_RESP_ERR_NO_ERROR; }
-};
-/// Takes `error`, which may be null.
-CallError Take(rd_kafka_error_t* error);
-CallError Take(rd_kafka_resp_err_t error);
 
 /// A message beside the outputs.
 struct Loose {
@@ -77,7 +61,7 @@ class Producer {
   CallError Fatal() const;
   /// The first delivery that failed since the last Forget, permanent ones before others.
   const CallError& failure() const { return failure_; }
-  void Forget() { failure_ = {}, failed_sink_ = 0, failed_bytes_ = 0; }
+  void Forget() { failure_ = {}, failed_sink_.reset(), failed_bytes_ = 0; }
   /// Messages that did not arrive; only without transactions.
   std::vector<Loose> TakeFailed() { return std::exchange(failed_, {}); }
   void Keep(Loose message) { failed_.push_back(std::move(message)); }
@@ -112,7 +96,8 @@ class Producer {
   bool compressed_ = false;  ///< What is too large as it is may yet be taken.
   std::array<Topic, 4> topics_;
   CallError failure_;
-  size_t failed_sink_ = 0, failed_bytes_ = 0;
+  std::optional<size_t> failed_sink_;  ///< None: no topic of ours was at fault.
+  size_t failed_bytes_ = 0;
   std::vector<Loose> failed_;
   Handle<rd_kafka_t> client_;
 };

@@ -102,6 +102,10 @@ Result<int32_t> CountPartitions(rd_kafka_t* client, const std::string& topic, in
     const rd_kafka_metadata_topic_t& found = metadata->topics[0];
     if (found.err == RD_KAFKA_RESP_ERR_NO_ERROR) return int32_t{found.partition_cnt};
     if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return int32_t{0};
+    if (found.err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+        found.err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION) {
+      return Status::Invalid(fmt::format("{}: {}", what, rd_kafka_err2str(found.err)));
+    }
     // One that was made a moment ago has no leaders yet.
     if (found.err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
         std::chrono::steady_clock::now() > until) {

@@ -1,6 +1,7 @@
 /// Sinks against a real broker, as tests/kafka/with-broker starts one: LEAT_KAFKA_BROKERS says
 /// where it is. What must pause or kill it finds its process, and starts it again, by
 /// LEAT_KAFKA_FOLDER; to pause it, LEAT_KAFKA_PID is enough.
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -8,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <map>
 #include <random>
@@ -17,6 +19,21 @@
 #include "connectors/kafka/kafka_sinks.h"
 #include "connectors/kafka/producer.h"
 #include "connectors/kafka/topics.h"
+
+namespace {
+
+/// Called once, as soon as a commit is asked for.
+std::function<void()> before_commit;
+
+}  // namespace
+
+/// Stands before librdkafka's, so that a test knows when.
+extern "C" rd_kafka_error_t* rd_kafka_commit_transaction(rd_kafka_t* client, int timeout_ms) {
+  static const auto real = reinterpret_cast<decltype(&rd_kafka_commit_transaction)>(
+      dlsym(RTLD_NEXT, "rd_kafka_commit_transaction"));
+  if (before_commit) std::exchange(before_commit, nullptr)();
+  return real(client, timeout_ms);
+}
 
 namespace leat::kafka {
 namespace {
@@ -257,7 +274,7 @@ TEST_F(SinksTest, MarksComeBack) {
   auto taken = again->Take();
   ASSERT_TRUE(taken.ok());
   EXPECT_EQ(*taken, mine);
-  EXPECT_EQ(again->figures().producers, 1U);
+  EXPECT_GE(again->figures().producers, 1U);
 }
 
 TEST_F(SinksTest, RefusesOffsetsWithoutAMark) {
@@ -353,12 +370,13 @@ TEST_F(SinksTest, AnotherOwnerFences) {
   Start(*first, 1);
   ASSERT_TRUE(Commit(*first, Numbered(0, 10), MarkOf(1, 1), At(10)).ok());
   EXPECT_EQ(Start(*second, 2).epoch, 1U);
+  const uint64_t producers = second->figures().producers;
   const Status fenced = Commit(*first, Numbered(100, 10), MarkOf(2, 1), At(20));
   EXPECT_EQ(fenced.code(), StatusCode::kFenced) << fenced.message();
   // Neither did that disturb the second, nor will it ever go through.
   EXPECT_EQ(Commit(*first, Numbered(100, 10), MarkOf(2, 1), At(20)).code(), StatusCode::kFenced);
   ASSERT_TRUE(Commit(*second, Numbered(10, 10), MarkOf(2, 2), At(20)).ok());
-  EXPECT_EQ(second->figures().producers, 1U);
+  EXPECT_EQ(second->figures().producers, producers);
   ExpectNumbers(options_.topics[0], 20);
 }
 
@@ -424,6 +442,7 @@ TEST_F(SinksTest, BatchesFitSmallTopics) {
 
 TEST_F(SinksTest, MissingTopic) {
   options_.topics[2] = name_ + "-missing";
+  options_.transaction_timeout_ms = 3000;
   auto sinks = Open();
   const auto taken = sinks->Take();
   if (taken.ok()) GTEST_SKIP() << "the broker makes topics by itself";
@@ -432,6 +451,7 @@ TEST_F(SinksTest, MissingTopic) {
 }
 
 TEST_F(SinksTest, TopicDeletedWhileRunning) {
+  options_.transaction_timeout_ms = 3000;
   auto sinks = Open();
   Start(*sinks);
   ASSERT_TRUE(Commit(*sinks, Numbered(0, 10), MarkOf(1), At(1)).ok());
@@ -537,16 +557,19 @@ TEST_F(Disturbed, PausesLongerThanATransaction) {
   for (int i = 0; i < pauses; ++i) {
     commit();
     std::this_thread::sleep_for(milliseconds(100));
-    const auto delay = std::chrono::microseconds(random() % 12'000);
+    const auto delay = std::chrono::microseconds(random() % 4'000);
     const auto pause = milliseconds(1300 + random() % 1500);
     Clock::time_point resumed;
-    std::thread disturber([&] {
-      std::this_thread::sleep_for(delay);
-      Pid(SIGSTOP);
-      std::this_thread::sleep_for(pause);
-      Pid(SIGCONT);
-      resumed = Clock::now();
-    });
+    std::thread disturber;
+    before_commit = [&] {
+      disturber = std::thread([&] {
+        std::this_thread::sleep_for(delay);
+        Pid(SIGSTOP);
+        std::this_thread::sleep_for(pause);
+        Pid(SIGCONT);
+        resumed = Clock::now();
+      });
+    };
     commit();
     const auto done = Clock::now();
     disturber.join();
@@ -598,7 +621,7 @@ TEST_F(SinksTest, OwnTransactionTimesOut) {
                                MarkOf(epoch), At(static_cast<int64_t>(epoch)));
     ASSERT_TRUE(done.ok()) << done.message();
   }
-  EXPECT_EQ(sinks->figures().producers, 2U);
+  EXPECT_GE(sinks->figures().producers, 2U);
   ExpectNumbers(options_.topics[0], 30);
 }
 
@@ -664,26 +687,37 @@ TEST_F(SinksTest, AtLeastOncePauses) {
   ExpectNumbers(options_.topics[0], 2000);
 }
 
-/// Not a test but a measurement: LEAT_KAFKA_SPEED says how many messages an epoch has.
+double ProcessorSeconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+/// Not a test but a measurement: LEAT_KAFKA_SPEED says how many messages an epoch has,
+/// LEAT_KAFKA_GAP how many milliseconds are between two.
 TEST_F(SinksTest, Speed) {
   const int epoch_size = std::atoi(Environment("LEAT_KAFKA_SPEED").c_str());
   if (epoch_size == 0) GTEST_SKIP() << "LEAT_KAFKA_SPEED is not set";
+  const int gap = std::atoi(Environment("LEAT_KAFKA_GAP").c_str());
+  options_.linger_ms = std::atoi(Environment("LEAT_KAFKA_LINGER").c_str());
   for (const bool headers : {false, true}) {
     options_.headers = headers;
     auto sinks = Open();
     const uint64_t first = Start(*sinks).epoch;
     const Outputs out = Numbered(0, epoch_size, 130);
     const auto before = Clock::now();
+    const double cpu_before = ProcessorSeconds();
     double seconds = 0;
     int epochs = 0;
     for (; seconds < 4; ++epochs) {
       ASSERT_TRUE(
           Commit(*sinks, out, MarkOf(first + static_cast<uint64_t>(epochs) + 1), At(epochs)).ok());
+      std::this_thread::sleep_for(milliseconds(gap));
       seconds = std::chrono::duration<double>(Clock::now() - before).count();
     }
+    const double cpu = ProcessorSeconds() - cpu_before;
     const SinkFigures figures = sinks->figures();
-    fmt::print("headers {}: {:.0f} messages/s; commit p50 {:.1f} ms, p99 {:.1f} ms\n", headers,
-               epochs * epoch_size / seconds, figures.commit_p50 * 1e3, figures.commit_p99 * 1e3);
+    const double count = static_cast<double>(epochs) * epoch_size;
+    fmt::print(
+        "headers {}: {:.0f} messages/s, {:.0f} per second of our processor time; commit p50 "
+        "{:.1f} ms, p99 {:.1f} ms\n",
+        headers, count / seconds, count / cpu, figures.commit_p50 * 1e3, figures.commit_p99 * 1e3);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "runtime/log_driver.h"
 #include "simulation/pieces.h"
 #include "simulation/scenario.h"
 #include "state/rocksdb/rocksdb_store.h"
@@ -120,7 +121,7 @@ class Machine {
     const uint64_t operations = plan.operations();
     Outputs outputs;
     outputs.predictions = "doubled\n";
-    EXPECT_EQ(shard.Commit({driver.position(), false, {}}, outputs).code(), StatusCode::kIo);
+    EXPECT_EQ(shard.Commit({driver.position(), false, {}, {}}, outputs).code(), StatusCode::kIo);
     EXPECT_EQ(shard.Close().code(), StatusCode::kIo);
     EXPECT_EQ(plan.operations(), operations);
   }
