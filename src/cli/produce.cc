@@ -41,26 +41,30 @@ class Sender {
                    .labels_after = options.labels_after}) {}
 
   Status Run(EventLoop& loop, Progress& progress, uint64_t total) {
-    Clock::time_point origin = Clock::now();
+    const Clock::time_point started = Clock::now();
+    Clock::time_point origin = started;
     uint64_t since_origin = 0;
     bool more = generator_.Next(row_);
     while (!loop.stop_requested() && (more || messages_.waiting() > 0)) {
       uint64_t due = kAtOnce;
       const Clock::time_point now = Clock::now();
       if (options_.rate > 0) {
-        const double behind = options_.rate * Seconds(now - origin) - double(since_origin);
-        if (behind > options_.rate * kMostArrears + double(kAtOnce)) {
+        const double behind =
+            options_.rate * Seconds(now - origin) - static_cast<double>(since_origin);
+        if (behind > options_.rate * kMostArrears + static_cast<double>(kAtOnce)) {
           origin = now;
           since_origin = 0;
         }
         due = behind > 0 ? std::min(kAtOnce, static_cast<uint64_t>(behind) + 1) : 0;
       }
+      const uint64_t before = rows_;
       for (uint64_t i = 0; more && i < due; ++i) {
         LEAT_RETURN_IF_ERROR(SendRow());
         ++rows_;
         ++since_origin;
         more = generator_.Next(row_);
       }
+      if (rows_ > before) seconds_ = Seconds(Clock::now() - started);
       // At the end of a stream in event time its last labels are due, for time goes on.
       LEAT_RETURN_IF_ERROR(
           SendLabels(options_.live ? WallTime() : (more ? EventTime() : EventTime{INT64_MAX})));
@@ -73,6 +77,8 @@ class Sender {
 
   size_t waiting() const { return messages_.waiting(); }
   uint64_t rows() const { return rows_; }
+  /// Until the last row was sent.
+  double seconds() const { return seconds_; }
 
  private:
   Status SendRow() {
@@ -101,6 +107,7 @@ class Sender {
   std::string row_;
   EventTime last_;
   uint64_t rows_ = 0;
+  double seconds_ = 0;
 };
 
 }  // namespace
@@ -116,13 +123,11 @@ Status ProduceStream(Generator& generator, uint64_t rows, const std::string& nam
   to.give_up = [&loop] { return loop.stop_requested(); };
   LEAT_ASSIGN_OR_RETURN(const auto feeder, kafka::Feeder::Open(to));
   Sender sender(generator, options, *feeder);
-  const Clock::time_point started = Clock::now();
   Status status;
   {
     Progress progress("generate " + name, options.progress);
     status = sender.Run(loop, progress, rows);
   }
-  const double seconds = Seconds(Clock::now() - started);
   const Status flushed = feeder->Flush(kFlushMs);
   if (status.ok()) status = flushed;
   std::string line;
@@ -132,8 +137,8 @@ Status ProduceStream(Generator& generator, uint64_t rows, const std::string& nam
   }
   if (sender.waiting() > 0) line += fmt::format("{} labels not yet known; ", sender.waiting());
   std::cout << line
-            << fmt::format("{:.1f} s, {:.0f} records a second\n", seconds,
-                           static_cast<double>(sender.rows()) / std::max(seconds, 1e-9));
+            << fmt::format("{:.1f} s, {:.0f} records a second\n", sender.seconds(),
+                           static_cast<double>(sender.rows()) / std::max(sender.seconds(), 1e-9));
   return status;
 }
 

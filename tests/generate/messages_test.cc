@@ -47,7 +47,7 @@ TEST(GeneratedMessages, LabelsComeLater) {
 }
 
 TEST(GeneratedMessages, LiveOnesHaveTheTimeOfTheirSending) {
-  GeneratedMessages messages({.separate_labels = true, .labels_after = kSecond});
+  GeneratedMessages messages({.key = "", .separate_labels = true, .labels_after = kSecond});
   const EventTime now = At("2024-05-01T12:00:00.000250Z");
   const auto message = messages.Record(kRow, now);
   ASSERT_TRUE(message.ok());
@@ -70,7 +70,7 @@ TEST(GeneratedMessages, EveryStreamEndsWithItsLabel) {
     options.format = GenerateFormat::kJsonLines;
     auto generator = MakeGenerator(options);
     ASSERT_TRUE(generator.ok());
-    GeneratedMessages messages({.separate_labels = true});
+    GeneratedMessages messages({.key = "", .separate_labels = true});
     std::string row;
     while ((*generator)->Next(row)) {
       EXPECT_NE(GeneratedTime(row), EventTime()) << row;
