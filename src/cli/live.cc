@@ -301,6 +301,8 @@ class LiveShard {
   Status OpenDriver() {
     LiveOptions live;
     live.epoch_time = std::chrono::microseconds(config_.commit_every);
+    live.epoch_records = static_cast<uint64_t>(config_.kafka.epoch_records);
+    live.idle = std::chrono::milliseconds(config_.kafka.idle / kMillisecond);
     live.envelopes = !config_.sinks.topics[0].empty();
     live.to_end = options_.to_end;
     live.on_second = [this] { OnSecond(); };

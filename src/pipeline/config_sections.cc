@@ -82,6 +82,11 @@ void DescribeKafka(SectionParams& p, KafkaConfig& kafka) {
              "After a crash without a restart, readers of committed records wait so long.");
   p.Duration("linger", kafka.linger, Range{0, kMinute, false, false},
              "How long a message waits for others to be sent with.");
+  p.Duration("idle", kafka.idle, kAnyDuration,
+             "Without a record for so long, event time goes on as the clock does, so that labels "
+             "are not waited for forever; 0 is never.");
+  p.Integer("epoch_records", kafka.epoch_records, {1, 1e7},
+            "Records of one commit, at most (see `commit_every`).");
   p.Duration("patience", kafka.patience, kAnyDuration,
              "How long a cluster that is gone is waited for; 0 is for ever.");
   p.Shape("properties", "map of names to texts", "none",

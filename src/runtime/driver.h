@@ -21,7 +21,7 @@ struct EpochEnd {
   Position position;
   bool finished = false;          ///< The input had ended, and the pipeline was told so.
   std::optional<EventTime> tick;  ///< Time went on to here before its first record.
-  std::vector<InputRun> runs;          ///< What it took from topics, in order.
+  std::vector<InputRun> runs;     ///< What it took from topics, in order.
 };
 
 /// Where the epochs of a run go, in order.

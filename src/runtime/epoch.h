@@ -33,10 +33,10 @@ struct Epoch {
   uint64_t number = 0;
   Position position;
   SinkLengths lengths{};
-  uint64_t chain = 0;             ///< Hash over all outputs and learning steps so far.
-  bool finished = false;          ///< The input had ended, and the pipeline was told so.
-  std::optional<EventTime> tick;  ///< Time had gone on to here before its first record.
-  std::vector<InputRun> runs = {};     ///< What it took from topics, in order.
+  uint64_t chain = 0;               ///< Hash over all outputs and learning steps so far.
+  bool finished = false;            ///< The input had ended, and the pipeline was told so.
+  std::optional<EventTime> tick;    ///< Time had gone on to here before its first record.
+  std::vector<InputRun> runs = {};  ///< What it took from topics, in order.
 
   bool operator==(const Epoch&) const = default;
 };

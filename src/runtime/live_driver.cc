@@ -332,7 +332,7 @@ Status LiveDriver::Run(EpochSink& sink) {
       continue;
     }
     if (options_.to_end && AtEnd(now)) break;
-    if (in_epoch_ == 0 && now - ticked >= options_.idle) {
+    if (in_epoch_ == 0 && options_.idle.count() > 0 && now - ticked >= options_.idle) {
       ticked = now;
       if (const auto tick = IdleTick()) {
         Tick(*tick);

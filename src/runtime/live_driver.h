@@ -32,8 +32,9 @@ struct LiveOptions {
   std::chrono::microseconds epoch_time{100'000};
   uint64_t epoch_records = 50'000;
   size_t epoch_bytes = size_t{8} << 20;
-  size_t batch = 512;                     ///< Messages between two looks at the clock.
-  std::chrono::milliseconds idle{1'000};  ///< Without a record for so long, time goes on by ticks.
+  size_t batch = 512;  ///< Messages between two looks at the clock.
+  /// Without a record for so long, time goes on by ticks; 0: never.
+  std::chrono::milliseconds idle{1'000};
   /// An epoch even if there is nothing in it: a group forgets offsets that are not committed.
   std::chrono::minutes heartbeat{60};
   bool to_end = false;              ///< Stop when all that is in the inputs has been taken.

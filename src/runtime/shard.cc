@@ -171,8 +171,9 @@ Status Shard::CheckInputs() const {
       describe(options_.partitions, options_.instance, options_.group)));
 }
 
-/// Whether the state in the folder can be the one that last committed `mark`.
-Status Shard::CheckMark(const std::optional<CommitMark>& mark) const {
+/// Whether the state in the folder can be the one that last committed `mark`; one that is not
+/// `certain` may be older than what is committed.
+Status Shard::CheckMark(const std::optional<CommitMark>& mark, bool certain) const {
   const auto refuse = [&](std::string_view what) {
     return Status::Corrupt(fmt::format(
         "{}: {}. --rebuild makes the state from the topics, --fresh starts again without it",
@@ -181,6 +182,7 @@ Status Shard::CheckMark(const std::optional<CommitMark>& mark) const {
   if (options_.fresh || options_.rebuild) return Status::Ok();
   const uint64_t last = journalled_.empty() ? loaded_.epoch.number : journalled_.back().number;
   if (!mark) {
+    if (!certain) return Status::Ok();
     // Only a state that has never committed anything can be without one.
     if (!resumed_ || last == 0) return Status::Ok();
     return refuse(fmt::format(
@@ -199,6 +201,8 @@ Status Shard::CheckMark(const std::optional<CommitMark>& mark) const {
                               options_.group, mark->epoch, mark->state_id, loaded_.state_id));
   }
   if (mark->epoch < loaded_.epoch.number) {
+    // A transaction that has just been committed may not be seen yet.
+    if (!certain) return Status::Ok();
     return refuse(fmt::format(
         "the state is ahead: it holds epoch {}, and group {} only epoch {}: the brokers lost what "
         "they had acknowledged, or the group was reset",
@@ -225,9 +229,9 @@ Status Shard::SettleMarks() {
   if (!sinks_->keeps_marks()) return Status::Ok();
   // First a look: a state that does not fit must be refused before a healthy owner is disturbed.
   LEAT_ASSIGN_OR_RETURN(std::optional<CommitMark> mark, sinks_->Look());
-  LEAT_RETURN_IF_ERROR(CheckMark(mark));
+  LEAT_RETURN_IF_ERROR(CheckMark(mark, false));
   LEAT_ASSIGN_OR_RETURN(mark, sinks_->Take());
-  LEAT_RETURN_IF_ERROR(CheckMark(mark));
+  LEAT_RETURN_IF_ERROR(CheckMark(mark, true));
   const uint64_t committed = mark && resumed_ ? mark->epoch : 0;
   while (!journalled_.empty() && journalled_.back().number > committed) journalled_.pop_back();
   return Status::Ok();
@@ -313,6 +317,7 @@ Status Shard::Recover(Driver& driver, SinkSet& sinks) {
   LEAT_RETURN_IF_ERROR(SaveNow());
   // Before any input is taken, the group says that it is ours, and from where.
   LEAT_RETURN_IF_ERROR(sinks.Claim(MarkOf(last_), last_.position));
+  CrashPoint("after_claim");
   if (!options_.commit_now) committer_ = std::thread([this] { CommitAll(); });
   return Status::Ok();
 }

@@ -121,7 +121,7 @@ class Shard final : public EpochSink {
   Status FindRebuildPoint(StateStorage& storage);
   Status Load(StateStorage& storage);
   Status CheckInputs() const;
-  Status CheckMark(const std::optional<CommitMark>& mark) const;
+  Status CheckMark(const std::optional<CommitMark>& mark, bool certain) const;
   Status SettleMarks();
   CommitMark MarkOf(const Epoch& epoch) const;
   Epoch Next(const EpochEnd& end, const Outputs& outputs) const;

@@ -1,0 +1,137 @@
+// kill -9 of the engine, at random moments and at each named place: nothing lost, nothing twice,
+// order kept, and the state as if nothing had happened.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <map>
+
+#include "base/random.h"
+#include "live/live.h"
+#include "live/stream.h"
+
+namespace leat {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// The long form is asked for by the environment.
+int KillCount(int short_form) {
+  const char* kills = std::getenv("LEAT_LIVE_KILLS");
+  return kills == nullptr ? short_form : std::atoi(kills);
+}
+
+class Kills : public Live {};
+
+/// Kills runs at random until there were `kills`, then lets the last one end.
+void KillAtRandom(const std::function<std::unique_ptr<Engine>()>& start, int kills, uint64_t seed,
+                  const std::function<int()>& finish) {
+  for (int i = 0; i < kills; ++i) {
+    CounterRandom random(seed, static_cast<uint64_t>(i));
+    const auto engine = start();
+    const auto life = std::chrono::milliseconds(20 + random.Below(900));
+    const auto ended = engine->Wait(life);
+    if (ended) {
+      ASSERT_EQ(*ended, 0) << i;
+      continue;
+    }
+    engine->Signal(SIGKILL);
+    ASSERT_EQ(engine->Wait(10s).value_or(-1), kKilled);
+  }
+  ASSERT_EQ(finish(), 0);
+}
+
+TEST_F(Kills, AtRandom) {
+  const int kills = KillCount(15);
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 20'000 + 2'000 * kills}).ok());
+  const Run whole = MakeRun("whole", StreamPipeline(false));
+  ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
+  EXPECT_GT(Lines(whole, "events").size(), 0u);
+  EXPECT_GT(Lines(whole, "rejects").size(), 30u);
+  // Small epochs, so that there are many of them to be killed in.
+  const Run run = MakeRun("killed", StreamPipeline(false, "  epoch_records: 300\n"));
+  KillAtRandom([&] { return Start(run); }, kills, 1, [&] { return ToEnd(run); });
+  ExpectSame(run, whole);
+}
+
+TEST_F(Kills, AtEveryNamedPlace) {
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 12'000}).ok());
+  const Run whole = MakeRun("whole", StreamPipeline(false));
+  ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
+  const int rounds = std::max(1, KillCount(15) / 15);
+  for (int round = 0; round < rounds; ++round) {
+    const Run run =
+        MakeRun(fmt::format("crashed{}", round), StreamPipeline(false, "  epoch_records: 300\n"));
+    int crashes = 0;
+    for (const char* point :
+         {"genesis", "after_claim", "before_journal", "after_journal", "after_produce",
+          "after_send_offsets", "during_commit", "after_kafka_commit", "before_snapshot",
+          "after_snapshot", "after_drop", "during_replay"}) {
+      for (const int passing : {1, 3}) {
+        if (std::string_view(point) == "during_replay") {
+          // There must be something to take again.
+          Start(run, {}, {"LEAT_CRASH=after_kafka_commit:4"})->Wait(20s);
+        }
+        const auto engine = Start(run, {}, {fmt::format("LEAT_CRASH={}:{}", point, passing)});
+        const auto ended = engine->Wait(3s);
+        if (ended) {
+          ASSERT_EQ(*ended, kKilled) << point << "\n" << Errors(run);
+          ++crashes;
+        }
+      }
+    }
+    EXPECT_GE(crashes, 15);
+    ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+    ExpectSame(run, whole);
+  }
+}
+
+/// Every card's records are counted, so a record that is lost, doubled or out of order shows.
+void ExpectCounted(const std::vector<std::string>& lines, size_t records) {
+  std::map<std::string, int> seen;
+  for (const std::string& line : lines) {
+    const size_t card = line.find(' ') + 1;
+    const std::string key = line.substr(card, line.find(' ', card) - card);
+    const size_t at = line.find("\"seen\":");
+    ASSERT_NE(at, std::string::npos) << line;
+    ASSERT_EQ(std::atoi(line.c_str() + at + 7), ++seen[key]) << line;
+  }
+  EXPECT_EQ(lines.size(), records);
+}
+
+TEST_F(Kills, WithLabelsApartInSeveralShardsAndProcesses) {
+  constexpr int kRecords = 33'333;
+  ASSERT_TRUE(
+      ProduceStream(brokers(), prefix_,
+                    {.records = kRecords, .partitions = 3, .bad = false, .labels_apart = true})
+          .ok());
+  const Run run = MakeRun("shards", StreamPipeline(true, "  epoch_records: 300\n"), 3);
+  // Three processes of one shard each, restarted in turn.
+  for (int i = 0; i < 9; ++i) {
+    CounterRandom random(5, static_cast<uint64_t>(i));
+    const auto engine = Start(run, {"--instance", fmt::format("{}/3", i % 3 + 1)});
+    engine->Wait(std::chrono::milliseconds(300 + random.Below(700)));
+    engine->Signal(i % 2 == 0 ? SIGKILL : SIGTERM);
+    const auto ended = engine->Wait(20s);
+    ASSERT_TRUE(ended && (*ended == kKilled || *ended == 0)) << Errors(run);
+  }
+  for (int i = 1; i <= 3; ++i) {
+    ASSERT_EQ(ToEnd(run, {"--instance", fmt::format("{}/3", i)}), 0) << Errors(run);
+  }
+  ExpectCounted(Lines(run, "predictions"), kRecords);
+  for (int i = 1; i <= 3; ++i) {
+    const Run shard{run.name, run.config, fmt::format("{}/shard-{}-of-3", run.state, i)};
+    EXPECT_FALSE(Digest(shard).empty());
+  }
+
+  // The same as three threads of one process.
+  const Run threads = MakeRun("threads", StreamPipeline(true, "  shards: 3\n"), 3);
+  ASSERT_EQ(ToEnd(threads), 0) << Errors(threads);
+  ExpectCounted(Lines(threads, "predictions"), kRecords);
+}
+
+}  // namespace
+}  // namespace leat

@@ -1,0 +1,160 @@
+#include "live/live.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+namespace leat {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+std::string Slurp(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return std::move(text).str();
+}
+
+void Replace(std::string& text, const std::string& from, const std::string& to) {
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+}
+
+}  // namespace
+
+Engine::Engine(const std::vector<std::string>& arguments,
+               const std::vector<std::string>& environment, std::string out, std::string errors)
+    : out_(std::move(out)), errors_(std::move(errors)) {
+  // All that is allocated is made before the fork: clients of Kafka have threads here.
+  std::vector<std::string> words = {LEAT_BINARY};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv, envp;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  std::vector<std::string> variables = environment;
+  for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
+  for (std::string& variable : variables) envp.push_back(variable.data());
+  envp.push_back(nullptr);
+  pid_ = fork();
+  if (pid_ != 0) return;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const int output = open(out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  const int error = open(errors_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+  dup2(output, 1);
+  dup2(error, 2);
+  execve(LEAT_BINARY, argv.data(), envp.data());
+  _exit(127);
+}
+
+Engine::~Engine() {
+  if (code_) return;
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+}
+
+void Engine::Signal(int signal) const {
+  if (!code_) kill(pid_, signal);
+}
+
+std::optional<int> Engine::Wait(std::chrono::milliseconds patience) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (!code_) {
+    int status = 0;
+    if (waitpid(pid_, &status, WNOHANG) == pid_) {
+      code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    } else if (std::chrono::steady_clock::now() >= until) {
+      return std::nullopt;
+    } else {
+      std::this_thread::sleep_for(1ms);
+    }
+  }
+  return code_;
+}
+
+void Live::SetUp() {
+  LEAT_NEED_KAFKA(broker);
+  brokers_ = broker.brokers();
+  prefix_ = UniqueName("live") + "-";
+  folder_ = fs::temp_directory_path() / (prefix_ + std::to_string(getpid()));
+  fs::create_directories(folder_);
+}
+
+void Live::TearDown() {
+  if (!folder_.empty()) fs::remove_all(folder_);
+}
+
+Run Live::MakeRun(const std::string& name, const std::string& yaml, int sink_partitions) {
+  Run run{prefix_ + name, (folder_ / (name + ".yaml")).string(), (folder_ / name).string()};
+  std::string text = yaml;
+  Replace(text, "RUN", run.name);
+  Replace(text, "IN-", prefix_);
+  Replace(text, "BROKERS", brokers_);
+  Replace(text, "STATE", run.state);
+  std::ofstream(run.config) << text;
+  for (const char* sink : {"predictions", "events", "metrics", "rejects"}) {
+    const Status made = CreateTopic(brokers_, Sink(run, sink), sink_partitions);
+    EXPECT_TRUE(made.ok()) << made.message();
+  }
+  return run;
+}
+
+std::unique_ptr<Engine> Live::Start(const Run& run, const std::vector<std::string>& more,
+                                    const std::vector<std::string>& environment) {
+  std::vector<std::string> arguments = {"run", run.config, "--json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return std::make_unique<Engine>(arguments, environment, run.state + ".out", run.state + ".err");
+}
+
+int Live::ToEnd(const Run& run, const std::vector<std::string>& more,
+                const std::vector<std::string>& environment) {
+  std::error_code error;
+  fs::remove(run.state + ".err", error);
+  std::vector<std::string> arguments = {"--to-end"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return Start(run, arguments, environment)->Wait(120s).value_or(-1);
+}
+
+std::string Live::Errors(const Run& run) const { return Slurp(run.state + ".err"); }
+std::string Live::Report(const Run& run) const { return Slurp(run.state + ".out"); }
+
+std::string Live::Digest(const Run& run) {
+  Engine inspect({"inspect", run.state, "--digest"}, {}, run.state + ".digest",
+                 run.state + ".digest-err");
+  EXPECT_EQ(inspect.Wait(60s).value_or(-1), 0) << Slurp(run.state + ".digest-err");
+  return Slurp(run.state + ".digest");
+}
+
+std::vector<std::string> Live::Lines(const Run& run, const std::string& sink) {
+  std::vector<std::string> lines;
+  for (const KafkaRecord& record : Got(ReadTopic(brokers_, Sink(run, sink)))) {
+    const std::string payload = record.payload.value_or("(tombstone)");
+    if (payload.starts_with("{\"status\":")) continue;
+    std::string line = fmt::format("{} {} ", record.partition, record.key.value_or("-"));
+    for (const auto& [name, value] : record.headers) line += name + "=" + value + " ";
+    // The group's name is the run's; nothing else of it may be in an output.
+    lines.push_back(line + payload);
+  }
+  return lines;
+}
+
+void Live::ExpectSame(const Run& run, const Run& whole) {
+  for (const char* sink : {"predictions", "events", "metrics", "rejects"}) {
+    const std::vector<std::string> lines = Lines(run, sink), wanted = Lines(whole, sink);
+    ASSERT_EQ(lines.size(), wanted.size()) << sink;
+    for (size_t i = 0; i < lines.size(); ++i) ASSERT_EQ(lines[i], wanted[i]) << sink << " " << i;
+  }
+  EXPECT_EQ(Digest(run), Digest(whole));
+}
+
+}  // namespace leat
