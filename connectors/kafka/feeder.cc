@@ -47,6 +47,11 @@ Result<std::unique_ptr<Feeder>> Feeder::Open(const FeederOptions& options) {
       MakeConf(options.cluster, RD_KAFKA_PRODUCER,
                {{"enable.idempotence", "true"},
                 {"linger.ms", std::to_string(options.linger_ms)},
+                // A partition that has seen nothing of a producer takes any first batch. With more
+                // requests under way the second one may be that, when the first was refused for
+                // want of a leader (a new topic); tried again, the first then passes for one that
+                // is there already, and is acknowledged, and lost.
+                {"max.in.flight.requests.per.connection", "1"},
                 {"partitioner", "murmur2_random"},
                 {"queue.buffering.max.messages", "1000000"},
                 {"queue.buffering.max.kbytes", "262144"},
