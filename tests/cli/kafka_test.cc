@@ -118,7 +118,7 @@ TEST_F(CliKafka, AnInterruptEndsAStreamCleanly) {
   const std::string topic = UniqueName("interrupted");
   const Ran ran = Leat("generate card-fraud --rows 1e9 --rate 1000 --live --labels-topic " + topic +
                            "-labels --labels-after 1h -q" + To(broker, topic),
-                       "timeout -s INT --preserve-status 4");
+                       "timeout --foreground -s INT --preserve-status 4");
   ASSERT_EQ(ran.code, 0) << ran.err;
   const size_t produced = std::stoul(ran.out.substr(ran.out.find(": ") + 2));
   EXPECT_GT(produced, 0u);
@@ -143,7 +143,7 @@ TEST_F(CliKafka, ReadPrintsWhatIsCommitted) {
   EXPECT_EQ(Leat("read --uncommitted --most 2" + To(broker, topic)).out, "one\ntwo\n");
   EXPECT_EQ(Leat("read --from latest" + To(broker, topic)).out, "");
   const Ran followed =
-      Leat("read --follow" + To(broker, topic), "timeout -s INT --preserve-status 3");
+      Leat("read --follow" + To(broker, topic), "timeout --foreground -s INT --preserve-status 3");
   EXPECT_EQ(followed.code, 0) << followed.err;
   EXPECT_EQ(followed.out, "one\nthree\n");
 }
