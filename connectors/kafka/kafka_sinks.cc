@@ -30,6 +30,12 @@ Status SinkBase::WriteFiles(const Outputs& outputs) {
 
 Status SinkBase::Sync() { return files_ == nullptr ? Status::Ok() : files_->Sync(); }
 
+std::array<bool, 4> SinkBase::in_files() const {
+  std::array<bool, 4> files{};
+  for (size_t i = 0; i < files.size(); ++i) files[i] = options_.topics[i].empty();
+  return files;
+}
+
 SinkLengths SinkBase::lengths() const {
   return files_ == nullptr ? SinkLengths{} : files_->lengths();
 }

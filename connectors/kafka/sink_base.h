@@ -24,6 +24,7 @@ class SinkBase : public KafkaSinks {
   Result<std::optional<CommitMark>> Look() override;
   Status WriteFiles(const Outputs& outputs) override;
   Status Sync() override;
+  std::array<bool, 4> in_files() const override;
   SinkLengths lengths() const override;
   SinkFigures figures() const override;
   void Note(size_t sink, std::string payload) override;

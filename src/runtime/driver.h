@@ -30,6 +30,8 @@ class EpochSink {
   virtual ~EpochSink() = default;
   /// Takes what the pipeline put out since the last call; `outputs` may be emptied.
   virtual Status Commit(const EpochEnd& end, Outputs& outputs) = 0;
+  /// Not Ok once something could not be committed: nothing more will be.
+  virtual Status status() const { return Status::Ok(); }
   /// The outputs of the epoch so far; more may follow before it is committed. They stay.
   virtual Status Flow(const Outputs& outputs) {
     (void)outputs;

@@ -331,6 +331,7 @@ Status LiveDriver::Run(EpochSink& sink) {
       if (messages.size() < options_.batch) LEAT_RETURN_IF_ERROR(sink.Flow(out_));
       continue;
     }
+    LEAT_RETURN_IF_ERROR(sink.status());
     if (options_.to_end && AtEnd(now)) break;
     if (in_epoch_ == 0 && options_.idle.count() > 0 && now - ticked >= options_.idle) {
       ticked = now;

@@ -267,8 +267,9 @@ Epoch Shard::Next(const EpochEnd& end, const Outputs& outputs) const {
   epoch.lengths = last_.lengths;
   epoch.chain = last_.chain;
   const auto parts = outputs.parts();
+  const std::array<bool, 4> in_files = sinks_->in_files();
   for (size_t i = 0; i < parts.size(); ++i) {
-    epoch.lengths[i] += parts[i].size();
+    if (in_files[i]) epoch.lengths[i] += parts[i].size();
     epoch.chain = Hash64(parts[i], epoch.chain);
   }
   epoch.chain = Mix64(epoch.chain ^ pipeline_.Chain());
@@ -349,6 +350,11 @@ Status Shard::Flow(const Outputs& outputs) {
   flowed_frames_ = outputs.frames.size();
   flowed_envelopes_ = outputs.envelopes.size();
   return Submit({Job::Kind::kOutputs, {}, std::move(rest)});
+}
+
+Status Shard::status() const {
+  const std::lock_guard lock(mutex_);
+  return status_;
 }
 
 Status Shard::Commit(const EpochEnd& end, Outputs& outputs) {

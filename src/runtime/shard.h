@@ -97,6 +97,7 @@ class Shard final : public EpochSink {
 
   Status Commit(const EpochEnd& end, Outputs& outputs) override;
   Status Flow(const Outputs& outputs) override;
+  Status status() const override;
   /// Waits until everything is committed and saves the state. REQUIRES that an epoch just ended.
   Status Close();
 

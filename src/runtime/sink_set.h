@@ -5,6 +5,7 @@
 /// mark decides what is committed. One thread at a time.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 
@@ -60,6 +61,8 @@ class SinkSet {
 
   /// Waits until what was written to files is on disk.
   virtual Status Sync() = 0;
+  /// Which of predictions, events, metrics and rejects go to files.
+  virtual std::array<bool, 4> in_files() const { return {true, true, true, true}; }
   /// Of the files; what goes elsewhere counts nothing.
   virtual SinkLengths lengths() const = 0;
 };

@@ -47,23 +47,23 @@ void KillAtRandom(const std::function<std::unique_ptr<Engine>()>& start, int kil
 TEST_F(Kills, AtRandom) {
   const int kills = KillCount(15);
   ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 20'000 + 2'000 * kills}).ok());
-  const Run whole = MakeRun("whole", StreamPipeline(false));
+  const LiveRun whole = MakeRun("whole", StreamPipeline(false));
   ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
   EXPECT_GT(Lines(whole, "events").size(), 0u);
   EXPECT_GT(Lines(whole, "rejects").size(), 30u);
   // Small epochs, so that there are many of them to be killed in.
-  const Run run = MakeRun("killed", StreamPipeline(false, "  epoch_records: 300\n"));
+  const LiveRun run = MakeRun("killed", StreamPipeline(false, "  epoch_records: 300\n"));
   KillAtRandom([&] { return Start(run); }, kills, 1, [&] { return ToEnd(run); });
   ExpectSame(run, whole);
 }
 
 TEST_F(Kills, AtEveryNamedPlace) {
   ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 12'000}).ok());
-  const Run whole = MakeRun("whole", StreamPipeline(false));
+  const LiveRun whole = MakeRun("whole", StreamPipeline(false));
   ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
   const int rounds = std::max(1, KillCount(15) / 15);
   for (int round = 0; round < rounds; ++round) {
-    const Run run =
+    const LiveRun run =
         MakeRun(fmt::format("crashed{}", round), StreamPipeline(false, "  epoch_records: 300\n"));
     int crashes = 0;
     for (const char* point :
@@ -108,7 +108,7 @@ TEST_F(Kills, WithLabelsApartInSeveralShardsAndProcesses) {
       ProduceStream(brokers(), prefix_,
                     {.records = kRecords, .partitions = 3, .bad = false, .labels_apart = true})
           .ok());
-  const Run run = MakeRun("shards", StreamPipeline(true, "  epoch_records: 300\n"), 3);
+  const LiveRun run = MakeRun("shards", StreamPipeline(true, "  epoch_records: 300\n"), 3);
   // Three processes of one shard each, restarted in turn.
   for (int i = 0; i < 9; ++i) {
     CounterRandom random(5, static_cast<uint64_t>(i));
@@ -123,12 +123,12 @@ TEST_F(Kills, WithLabelsApartInSeveralShardsAndProcesses) {
   }
   ExpectCounted(Lines(run, "predictions"), kRecords);
   for (int i = 1; i <= 3; ++i) {
-    const Run shard{run.name, run.config, fmt::format("{}/shard-{}-of-3", run.state, i)};
+    const LiveRun shard{run.name, run.config, fmt::format("{}/shard-{}-of-3", run.state, i)};
     EXPECT_FALSE(Digest(shard).empty());
   }
 
   // The same as three threads of one process.
-  const Run threads = MakeRun("threads", StreamPipeline(true, "  shards: 3\n"), 3);
+  const LiveRun threads = MakeRun("threads", StreamPipeline(true, "  shards: 3\n"), 3);
   ASSERT_EQ(ToEnd(threads), 0) << Errors(threads);
   ExpectCounted(Lines(threads, "predictions"), kRecords);
 }

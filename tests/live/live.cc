@@ -94,8 +94,8 @@ void Live::TearDown() {
   if (!folder_.empty()) fs::remove_all(folder_);
 }
 
-Run Live::MakeRun(const std::string& name, const std::string& yaml, int sink_partitions) {
-  Run run{prefix_ + name, (folder_ / (name + ".yaml")).string(), (folder_ / name).string()};
+LiveRun Live::MakeRun(const std::string& name, const std::string& yaml, int sink_partitions) {
+  LiveRun run{prefix_ + name, (folder_ / (name + ".yaml")).string(), (folder_ / name).string()};
   std::string text = yaml;
   Replace(text, "RUN", run.name);
   Replace(text, "IN-", prefix_);
@@ -109,14 +109,14 @@ Run Live::MakeRun(const std::string& name, const std::string& yaml, int sink_par
   return run;
 }
 
-std::unique_ptr<Engine> Live::Start(const Run& run, const std::vector<std::string>& more,
+std::unique_ptr<Engine> Live::Start(const LiveRun& run, const std::vector<std::string>& more,
                                     const std::vector<std::string>& environment) {
   std::vector<std::string> arguments = {"run", run.config, "--json"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return std::make_unique<Engine>(arguments, environment, run.state + ".out", run.state + ".err");
 }
 
-int Live::ToEnd(const Run& run, const std::vector<std::string>& more,
+int Live::ToEnd(const LiveRun& run, const std::vector<std::string>& more,
                 const std::vector<std::string>& environment) {
   std::error_code error;
   fs::remove(run.state + ".err", error);
@@ -125,17 +125,17 @@ int Live::ToEnd(const Run& run, const std::vector<std::string>& more,
   return Start(run, arguments, environment)->Wait(120s).value_or(-1);
 }
 
-std::string Live::Errors(const Run& run) const { return Slurp(run.state + ".err"); }
-std::string Live::Report(const Run& run) const { return Slurp(run.state + ".out"); }
+std::string Live::Errors(const LiveRun& run) const { return Slurp(run.state + ".err"); }
+std::string Live::Report(const LiveRun& run) const { return Slurp(run.state + ".out"); }
 
-std::string Live::Digest(const Run& run) {
+std::string Live::Digest(const LiveRun& run) {
   Engine inspect({"inspect", run.state, "--digest"}, {}, run.state + ".digest",
                  run.state + ".digest-err");
   EXPECT_EQ(inspect.Wait(60s).value_or(-1), 0) << Slurp(run.state + ".digest-err");
   return Slurp(run.state + ".digest");
 }
 
-std::vector<std::string> Live::Lines(const Run& run, const std::string& sink) {
+std::vector<std::string> Live::Lines(const LiveRun& run, const std::string& sink) {
   std::vector<std::string> lines;
   for (const KafkaRecord& record : Got(ReadTopic(brokers_, Sink(run, sink)))) {
     const std::string payload = record.payload.value_or("(tombstone)");
@@ -148,7 +148,7 @@ std::vector<std::string> Live::Lines(const Run& run, const std::string& sink) {
   return lines;
 }
 
-void Live::ExpectSame(const Run& run, const Run& whole) {
+void Live::ExpectSame(const LiveRun& run, const LiveRun& whole) {
   for (const char* sink : {"predictions", "events", "metrics", "rejects"}) {
     const std::vector<std::string> lines = Lines(run, sink), wanted = Lines(whole, sink);
     ASSERT_EQ(lines.size(), wanted.size()) << sink;

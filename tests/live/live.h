@@ -46,7 +46,7 @@ class Engine {
 };
 
 /// What a run of a pipeline has of its own.
-struct Run {
+struct LiveRun {
   std::string name;    ///< Of the group, the prefix of the sinks' topics, the folder.
   std::string config;  ///< Path of the YAML file.
   std::string state;
@@ -63,25 +63,27 @@ class Live : public ::testing::Test {
 
   /// A pipeline with sinks, group and folder of its own. In `yaml` RUN stands for the run's name,
   /// IN for the prefix of the input's topics, BROKERS for the address, STATE for the folder.
-  Run MakeRun(const std::string& name, const std::string& yaml, int sink_partitions = 1);
+  LiveRun MakeRun(const std::string& name, const std::string& yaml, int sink_partitions = 1);
   std::string In(const std::string& topic) const { return prefix_ + topic; }
-  std::string Sink(const Run& run, const std::string& sink) const { return run.name + "-" + sink; }
+  std::string Sink(const LiveRun& run, const std::string& sink) const {
+    return run.name + "-" + sink;
+  }
 
-  std::unique_ptr<Engine> Start(const Run& run, const std::vector<std::string>& more = {},
+  std::unique_ptr<Engine> Start(const LiveRun& run, const std::vector<std::string>& more = {},
                                 const std::vector<std::string>& environment = {});
   /// Runs to the end of the input. The exit code; -1 if it took longer than two minutes.
-  int ToEnd(const Run& run, const std::vector<std::string>& more = {},
+  int ToEnd(const LiveRun& run, const std::vector<std::string>& more = {},
             const std::vector<std::string>& environment = {});
   /// What the run's last process said on standard error, and what on standard output.
-  std::string Errors(const Run& run) const;
-  std::string Report(const Run& run) const;
-  std::string Digest(const Run& run);
+  std::string Errors(const LiveRun& run) const;
+  std::string Report(const LiveRun& run) const;
+  std::string Digest(const LiveRun& run);
 
   /// Everything in a run's sink, in order of partition and offset; what the status says is left
   /// out, since it is of the process and not of the pipeline.
-  std::vector<std::string> Lines(const Run& run, const std::string& sink);
+  std::vector<std::string> Lines(const LiveRun& run, const std::string& sink);
   /// The outputs and the state of both are the same.
-  void ExpectSame(const Run& run, const Run& whole);
+  void ExpectSame(const LiveRun& run, const LiveRun& whole);
 
   std::filesystem::path folder_;
   std::string prefix_;

@@ -43,13 +43,13 @@ int64_t StreamStart() {
 Status ProduceStream(const std::string& brokers, const std::string& prefix,
                      const StreamOptions& options) {
   const std::string topic = prefix + "payments", label_topic = prefix + "labels";
-  LEAT_RETURN_IF_ERROR(CreateTopic(brokers, topic, options.partitions));
-  if (options.labels_apart) {
+  if (options.first == 0) LEAT_RETURN_IF_ERROR(CreateTopic(brokers, topic, options.partitions));
+  if (options.first == 0 && options.labels_apart) {
     LEAT_RETURN_IF_ERROR(CreateTopic(brokers, label_topic, options.partitions));
   }
   const auto partitions = static_cast<size_t>(options.partitions);
   std::vector<std::vector<KafkaRecord>> records(partitions), labels(partitions);
-  for (int i = 0; i < options.records; ++i) {
+  for (int i = options.first; i < options.records; ++i) {
     const auto n = static_cast<uint64_t>(i);
     CounterRandom random(7, n);
     const int64_t time = StreamStart() + i * kStepMs;

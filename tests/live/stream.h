@@ -16,7 +16,8 @@ namespace leat {
 int64_t StreamStart();
 
 struct StreamOptions {
-  int records = 20'000;
+  int first = 0;         ///< Those before it are there already, with the topics.
+  int records = 20'000;  ///< In all.
   int partitions = 1;
   int keys = 199;
   bool bad = true;            ///< One in 500 is no JSON, empty, a tombstone or not UTF-8.

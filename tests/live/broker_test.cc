@@ -1,0 +1,80 @@
+// What happens to the broker while the engine runs: killed, restarted, frozen, gone for a while.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <thread>
+
+#include "live/live.h"
+#include "live/stream.h"
+
+namespace leat {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// With a broker of its own, which it may kill.
+class BrokerFaults : public Live {
+ protected:
+  void SetUp() override {
+    Live::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    broker_ = Got(KafkaBroker::Start());
+    ASSERT_NE(broker_, nullptr);
+    UseBrokers(broker_->brokers());
+  }
+  std::unique_ptr<KafkaBroker> broker_;
+};
+
+TEST_F(BrokerFaults, KilledStoppedAndFrozenWhileTheEngineRuns) {
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 30'000}).ok());
+  const LiveRun whole = MakeRun("whole", StreamPipeline(false));
+  ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
+  const LiveRun run =
+      MakeRun("broken", StreamPipeline(false, "  epoch_records: 50\n  queue: 1MiB\n"));
+  const auto engine = Start(run);
+  const auto alive = [&] { ASSERT_FALSE(engine->Wait(0ms).has_value()) << Errors(run); };
+  std::this_thread::sleep_for(700ms);
+  ASSERT_TRUE(broker_->Kill().ok());
+  alive();
+  ASSERT_TRUE(broker_->Restart().ok());
+  std::this_thread::sleep_for(1s);
+  alive();
+  ASSERT_TRUE(broker_->Stop().ok());
+  std::this_thread::sleep_for(5s);
+  alive();
+  ASSERT_TRUE(broker_->Restart().ok());
+  for (int i = 0; i < 6; ++i) {
+    std::this_thread::sleep_for(150ms);
+    ASSERT_TRUE(broker_->Pause().ok());
+    std::this_thread::sleep_for(std::chrono::milliseconds(300 * (i + 1)));
+    ASSERT_TRUE(broker_->Resume().ok());
+    alive();
+  }
+  std::this_thread::sleep_for(1s);
+  engine->Signal(SIGTERM);
+  ASSERT_EQ(engine->Wait(60s).value_or(-1), 0) << Errors(run);
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  ExpectSame(run, whole);
+}
+
+TEST_F(BrokerFaults, EngineAndBrokerKilledInTurn) {
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 20'000}).ok());
+  const LiveRun whole = MakeRun("whole", StreamPipeline(false));
+  ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
+  const LiveRun run = MakeRun("both", StreamPipeline(false, "  epoch_records: 100\n"));
+  for (int i = 0; i < 3; ++i) {
+    const auto engine = Start(run);
+    std::this_thread::sleep_for(600ms);
+    ASSERT_TRUE(broker_->Kill().ok());
+    std::this_thread::sleep_for(100ms);
+    engine->Signal(SIGKILL);
+    ASSERT_EQ(engine->Wait(10s).value_or(-1), kKilled);
+    ASSERT_TRUE(broker_->Restart().ok());
+  }
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  ExpectSame(run, whole);
+}
+
+}  // namespace
+}  // namespace leat

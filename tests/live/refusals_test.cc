@@ -1,0 +1,250 @@
+// What a run refuses to go on from, with what it says and the way out: exit 4, 3, 5 or 2, nothing
+// written, nobody else disturbed.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <thread>
+
+#include "live/live.h"
+#include "live/stream.h"
+
+namespace leat {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+class Refusals : public Live {
+ protected:
+  void SetUp() override {
+    Live::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = kRecords / 2}).ok());
+  }
+  /// The rest of the input.
+  void More() {
+    ASSERT_TRUE(
+        ProduceStream(brokers(), prefix_, {.first = kRecords / 2, .records = kRecords}).ok());
+  }
+  /// Takes half of the input, and is killed. A snapshot is some epochs old by then.
+  void Part(const LiveRun& run) {
+    const auto engine = Start(run);
+    const auto until = std::chrono::steady_clock::now() + 60s;
+    while (Lines(run, "predictions").size() < static_cast<size_t>(kRecords / 2)) {
+      ASSERT_LT(std::chrono::steady_clock::now(), until) << Errors(run);
+      std::this_thread::sleep_for(50ms);
+    }
+    engine->Signal(SIGKILL);
+    ASSERT_EQ(engine->Wait(60s).value_or(-1), kKilled) << Errors(run);
+  }
+  void ExpectRefused(const LiveRun& run, int code, const std::vector<std::string>& words,
+                     const std::vector<std::string>& more = {}) {
+    const size_t before = Lines(run, "predictions").size();
+    EXPECT_EQ(ToEnd(run, more), code) << Errors(run);
+    const std::string errors = Errors(run);
+    for (const std::string& word : words) {
+      EXPECT_NE(errors.find(word), std::string::npos) << word << "\nnot in: " << errors;
+    }
+    EXPECT_EQ(Lines(run, "predictions").size(), before);
+  }
+  static std::string Pipeline() { return StreamPipeline(false, "  epoch_records: 300\n"); }
+
+  static constexpr int kRecords = 6'000;
+};
+
+TEST_F(Refusals, AStateThatIsLostAndMadeAgainFromTheTopic) {
+  const LiveRun run = MakeRun("lost", Pipeline());
+  Part(run);
+  More();
+  const LiveRun whole = MakeRun("whole", Pipeline());
+  ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
+  fs::remove_all(run.state);
+  ExpectRefused(run, 4, {"there is no state, but group", "--rebuild", "--fresh"});
+  fs::remove_all(run.state);
+  ASSERT_EQ(ToEnd(run, {"--rebuild"}), 0) << Errors(run);
+  ExpectSame(run, whole);
+}
+
+TEST_F(Refusals, AStateThatIsDamaged) {
+  const LiveRun run = MakeRun("damaged", Pipeline());
+  Part(run);
+  More();
+  const LiveRun whole = MakeRun("whole", Pipeline());
+  ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
+  fs::path largest;
+  for (const auto& file : fs::directory_iterator(run.state + "/store")) {
+    const std::string name = file.path().filename().string();
+    if (!name.ends_with(".log") && !name.ends_with(".sst")) continue;
+    if (largest.empty() || file.file_size() > fs::file_size(largest)) largest = file.path();
+  }
+  {
+    std::fstream file(largest, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(fs::file_size(largest) / 3));
+    const char byte = static_cast<char>(file.get() ^ 0x40);
+    file.seekp(-1, std::ios::cur);
+    file.put(byte);
+  }
+  ExpectRefused(run, 4, {"--rebuild"});
+  ASSERT_EQ(ToEnd(run, {"--rebuild"}), 0) << Errors(run);
+  ExpectSame(run, whole);
+}
+
+TEST_F(Refusals, AGroupThatWasDeletedOrReset) {
+  const LiveRun deleted = MakeRun("deleted", Pipeline());
+  Part(deleted);
+  ASSERT_TRUE(DeleteGroup(brokers(), deleted.name).ok());
+  ExpectRefused(deleted, 4, {"holds no offsets", "deleted or reset"});
+
+  const LiveRun reset = MakeRun("reset", Pipeline());
+  Part(reset);
+  ASSERT_TRUE(SetCommittedOffsets(brokers(), reset.name, In("payments"), {{0, {5, ""}}}).ok());
+  ExpectRefused(reset, 4, {"group " + reset.name});
+}
+
+TEST_F(Refusals, AnOldCopyDisturbsNobody) {
+  const LiveRun run = MakeRun("copied", Pipeline());
+  Part(run);
+  const std::string copy = run.state + "-copy";
+  fs::copy(run.state, copy, fs::copy_options::recursive);
+  More();
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  // It runs on, idle, while the copy tries.
+  const auto engine = Start(run);
+  std::this_thread::sleep_for(1500ms);
+  ExpectRefused(run, 4, {"the state is behind", "old copy"}, {"--state", copy});
+  EXPECT_FALSE(engine->Wait(500ms).has_value());
+  engine->Signal(SIGTERM);
+  EXPECT_EQ(engine->Wait(20s).value_or(-1), 0) << Errors(run);
+}
+
+TEST_F(Refusals, ACopyThatWentAnotherWay) {
+  const LiveRun run = MakeRun("forked", Pipeline());
+  Part(run);
+  const std::string copy = run.state + "-copy";
+  fs::copy(run.state, copy, fs::copy_options::recursive);
+  More();
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  // Another state in the folder of this one, under the same group.
+  const LiveRun other = MakeRun("other", Pipeline());
+  Part(other);
+  fs::remove_all(run.state);
+  fs::copy(other.state, run.state, fs::copy_options::recursive);
+  ExpectRefused(run, 4, {});
+}
+
+TEST_F(Refusals, ASecondEngineOnTheSameFolder) {
+  const LiveRun run = MakeRun("twice", Pipeline());
+  const auto engine = Start(run);
+  std::this_thread::sleep_for(1500ms);
+  EXPECT_EQ(ToEnd(run), 4) << Errors(run);
+  EXPECT_FALSE(engine->Wait(500ms).has_value());
+  engine->Signal(SIGTERM);
+  EXPECT_EQ(engine->Wait(20s).value_or(-1), 0);
+}
+
+TEST_F(Refusals, AnEngineThatASuccessorTookOverFrom) {
+  const LiveRun run = MakeRun("zombie", StreamPipeline(false, "  transaction_timeout: 2s\n"));
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  auto zombie = Start(run);
+  std::this_thread::sleep_for(1500ms);
+  zombie->Signal(SIGSTOP);
+  const std::string copy = run.state + "-copy";
+  fs::copy(run.state, copy, fs::copy_options::recursive);
+  // It waits for longer than its transaction may take; meanwhile the successor goes on.
+  ASSERT_TRUE(Produce(brokers(), In("payments"), 0,
+                      {{"c1", R"({"id":"z1","card":"c1","shop":1,"amount":1,"at":)" +
+                                  std::to_string(StreamStart() + 1'000'000) + "}"}})
+                  .ok());
+  const LiveRun successor{run.name, run.config, copy};
+  ASSERT_EQ(ToEnd(successor, {"--state", copy}), 0) << Errors(successor);
+  const size_t lines = Lines(run, "predictions").size();
+  zombie->Signal(SIGCONT);
+  EXPECT_EQ(zombie->Wait(30s).value_or(-1), 5) << Errors(run);
+  EXPECT_EQ(Lines(run, "predictions").size(), lines);
+}
+
+TEST_F(Refusals, ATopicThatWasMadeAgain) {
+  const LiveRun run = MakeRun("remade", Pipeline());
+  Part(run);
+  ASSERT_TRUE(DeleteTopic(brokers(), In("payments")).ok());
+  std::this_thread::sleep_for(1s);
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = kRecords, .keys = 7}).ok());
+  ExpectRefused(run, 4, {"--fresh"});
+}
+
+TEST_F(Refusals, MessagesThatHaveExpired) {
+  const LiveRun run = MakeRun("expired", Pipeline());
+  Part(run);
+  const int64_t end = Got(EndOffsets(brokers(), In("payments")))[0];
+  ASSERT_TRUE(DeleteRecords(brokers(), In("payments"), 0, end).ok());
+  ExpectRefused(run, 4, {"--rebuild"});
+}
+
+TEST_F(Refusals, OtherPartitionsThanTheStatesOwn) {
+  const LiveRun run = MakeRun("more", Pipeline());
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  ASSERT_TRUE(AddPartitions(brokers(), In("payments"), 2).ok());
+  ExpectRefused(run, 4, {"cannot be moved to other partitions"});
+}
+
+TEST_F(Refusals, InputThatCannotBeReadAgain) {
+  ASSERT_TRUE(CreateTopic(brokers(), In("compacted"), 1, {{"cleanup.policy", "compact"}}).ok());
+  std::string yaml = Pipeline();
+  yaml.replace(yaml.find("IN-payments"), 11, "IN-compacted");
+  ExpectRefused(MakeRun("compacted", yaml), 2, {"compacted"});
+}
+
+TEST_F(Refusals, LabelsThatWouldNotMeetTheirRecords) {
+  ASSERT_TRUE(CreateTopic(brokers(), In("labels"), 2).ok());
+  ExpectRefused(MakeRun("uneven", StreamPipeline(true, "  shards: 2\n")), 2,
+                {"the same number of partitions"});
+}
+
+TEST_F(Refusals, TopicsThatAreMissingUnlessTheyAreToBeMade) {
+  std::string yaml = Pipeline();
+  yaml.replace(yaml.find("RUN-events"), 10, "RUN-none");
+  const LiveRun run = MakeRun("missing", yaml);
+  ExpectRefused(run, 3, {run.name + "-none", "create_topics"});
+  yaml.insert(yaml.find("  group:"), "  create_topics: true\n");
+  const LiveRun makes = MakeRun("makes", yaml);
+  EXPECT_EQ(ToEnd(makes), 0) << Errors(makes);
+  EXPECT_GT(Lines(makes, "none").size(), 0u);
+}
+
+TEST_F(Refusals, AMessageThatIsTooLargeStopsTheRunAndLosesNothing) {
+  const LiveRun whole = MakeRun("whole", Pipeline());
+  ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
+  const LiveRun run = MakeRun("large", Pipeline());
+  ASSERT_TRUE(
+      AlterTopicConfig(brokers(), Sink(run, "metrics"), {{"max.message.bytes", "600"}}).ok());
+  EXPECT_EQ(ToEnd(run), 3);
+  EXPECT_NE(Errors(run).find(Sink(run, "metrics")), std::string::npos) << Errors(run);
+  ASSERT_TRUE(AlterTopicConfig(brokers(), Sink(run, "metrics"), {}).ok());
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  ExpectSame(run, whole);
+}
+
+TEST_F(Refusals, AFullDiskStopsTheRunAndLosesNothing) {
+  const LiveRun whole = MakeRun("whole", Pipeline());
+  ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
+  const LiveRun run = MakeRun("full", Pipeline());
+  // Files may not grow beyond so much: the snapshot's or the journal's writes fail.
+  for (const char* bytes : {"2048", "65536", "200000"}) {
+    const std::string command =
+        fmt::format("prlimit --fsize={} {} run {} --to-end --json >/dev/null 2>{}", bytes,
+                    LEAT_BINARY, run.config, run.state + ".err");
+    const int status = std::system((command + "; exit $?").c_str());
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_TRUE(WEXITSTATUS(status) == 3 || WEXITSTATUS(status) == 0)
+        << WEXITSTATUS(status) << Errors(run);
+  }
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  ExpectSame(run, whole);
+}
+
+}  // namespace
+}  // namespace leat

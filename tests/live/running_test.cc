@@ -1,0 +1,166 @@
+// Runs that nothing happens to: what comes in, what goes out, how a run ends.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <set>
+#include <thread>
+
+#include "live/live.h"
+#include "live/stream.h"
+
+namespace leat {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Running : public Live {
+ protected:
+  boost::json::object ReportOf(const LiveRun& run) {
+    return boost::json::parse(Report(run)).as_object();
+  }
+  bool Eventually(const std::function<bool()>& holds, std::chrono::seconds patience = 20s) {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (std::chrono::steady_clock::now() < until) {
+      if (holds()) return true;
+      std::this_thread::sleep_for(50ms);
+    }
+    return holds();
+  }
+};
+
+TEST_F(Running, KeysHeadersAndRejectsGoOut) {
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 2'000}).ok());
+  const LiveRun run = MakeRun("out", StreamPipeline(false));
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  const auto predictions = Got(ReadTopic(brokers(), Sink(run, "predictions")));
+  ASSERT_EQ(predictions.size(), 2'000u);
+  for (size_t i = 0; i < predictions.size(); ++i) {
+    const KafkaRecord& record = predictions[i];
+    const auto payload = boost::json::parse(*record.payload).as_object();
+    std::map<std::string, std::string> headers(record.headers.begin(), record.headers.end());
+    EXPECT_EQ(payload.at("id").as_string(), fmt::format("p{}", i));
+    EXPECT_EQ(headers["leat-event-id"], fmt::format("p{}", i));
+    EXPECT_EQ(headers["leat-model-version"].substr(0, 7), "linear-");
+    EXPECT_EQ(headers.count("traceparent"), i % 3 == 0 ? 1u : 0u);
+    EXPECT_EQ(record.key->substr(0, 1), "c");
+  }
+  std::multiset<std::string> reasons;
+  for (const KafkaRecord& record : Got(ReadTopic(brokers(), Sink(run, "rejects")))) {
+    const auto reject = boost::json::parse(*record.payload).as_object();
+    EXPECT_EQ(reject.at("topic").as_string(), In("payments"));
+    EXPECT_TRUE(reject.at("offset").is_int64());
+    reasons.insert(std::string(reject.at("reason").as_string()));
+  }
+  EXPECT_EQ(reasons,
+            (std::multiset<std::string>{"bad_utf8", "empty", "malformed_json", "tombstone"}));
+}
+
+TEST_F(Running, LabelsOfATopicAreAccountedFor) {
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_,
+                            {.records = 3'000, .partitions = 2, .bad = false, .labels_apart = true})
+                  .ok());
+  // One that comes twice, one for nothing.
+  const int64_t known = StreamStart() + 3'000'000;
+  for (const char* id : {"p7", "nobody"}) {
+    ASSERT_TRUE(
+        Produce(
+            brokers(), In("labels"), 0,
+            {{{}, fmt::format(R"({{"id":"{}","fraud":true,"known":{}}})", id, known), {}, known}})
+            .ok());
+  }
+  const LiveRun run = MakeRun("account", StreamPipeline(true));
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  const auto labels = ReportOf(run).at("labels").as_object();
+  const auto count = [&](const char* name) { return labels.at(name).to_number<int64_t>(); };
+  EXPECT_EQ(count("predicted"), 3'000);
+  EXPECT_EQ(count("matched"), 3'000);
+  EXPECT_EQ(count("duplicate"), 1);
+  EXPECT_EQ(count("labels"), 3'002);
+  EXPECT_EQ(count("labels"), count("matched") + count("late") + count("duplicate") +
+                                 count("orphan") + count("waiting"));
+  EXPECT_EQ(count("predicted"), count("matched") + count("expired") + count("pending"));
+}
+
+TEST_F(Running, IdleStreamsGoOnByTicksAndExpireLabels) {
+  ASSERT_TRUE(CreateTopic(brokers(), In("labels"), 1).ok());
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 100, .bad = false}).ok());
+  std::string yaml = StreamPipeline(true);
+  yaml.replace(yaml.find("expires_after: 1h"), 17, "expires_after: 2s");
+  yaml.replace(yaml.find("idle: 0s"), 8, "idle: 200ms");
+  const LiveRun run = MakeRun("idle", yaml);
+  const auto engine = Start(run);
+  std::this_thread::sleep_for(6s);
+  engine->Signal(SIGTERM);
+  ASSERT_EQ(engine->Wait(20s).value_or(-1), 0) << Errors(run);
+  EXPECT_EQ(ReportOf(run).at("labels").at("expired").to_number<int64_t>(), 100);
+  // And a run that takes those epochs again agrees.
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+}
+
+TEST_F(Running, TheFirstSignalCommitsAndSaves) {
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 5'000}).ok());
+  const LiveRun run = MakeRun("signal", StreamPipeline(false));
+  const auto engine = Start(run);
+  ASSERT_TRUE(Eventually([&] { return Lines(run, "predictions").size() == 5'000u; }));
+  engine->Signal(SIGTERM);
+  ASSERT_EQ(engine->Wait(20s).value_or(-1), 0) << Errors(run);
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  EXPECT_NE(Errors(run).find(" 0 epochs taken again"), std::string::npos) << Errors(run);
+  EXPECT_EQ(Lines(run, "predictions").size(), 5'000u);
+}
+
+TEST_F(Running, AtLeastOnceLosesNothingAndKeepsTheOrder) {
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 8'000, .bad = false}).ok());
+  const LiveRun run = MakeRun(
+      "least", StreamPipeline(false, "  epoch_records: 300\n") + "delivery: at_least_once\n");
+  for (const char* point : {"before_journal:4", "after_journal:4", "after_claim:1"}) {
+    const auto engine = Start(run, {}, {std::string("LEAT_CRASH=") + point});
+    ASSERT_EQ(engine->Wait(30s).value_or(-1), kKilled) << point << Errors(run);
+  }
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  const LiveRun whole = MakeRun("whole", StreamPipeline(false));
+  ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
+  const std::vector<std::string> lines = Lines(run, "predictions");
+  const std::vector<std::string> wanted = Lines(whole, "predictions");
+  EXPECT_GT(lines.size(), wanted.size());
+  // What is new each time is in order, and nothing is missing.
+  std::set<std::string> seen;
+  std::vector<std::string> fresh;
+  for (const std::string& line : lines) {
+    if (seen.insert(line).second) fresh.push_back(line);
+  }
+  EXPECT_EQ(fresh, wanted);
+  EXPECT_EQ(Digest(run), Digest(whole));
+}
+
+TEST_F(Running, TransactionsInTheInputLeaveGaps) {
+  ASSERT_TRUE(CreateTopic(brokers(), In("payments"), 1).ok());
+  for (int i = 0; i < 12; ++i) {
+    std::vector<KafkaRecord> records;
+    for (int k = 0; k < 100; ++k) {
+      const int64_t at = StreamStart() + i * 10'000 + k;
+      records.push_back(
+          {"c1",
+           fmt::format(R"({{"id":"{}-{}","card":"c1","shop":1,"amount":5,"at":{},"fraud":false}})",
+                       i, k, at),
+           {},
+           at});
+    }
+    ASSERT_TRUE(ProduceTransaction(brokers(), In("payments"), 0, records, i % 4 != 3).ok());
+  }
+  const LiveRun refuses = MakeRun("refuses", StreamPipeline(false));
+  EXPECT_EQ(ToEnd(refuses), 4);
+  EXPECT_NE(Errors(refuses).find("gaps"), std::string::npos) << Errors(refuses);
+  const LiveRun run = MakeRun("gaps", StreamPipeline(false, "  gaps: true\n  epoch_records: 50\n"));
+  for (int i = 0; i < 4; ++i) {
+    Start(run, {}, {"LEAT_CRASH=after_kafka_commit:3"})->Wait(3s);
+  }
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  EXPECT_EQ(Lines(run, "predictions").size(), 900u);
+}
+
+}  // namespace
+}  // namespace leat
