@@ -27,6 +27,7 @@ int RunCli(int argc, const char* const* argv) {
   AddReplay(app, exit_code);
   AddCheck(app, exit_code);
   AddGenerate(app, exit_code);
+  AddRead(app, exit_code);
   AddInspect(app, exit_code);
   AddModel(app, exit_code);
   try {

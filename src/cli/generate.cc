@@ -8,7 +8,9 @@
 
 #include "cli/cli.h"
 #include "cli/packed_output.h"
+#include "cli/produce.h"
 #include "cli/progress.h"
+#include "pipeline/config_text.h"
 #include "pipeline/params_doc.h"
 #include "pipeline/params_yaml.h"
 
@@ -19,6 +21,8 @@ struct Arguments {
   std::string name;
   std::string output = "-";
   bool quiet = false;
+  ProduceOptions kafka;
+  std::string labels_after;
   std::map<std::string, std::string> settings;  ///< By the name of the option.
 };
 
@@ -61,7 +65,8 @@ Result<GenerateOptions> ReadOptions(const Arguments& arguments) {
   config::Environment environment;
   GenerateOptions options;
   options.name = arguments.name;
-  if (NamesJsonLines(arguments.output)) options.format = GenerateFormat::kJsonLines;
+  if (!arguments.kafka.brokers.empty() || NamesJsonLines(arguments.output))
+    options.format = GenerateFormat::kJsonLines;
   config::YamlParams params(node, "", problems, environment);
   Describe(params, options);
   std::string message;
@@ -75,9 +80,25 @@ Result<GenerateOptions> ReadOptions(const Arguments& arguments) {
 Status Generate(const Arguments& arguments) {
   LEAT_ASSIGN_OR_RETURN(const GenerateOptions options, ReadOptions(arguments));
   LEAT_ASSIGN_OR_RETURN(const auto generator, MakeGenerator(options));
+  const auto total = static_cast<uint64_t>(options.rows);
+  if (!arguments.kafka.brokers.empty()) {
+    if (options.format != GenerateFormat::kJsonLines) {
+      return Status::Invalid("--format: messages are JSON");
+    }
+    ProduceOptions kafka = arguments.kafka;
+    kafka.progress = !arguments.quiet;
+    if (!arguments.labels_after.empty()) {
+      const auto after = config::ParseDuration(arguments.labels_after);
+      if (!after) {
+        return Status::Invalid("--labels-after: found \"" + arguments.labels_after +
+                               "\", expected a duration such as 30s, 15m or 7d");
+      }
+      kafka.labels_after = *after;
+    }
+    return ProduceStream(*generator, total, arguments.name, kafka);
+  }
   LEAT_ASSIGN_OR_RETURN(const auto output, PackedOutput::Create(arguments.output));
   Progress progress("generate " + arguments.name, !arguments.quiet && arguments.output != "-");
-  const auto total = static_cast<uint64_t>(options.rows);
   std::string line = generator->Header();
   std::string block;
   if (!line.empty()) block = line + '\n';
@@ -95,6 +116,38 @@ Status Generate(const Arguments& arguments) {
   return output->Close();
 }
 
+void AddKafkaOptions(CLI::App& verb, CLI::Option& output, Arguments& arguments) {
+  ProduceOptions& kafka = arguments.kafka;
+  const std::string group = "To topics of Kafka, as JSON, instead of a file";
+  CLI::Option* brokers = verb.add_option("--kafka", kafka.brokers, "host:port, several with commas")
+                             ->type_name("BROKERS")
+                             ->excludes(&output)
+                             ->group(group);
+  const auto add = [&](CLI::Option* option) { return option->needs(brokers)->group(group); };
+  brokers->needs(
+      add(verb.add_option("--topic", kafka.topic, "Where the stream goes")->type_name("TOPIC")));
+  add(verb.add_option("--rate", kafka.rate, "Records a second; 0 is as fast as possible")
+          ->check(CLI::Range(0.0, 1e7))
+          ->type_name("N")
+          ->capture_default_str());
+  add(verb.add_option("--key", kafka.key, "Column whose value is the key, such as customer_id")
+          ->type_name("COLUMN"));
+  add(verb.add_flag("--live", kafka.live, "Event time is the time of sending"));
+  CLI::Option* labels =
+      add(verb.add_option("--labels-topic", kafka.labels_topic,
+                          "Labels leave the records and go here when they become known")
+              ->type_name("TOPIC"));
+  add(verb.add_option("--labels-after", arguments.labels_after,
+                      "How much event time later they become known (default 0s)")
+          ->needs(labels)
+          ->type_name("DURATION"));
+  add(verb.add_option("--partitions", kafka.partitions,
+                      "Of topics that are missing, which are made; 0: none is made")
+          ->check(CLI::Range(0, 10'000))
+          ->type_name("N")
+          ->capture_default_str());
+}
+
 }  // namespace
 
 void AddGenerate(CLI::App& app, int& exit_code) {
@@ -105,10 +158,12 @@ void AddGenerate(CLI::App& app, int& exit_code) {
     names += "\n" + std::string(name) + ": " + std::string(GeneratorSummary(name));
   }
   verb->add_option("name", arguments->name, names)->required()->type_name("NAME");
-  verb->add_option("--output,-o", arguments->output,
-                   "File to write; .zst and .gz compress, .jsonl gives JSON lines, - is stdout")
-      ->type_name("FILE")
-      ->capture_default_str();
+  CLI::Option* output =
+      verb->add_option("--output,-o", arguments->output,
+                       "File to write; .zst and .gz compress, .jsonl gives JSON lines, - is stdout")
+          ->type_name("FILE")
+          ->capture_default_str();
+  AddKafkaOptions(*verb, *output, *arguments);
   GenerateOptions defaults;
   config::DocParams described;
   Describe(described, defaults);
@@ -120,7 +175,9 @@ void AddGenerate(CLI::App& app, int& exit_code) {
   verb->add_flag("--quiet,-q", arguments->quiet, "No progress line");
   verb->footer(
       "Example:\n"
-      "  leat generate card-fraud --rows 1e6 --seed 7 --drift gradual -o transactions.csv.zst");
+      "  leat generate card-fraud --rows 1e6 --seed 7 --drift gradual -o transactions.csv.zst\n"
+      "  leat generate card-fraud --rows 1e6 --kafka localhost:9092 --topic transactions --key "
+      "customer_id \\\n      --rate 2000 --live --labels-topic labels --labels-after 20s");
   verb->callback([arguments, &exit_code] { exit_code = ReportStatus(Generate(*arguments)); });
 }
 

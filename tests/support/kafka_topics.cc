@@ -151,6 +151,8 @@ void OnDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
 
 Result<Handle<rd_kafka_t>> Producer(const std::string& brokers, KafkaConfigs settings) {
   settings.emplace_back("enable.idempotence", "true");
+  // Else what is sent first to a new topic may be acknowledged and lost: see feeder.cc.
+  settings.emplace_back("max.in.flight.requests.per.connection", "1");
   settings.emplace_back("linger.ms", "1");
   settings.emplace_back("message.max.bytes", "10000000");
   return Client(RD_KAFKA_PRODUCER, brokers, settings, OnDelivery);
