@@ -9,8 +9,12 @@
 /// sequence of calls.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -18,6 +22,29 @@
 #include "base/prefetch.h"
 
 namespace leat::features {
+
+/// Huge pages for a large table, where the system grants them: a lookup is at a random place, and
+/// would need an entry of the page table from memory each time.
+template <typename T>
+struct HugePages {
+  using value_type = T;
+  static constexpr size_t kPage = size_t{1} << 21;
+
+  HugePages() = default;
+  template <typename U>
+  HugePages(const HugePages<U>&) {}  // NOLINT(google-explicit-constructor): so are allocators.
+  T* allocate(size_t count) {
+    const size_t bytes = count * sizeof(T);
+    const bool huge = bytes >= kPage;
+    void* const at =
+        huge ? std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage) : std::malloc(bytes);
+    if (at == nullptr) throw std::bad_alloc();
+    if (huge) madvise(at, bytes, MADV_HUGEPAGE);  // A wish: nothing depends on it.
+    return static_cast<T*>(at);
+  }
+  void deallocate(T* at, size_t) { std::free(at); }
+  bool operator==(const HugePages&) const { return true; }
+};
 
 class BlockIndex {
  public:
@@ -70,7 +97,7 @@ class BlockIndex {
     size_t slots = slots_.empty() ? 16 : slots_.size();
     while (keys > slots / 8 * 5) slots *= 2;
     if (slots == slots_.size()) return;
-    const std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(slots));
+    const Slots old = std::exchange(slots_, Slots(slots));
     mask_ = slots - 1;
     for (const Slot& slot : old) {
       if (slot.key != 0) Place(slot);
@@ -98,6 +125,7 @@ class BlockIndex {
     uint64_t key = 0;  // 0: free.
     std::byte* block = nullptr;
   };
+  using Slots = std::vector<Slot, HugePages<Slot>>;
   size_t Home(uint64_t key) const { return static_cast<size_t>(Mix64(key)) & mask_; }
   void Place(const Slot& slot) {
     size_t at = Home(slot.key);
@@ -105,7 +133,7 @@ class BlockIndex {
     slots_[at] = slot;
   }
 
-  std::vector<Slot> slots_;  // A power of two of them, or none.
+  Slots slots_;  // A power of two of them, or none.
   size_t mask_ = 0;
   size_t size_ = 0;
 };

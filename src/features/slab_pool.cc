@@ -14,12 +14,31 @@ constexpr size_t kLine = 64;
 
 size_t Rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
 
+/// Aligned, and from the system itself: among what malloc hands out they would leave holes.
+void* MapHuge(size_t bytes) {
+  void* const wide =
+      ::mmap(nullptr, bytes + kSlab, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (wide == MAP_FAILED) throw std::bad_alloc();
+  auto* const from = static_cast<std::byte*>(wide);
+  const size_t before = (kSlab - reinterpret_cast<uintptr_t>(wide) % kSlab) % kSlab;
+  if (before > 0) ::munmap(from, before);
+  if (before < kSlab) ::munmap(from + before + bytes, kSlab - before);
+  ::madvise(from + before, bytes, MADV_HUGEPAGE);  // A wish: nothing depends on it.
+  return from + before;
+}
+
 }  // namespace
 
 SlabPool::~SlabPool() { Clear(); }
 
 void SlabPool::Clear() {
-  for (void* slab : slabs_) std::free(slab);
+  for (const Slab& slab : slabs_) {
+    if (slab.bytes % kSlab == 0) {
+      ::munmap(slab.at, slab.bytes);
+    } else {
+      std::free(slab.at);
+    }
+  }
   slabs_.clear();
   free_.clear();
   next_ = nullptr;
@@ -40,10 +59,9 @@ void* SlabPool::Allocate(size_t bytes) {
   if (bytes > left_) {
     const size_t size = std::max(slab_bytes_, Rounded(bytes, slab_bytes_));
     const bool huge = size % kSlab == 0;
-    void* slab = std::aligned_alloc(huge ? kSlab : kLine, size);
+    void* const slab = huge ? MapHuge(size) : std::aligned_alloc(kLine, size);
     if (slab == nullptr) throw std::bad_alloc();
-    if (huge) madvise(slab, size, MADV_HUGEPAGE);  // A wish: nothing depends on it.
-    slabs_.push_back(slab);
+    slabs_.push_back({slab, size});
     reserved_ += size;
     // What is left of the slab before is lost: less than one array in a slab of many.
     next_ = static_cast<std::byte*>(slab);

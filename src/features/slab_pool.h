@@ -33,7 +33,11 @@ class SlabPool {
     size_t bytes;
     std::vector<void*> arrays;
   };
-  std::vector<void*> slabs_;
+  struct Slab {
+    void* at;
+    size_t bytes;
+  };
+  std::vector<Slab> slabs_;
   std::vector<FreeList> free_;
   std::byte* next_ = nullptr;
   size_t left_ = 0;

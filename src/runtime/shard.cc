@@ -24,7 +24,7 @@ constexpr size_t kKeptTimes = 1 << 16;
 /// Of the memory: changes that wait to be saved (as much again is a snapshot on its way); all
 /// state; and of that the windows at most (memory that they once had is not given back when the
 /// rest grows) and at least.
-constexpr uint64_t kChangedShare = 12, kStateShare = 2, kMostWindowsEighths = 2;
+constexpr uint64_t kChangedShare = 16, kStateShare = 2, kMostWindowsEighths = 2;
 constexpr uint64_t kLeastWindowsShare = 16;
 
 uint64_t RandomId() {

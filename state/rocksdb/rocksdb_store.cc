@@ -153,6 +153,13 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const RocksStoreOptions& options,
   family.write_buffer_size =
       std::clamp<size_t>(options.memory / 4, size_t{1} << 20, size_t{64} << 20);
   family.level_compaction_dynamic_level_bytes = true;
+  if (windows) {
+    // Every snapshot holds keys from everywhere, and level by level each of them would be rewritten
+    // some ten times; like this four times. Filters say which of the files has a key.
+    family.compaction_style = rocksdb::kCompactionStyleUniversal;
+    family.compaction_options_universal.max_size_amplification_percent = 100;
+    family.level0_file_num_compaction_trigger = 6;
+  }
   // Windows are read and rewritten all the time, and mostly do not get much smaller.
   family.compression = windows ? rocksdb::kNoCompression : rocksdb::kLZ4Compression;
   rocksdb::BlockBasedTableOptions table;
@@ -299,8 +306,10 @@ class RocksStore final : public StateStore {
       file.external_files = {fmt::format("{}/{}{}", folder_, kIngested, kFamilyNames[family])};
       file.options.move_files = true;
       file.options.write_global_seqno = false;
+      // The files stay in the system's cache: they are soon read again.
       rocksdb::SstFileWriter writer(rocksdb::EnvOptions(),
-                                    rocksdb::Options(db_->GetDBOptions(), family_options_[family]));
+                                    rocksdb::Options(db_->GetDBOptions(), family_options_[family]),
+                                    nullptr, false);
       rocksdb::Status done = writer.Open(file.external_files.front());
       for (auto it = changes.begin(); it != points && done.ok(); ++it) {
         done = writer.DeleteRange(AsSlice(it->key), AsSlice(it->value));
