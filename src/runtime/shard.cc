@@ -291,11 +291,7 @@ Status Shard::Check(const Epoch& epoch, const Epoch& journalled) const {
 
 Status Shard::Recover(Driver& driver, SinkSet& sinks) {
   sinks_ = &sinks;
-  // Of files; topics have none that could be cut back, and theirs go on as the snapshot says.
-  const SinkLengths held = sinks.lengths();
-  for (size_t i = 0; i < held.size(); ++i) {
-    if (!options_.sinks[i].empty()) last_.lengths[i] = held[i];
-  }
+  last_.lengths = sinks.lengths();
   LEAT_RETURN_IF_ERROR(SettleMarks());
   if (options_.accept_divergence) {
     // The sinks are cut back already: what follows the snapshot is simply taken anew.
