@@ -291,10 +291,10 @@ Status Shard::Check(const Epoch& epoch, const Epoch& journalled) const {
 
 Status Shard::Recover(Driver& driver, SinkSet& sinks) {
   sinks_ = &sinks;
-  // Of files; topics have none that could be cut back, and theirs go on as the snapshot says.
+  // Of files. Topics have no lengths to be cut back to; theirs go on as the snapshot says.
   const SinkLengths held = sinks.lengths();
   for (size_t i = 0; i < held.size(); ++i) {
-    if (!options_.sinks[i].empty()) last_.lengths[i] = held[i];
+    if (held[i] > 0) last_.lengths[i] = held[i];
   }
   LEAT_RETURN_IF_ERROR(SettleMarks());
   if (options_.accept_divergence) {
