@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -91,6 +92,17 @@ Result<Handle<rd_kafka_conf_t>> MakeConf(
   }
   rd_kafka_conf_set_log_cb(conf.get(), Log);
   return conf;
+}
+
+Status Insist(rd_kafka_conf_t& conf,
+              std::initializer_list<std::pair<const char*, std::string>> settings) {
+  std::array<char, 512> why{};
+  for (const auto& [name, value] : settings) {
+    if (rd_kafka_conf_set(&conf, name, value.c_str(), why.data(), why.size()) != RD_KAFKA_CONF_OK) {
+      return Status::Invalid(fmt::format("kafka: {}: {}", name, why.data()));
+    }
+  }
+  return Status::Ok();
 }
 
 Result<Handle<rd_kafka_t>> MakeClient(rd_kafka_type_t type, Handle<rd_kafka_conf_t> conf) {

@@ -6,6 +6,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,6 +50,9 @@ using Handle = std::unique_ptr<T, Destroy>;
 Result<Handle<rd_kafka_conf_t>> MakeConf(
     const Cluster& cluster, rd_kafka_type_t type,
     const std::vector<std::pair<std::string, std::string>>& settings);
+/// Sets what no property of the user may change.
+Status Insist(rd_kafka_conf_t& conf,
+              std::initializer_list<std::pair<const char*, std::string>> settings);
 /// Takes `conf`. Logs of librdkafka go to standard error, warnings and worse only, each once a
 /// minute at most.
 Result<Handle<rd_kafka_t>> MakeClient(rd_kafka_type_t type, Handle<rd_kafka_conf_t> conf);

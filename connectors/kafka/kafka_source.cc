@@ -201,24 +201,26 @@ Status Source::Open() {
   const int64_t fetch = std::clamp<int64_t>(kilobytes * 1024 / 4, 64 << 10, 1 << 20);
   LEAT_ASSIGN_OR_RETURN(
       Handle<rd_kafka_conf_t> conf,
-      MakeConf(
-          options_.cluster, RD_KAFKA_CONSUMER,
-          {{"group.id", options_.group.empty() ? "leat" : options_.group},
-           {"enable.auto.commit", "false"},
-           {"enable.auto.offset.store", "false"},
-           {"enable.partition.eof", "true"},
-           {"auto.offset.reset", "error"},
-           {"allow.auto.create.topics", "false"},
-           {"isolation.level", options_.read_committed ? "read_committed" : "read_uncommitted"},
-           {"check.crcs", "true"},
-           {"fetch.wait.max.ms", "100"},
-           {"fetch.error.backoff.ms", "100"},
-           {"fetch.message.max.bytes", std::to_string(fetch)},
-           // A full queue makes 2.0.2 pause for up to a second, so bytes are the bound.
-           {"queued.min.messages", "1000000"},
-           {"queued.max.messages.kbytes", std::to_string(kilobytes)}}));
+      MakeConf(options_.cluster, RD_KAFKA_CONSUMER,
+               {{"group.id", options_.group.empty() ? "leat" : options_.group},
+                {"allow.auto.create.topics", "false"},
+                {"check.crcs", "true"},
+                {"fetch.wait.max.ms", "100"},
+                {"fetch.error.backoff.ms", "100"},
+                {"fetch.message.max.bytes", std::to_string(fetch)},
+                // A full queue makes 2.0.2 pause for up to a second, so bytes are the bound.
+                {"queued.min.messages", "1000000"},
+                {"queued.max.messages.kbytes", std::to_string(kilobytes)}}));
   rd_kafka_conf_set_opaque(conf.get(), this);
   rd_kafka_conf_set_error_cb(conf.get(), Doubt);
+  // What the offsets rest on is not for the properties to change.
+  LEAT_RETURN_IF_ERROR(Insist(
+      *conf,
+      {{"enable.auto.commit", "false"},
+       {"enable.auto.offset.store", "false"},
+       {"enable.partition.eof", "true"},
+       {"auto.offset.reset", "error"},
+       {"isolation.level", options_.read_committed ? "read_committed" : "read_uncommitted"}}));
   LEAT_ASSIGN_OR_RETURN(client_, MakeClient(RD_KAFKA_CONSUMER, std::move(conf)));
   rd_kafka_poll_set_consumer(client_.get());
   return FindTopics(kAnswerMs);

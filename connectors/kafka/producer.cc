@@ -47,23 +47,16 @@ Settings ProducerSettings(const SinkOptions& options, bool transactional) {
 
 }  // namespace
 
-Status Insist(rd_kafka_conf_t& conf,
-              std::initializer_list<std::pair<const char*, std::string>> settings) {
-  std::array<char, 512> why{};
-  for (const auto& [name, value] : settings) {
-    if (rd_kafka_conf_set(&conf, name, value.c_str(), why.data(), why.size()) != RD_KAFKA_CONF_OK) {
-      return Status::Invalid(fmt::format("kafka: {}: {}", name, why.data()));
-    }
-  }
-  return Status::Ok();
-}
-
 Result<std::unique_ptr<Producer>> Producer::Make(const SinkOptions& options, bool transactional) {
   std::unique_ptr<Producer> made(new Producer(options, transactional));
   LEAT_ASSIGN_OR_RETURN(
       Handle<rd_kafka_conf_t> conf,
       MakeConf(options.cluster, RD_KAFKA_PRODUCER, ProducerSettings(options, transactional)));
-  LEAT_RETURN_IF_ERROR(Insist(*conf, {{"enable.idempotence", "true"}, {"acks", "all"}}));
+  // One request at a time: of two, the second may be taken by a partition that has just got its
+  // leader as its first batch; the first, tried again, then passes for a duplicate, and is lost.
+  LEAT_RETURN_IF_ERROR(Insist(*conf, {{"enable.idempotence", "true"},
+                                      {"acks", "all"},
+                                      {"max.in.flight.requests.per.connection", "1"}}));
   const std::string timeout = std::to_string(options.transaction_timeout_ms);
   LEAT_RETURN_IF_ERROR(transactional
                            ? Insist(*conf, {{"transactional.id", options.transactional_id},

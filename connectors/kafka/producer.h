@@ -20,10 +20,6 @@
 
 namespace leat::kafka {
 
-/// Sets what no property of the user may change.
-Status Insist(rd_kafka_conf_t& conf,
-              std::initializer_list<std::pair<const char*, std::string>> settings);
-
 /// A message beside the outputs.
 struct Loose {
   size_t sink = 0;
