@@ -308,7 +308,8 @@ Status LiveDriver::Run(EpochSink& sink) {
   auto epoch_began = last_record_, committed = last_record_, second = last_record_,
        ticked = last_record_;
   while (!stopped()) {
-    LEAT_ASSIGN_OR_RETURN(const std::span<const Message> messages, source_.Poll(options_.batch));
+    const size_t most = std::min<size_t>(options_.batch, options_.epoch_records - in_epoch_);
+    LEAT_ASSIGN_OR_RETURN(const std::span<const Message> messages, source_.Poll(most));
     if (!messages.empty()) {
       if (in_epoch_ == 0) epoch_began = Clock::now();
       Take(messages);
@@ -328,7 +329,7 @@ Status LiveDriver::Run(EpochSink& sink) {
     }
     if (!messages.empty()) {
       // A full batch says that more is waiting.
-      if (messages.size() < options_.batch) LEAT_RETURN_IF_ERROR(sink.Flow(out_));
+      if (messages.size() < most) LEAT_RETURN_IF_ERROR(sink.Flow(out_));
       continue;
     }
     LEAT_RETURN_IF_ERROR(sink.status());

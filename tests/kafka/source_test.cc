@@ -22,6 +22,7 @@
 namespace leat::kafka {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Clock = std::chrono::steady_clock;
@@ -271,8 +272,10 @@ TEST_F(SourceTest, WaitingIsGivenUp) {
   Topic topic(1);
   topic.Fill(0, 1);
   SourceOptions options = Options({&topic}, 1);
-  // Never comes to the end, as it gets nothing.
-  options.cluster.properties = {{"enable.partition.eof", "false"}};
+  // The broker keeps the answer back until there is more, so the end is not heard of.
+  options.cluster.properties = {{"fetch.wait.max.ms", "60000"},
+                                {"socket.timeout.ms", "90000"},
+                                {"fetch.min.bytes", "1000000"}};
   int asked = 0;
   options.give_up = [&] { return ++asked == 3; };
   auto source = Open(options);
@@ -438,19 +441,30 @@ TEST_F(SourceTest, MessagesComeAsTheyAre) {
   EXPECT_EQ(read->front().payload, std::string_view("\0\n\xff", 3));
 }
 
-TEST_F(SourceTest, PollTakesPartitionsInTurn) {
+TEST_F(SourceTest, PollMergesPartitionsByTheirTimes) {
+  constexpr int kEach = 200;
   Topic topic(4);
-  for (int32_t i = 0; i < 4; ++i) topic.Fill(i, 4000);
-  auto source = Running(Options({&topic}, 4), {0, 0, 0, 0});
-  std::this_thread::sleep_for(std::chrono::seconds(1));  // All is fetched.
-  std::vector<int> counts(4);
-  for (int n = 0; n < 4; ++n) {
-    auto polled = source->Poll(400);
-    ASSERT_TRUE(polled.ok());
-    ASSERT_EQ(polled->size(), 400u);
-    for (const Message& m : *polled) ++counts[m.input];
+  const int64_t begin = std::chrono::duration_cast<std::chrono::milliseconds>(
+                            std::chrono::system_clock::now().time_since_epoch())
+                            .count() -
+                        10 * kEach;
+  for (int i = 0; i < 4; ++i) {
+    for (int n = 0; n < kEach; ++n) topic.Write(i, {"x", {}, {}, begin + 10 * n + 3 * i});
   }
-  EXPECT_THAT(counts, ElementsAre(400, 400, 400, 400));
+  topic.Flush();
+  auto source = Running(Options({&topic}, 4), {0, 0, 0, 0});
+  std::vector<int64_t> times;
+  std::vector<int> counts(4);
+  while (times.size() < 4 * kEach) {
+    auto polled = source->Poll(150);
+    ASSERT_TRUE(polled.ok());
+    for (const Message& m : *polled) {
+      times.push_back(m.timestamp);
+      ++counts[m.input];
+    }
+  }
+  EXPECT_TRUE(std::is_sorted(times.begin(), times.end()));
+  EXPECT_THAT(counts, Each(kEach));
 }
 
 // ---- While it lives ----

@@ -75,7 +75,7 @@ TEST_F(Kills, AtEveryNamedPlace) {
         more();
         if (std::string_view(point) == "during_replay") {
           // There must be something to take again: committed, and no snapshot since.
-          Start(run, {"--to-end"}, {"LEAT_CRASH=after_kafka_commit:2"})->Wait(10s);
+          Start(run, {"--to-end"}, {"LEAT_CRASH=after_kafka_commit:1"})->Wait(10s);
           if (passing == 2) continue;
         }
         // Some places are passed once by a process, when it starts.

@@ -116,7 +116,7 @@ TEST_F(Running, AtLeastOnceLosesNothingAndKeepsTheOrder) {
   ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 8'000, .bad = false}).ok());
   const LiveRun run = MakeRun(
       "least", StreamPipeline(false, "  epoch_records: 300\n") + "delivery: at_least_once\n");
-  for (const char* point : {"before_journal:4", "after_journal:4", "after_claim:1"}) {
+  for (const char* point : {"before_journal:2", "after_journal:1", "after_claim:1"}) {
     const auto engine = Start(run, {}, {std::string("LEAT_CRASH=") + point});
     ASSERT_EQ(engine->Wait(30s).value_or(-1), kKilled) << point << Errors(run);
   }
@@ -156,7 +156,7 @@ TEST_F(Running, TransactionsInTheInputLeaveGaps) {
   EXPECT_NE(Errors(refuses).find("gaps"), std::string::npos) << Errors(refuses);
   const LiveRun run = MakeRun("gaps", StreamPipeline(false, "  gaps: true\n  epoch_records: 50\n"));
   for (int i = 0; i < 4; ++i) {
-    Start(run, {}, {"LEAT_CRASH=after_kafka_commit:3"})->Wait(3s);
+    Start(run, {}, {"LEAT_CRASH=after_kafka_commit:1"})->Wait(3s);
   }
   ASSERT_EQ(ToEnd(run), 0) << Errors(run);
   EXPECT_EQ(Lines(run, "predictions").size(), 900u);
