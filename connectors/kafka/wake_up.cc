@@ -23,6 +23,7 @@ WakeUp::~WakeUp() {
 
 void WakeUp::Start(std::function<void()> ready) {
   Stop();
+  if (!ready) return;
   ready_ = std::move(ready);
   stopping_ = false;
   thread_ = std::thread([this] { Run(); });

@@ -49,6 +49,9 @@ class LiveDriver final : public Driver {
                                                     MessageSource& source, Position start,
                                                     const LiveOptions& options);
 
+  /// The source wakes nobody any more.
+  ~LiveDriver() override { source_.OnReady({}); }
+
   const Position& position() const override { return position_; }
   Status Replay(const Epoch& epoch, EpochSink& sink) override;
   /// By the messages' times over all inputs.

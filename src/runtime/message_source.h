@@ -78,6 +78,7 @@ class MessageSource {
   /// where there must be none.
   virtual Result<std::span<const Message>> Poll(size_t most) = 0;
   /// Calls `ready`, on a thread of its own, when messages come after Poll gave none.
+  /// An empty one ends that: what was given before is not running any more when this returns.
   virtual void OnReady(std::function<void()> ready) = 0;
   /// The offsets at which the inputs end, as last heard; for lag. -1: not known yet.
   virtual std::vector<int64_t> Ends() const = 0;
