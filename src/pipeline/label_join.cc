@@ -4,8 +4,12 @@
 
 namespace leat {
 
-void LabelJoin::Push(std::deque<Queued>& queue, Queued item) {
+void LabelJoin::Push(Queue<Queued>& queue, Queued item) {
   // Input is nearly in time order, so the place is at or near the back.
+  if (queue.empty() || queue.back().due <= item.due) {
+    queue.push_back(item);
+    return;
+  }
   auto it = queue.end();
   while (it != queue.begin() && std::prev(it)->due > item.due) --it;
   queue.insert(it, item);

@@ -10,15 +10,16 @@
 /// time order. Thread safety: none.
 #pragma once
 
+#include <boost/container/deque.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/huge_pages.h"
 #include "base/time.h"
 #include "pipeline/id_memory.h"
 #include "pipeline/pending.h"
@@ -124,7 +125,15 @@ class LabelJoin {
   Micros EarlyPatience() const {
     return options_.expires_after > 0 ? options_.expires_after : options_.memory;
   }
-  static void Push(std::deque<Queued>& queue, Queued item);
+  /// Large blocks: a queue's end moves on without the allocator, mostly.
+  template <typename T>
+  using Queue = boost::container::deque<
+      T, void,
+      typename boost::container::deque_options<boost::container::block_bytes<32768>>::type>;
+  using ById =
+      boost::unordered_flat_map<uint64_t, Handle, boost::hash<uint64_t>, std::equal_to<uint64_t>,
+                                HugePages<std::pair<const uint64_t, Handle>>>;
+  static void Push(Queue<Queued>& queue, Queued item);
   void Enqueue(Handle handle);
   /// By id: takes a waiting prediction out.
   void Dequeue(Handle handle);
@@ -134,11 +143,11 @@ class LabelJoin {
   LabelAccount account_;
   uint64_t sequence_ = 0;
   PendingStore store_;
-  std::deque<Queued> held_, expiring_;
-  boost::unordered_flat_map<uint64_t, Handle> by_id_;                 ///< The newest of each id,
+  Queue<Queued> held_, expiring_;
+  ById by_id_;                                                        ///< The newest of each id,
   boost::unordered_flat_map<uint64_t, std::vector<Handle>> same_id_;  ///< and older ones.
   boost::unordered_flat_map<uint64_t, Early> early_;
-  std::deque<EarlyId> early_order_;
+  Queue<EarlyId> early_order_;
   IdMemory settled_{'t'};  ///< Flag: matched (else expired).
 };
 

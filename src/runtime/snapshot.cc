@@ -44,7 +44,7 @@ Result<std::optional<SnapshotInfo>> Snapshots::Read() {
   }
   state::Manifest manifest;
   if (!manifest.ParseFromString(sealed.manifest())) return Damaged("the manifest");
-  if (manifest.format() != kStateFormat) {
+  if (manifest.format() < kOldestStateFormat || manifest.format() > kStateFormat) {
     return Status::Corrupt(fmt::format(
         "the saved state has format {}, written by leat {}; this build reads up to format {}: use "
         "a newer build, or start afresh with --fresh",

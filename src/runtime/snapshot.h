@@ -21,8 +21,9 @@
 
 namespace leat {
 
-/// The newest layout of a store that this build reads, and the one it writes.
-inline constexpr uint32_t kStateFormat = 1;
+/// The newest layout of a store that this build reads, and the one it writes; and the oldest.
+inline constexpr uint32_t kStateFormat = 2;
+inline constexpr uint32_t kOldestStateFormat = 1;
 
 /// Microseconds since 1970, by the wall clock: for people only.
 int64_t WallTime();

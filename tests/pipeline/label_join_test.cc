@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hash.h"
 #include "state/memory/memory_store.h"
 
 namespace leat {
@@ -84,6 +85,93 @@ TEST(LabelJoin, OfPredictionsWithOneIdTheNewestIsMatchedFirstSavedOrNot) {
     EXPECT_EQ(each->Label(5, 1, At(9), &handle), LabelJoin::Arrival::kDuplicate);
   }
   EXPECT_EQ(Saved(join), Saved(*loaded));
+}
+
+/// What a memory that is saved again and again into one store holds once it is loaded.
+TEST(IdMemory, IsTheSameFromItsRunsAfterEachOfManySnapshots) {
+  MemoryStore store;
+  IdMemory memory('s');
+  memory.Track();
+  uint64_t random = 1;
+  const auto draw = [&](uint64_t below) { return (random = Mix64(random)) % below; };
+  int64_t now = 1000;
+  size_t most = 0;
+  for (int round = 0; round < 60; ++round) {
+    for (uint64_t i = 0, n = draw(3000); i < n; ++i) {
+      // Mostly later and later, some long ago, some again, for another time or another flag.
+      now += static_cast<int64_t>(draw(3));
+      const uint64_t id = 1 + draw(2000);
+      const bool late = draw(20) == 0 && !memory.Find(id);
+      const int64_t behind = late ? static_cast<int64_t>(draw(4000)) : 0;
+      memory.Remember(id, draw(2) == 0, At(now + 2000 - behind));
+      if (draw(700) == 0) memory.Forget(At(now - static_cast<int64_t>(draw(300))));
+    }
+    const auto batch = store.NewBatch();
+    memory.BeginSave(*batch);
+    if (round % 3 == 0) memory.Remember(7, true, At(now + 2000));  // Belongs to the next snapshot.
+    StateWriter then;
+    if (round % 3 != 0) memory.Save(then);
+    while (!memory.SaveMore(1)) {
+    }
+    memory.EndSave();
+    ASSERT_TRUE(store.Write(*batch).ok());
+    if (round % 3 == 0) continue;
+
+    IdMemory loaded('s');
+    size_t runs = 0;
+    ASSERT_TRUE(store
+                    .Scan(Family::kIds, {},
+                          [&](std::string_view key, std::string_view value) {
+                            ++runs;
+                            return loaded.LoadItem(key, value);
+                          })
+                    .ok());
+    most = std::max(most, runs);
+    StateWriter now_is;
+    loaded.Save(now_is);
+    ASSERT_EQ(now_is.bytes(), then.bytes()) << round;
+  }
+  EXPECT_LT(most, 30u);  // Those that say nothing any more are gone.
+}
+
+TEST(IdMemory, OfAStoreThatHoldsIdsOneByOneBecomesRuns) {
+  MemoryStore store;
+  {
+    const auto batch = store.NewBatch();
+    for (uint64_t id = 1; id <= 5; ++id) {
+      std::string key = "t";
+      AppendOrdered(key, At(static_cast<int64_t>(10 * id)).micros);
+      AppendOrdered(key, id);
+      const char flag = id == 2 ? 1 : 0;
+      batch->Put(Family::kIds, key, std::string_view(&flag, 1));
+    }
+    ASSERT_TRUE(store.Write(*batch).ok());
+  }
+  const auto load = [&](IdMemory& memory) {
+    size_t items = 0;
+    EXPECT_TRUE(store
+                    .Scan(Family::kIds, {},
+                          [&](std::string_view key, std::string_view value) {
+                            ++items;
+                            return memory.LoadItem(key, value);
+                          })
+                    .ok());
+    return items;
+  };
+  IdMemory memory('t');
+  EXPECT_EQ(load(memory), 5u);
+  memory.Track();
+  memory.Forget(At(10));
+  const auto batch = store.NewBatch();
+  memory.BeginSave(*batch);
+  while (!memory.SaveMore(1)) {
+  }
+  ASSERT_TRUE(store.Write(*batch).ok());
+  IdMemory again('t');
+  EXPECT_EQ(load(again), 1u);
+  EXPECT_EQ(again.size(), 4u);
+  EXPECT_EQ(again.Find(2), true);
+  EXPECT_EQ(again.Find(3), false);
 }
 
 TEST(LabelJoin, AnIdThatIsSettledTwiceAtOneTimeIsSavedOnce) {

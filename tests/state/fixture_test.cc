@@ -1,5 +1,5 @@
-// A state that was written long ago, in the middle of a run: it opens, recovers and goes on to the
-// same end.
+// States that were written long ago, in the middle of a run, one of each format: they open, recover
+// and go on to the same end.
 #include "cli/fixture.h"
 
 #include <gtest/gtest.h>
@@ -12,11 +12,12 @@
 namespace leat {
 namespace {
 
-class StateFixture : public Cli {
+class StateFixture : public Cli, public testing::WithParamInterface<int> {
  protected:
   void SetUp() override {
     Cli::SetUp();
-    fs::copy("tests/state/format-1", folder_, fs::copy_options::recursive);
+    fs::copy("tests/state/format-" + std::to_string(GetParam()), folder_,
+             fs::copy_options::recursive);
   }
   std::string Run(const std::string& out, const std::string& state) {
     const Ran ran = Leat("run " + Path("pipeline.yaml") + " --quiet --json --input " +
@@ -27,10 +28,11 @@ class StateFixture : public Cli {
   }
 };
 
-TEST_F(StateFixture, GoesOnToWhereAWholeRunEnds) {
+TEST_P(StateFixture, GoesOnToWhereAWholeRunEnds) {
   const auto notation = format::Notation::Load("state/FORMAT.md");
   const format::FolderReader reader(notation);
   const format::Folder before = reader.Read(Path("state"));
+  EXPECT_EQ(before.manifest["format"].bits, static_cast<uint64_t>(GetParam()));
   EXPECT_EQ(before.manifest["epoch"]["records"].bits, 200u);
   ASSERT_EQ(before.epochs.size(), 1u);
   EXPECT_EQ(before.epochs[0]["records"].bits, 300u);
@@ -47,7 +49,7 @@ TEST_F(StateFixture, GoesOnToWhereAWholeRunEnds) {
   EXPECT_EQ(reader.Read(Path("state")).manifest["epoch"]["records"].bits, 600u);
 }
 
-TEST_F(StateFixture, IsRefusedWhenABitOfItIsTurned) {
+TEST_P(StateFixture, IsRefusedWhenABitOfItIsTurned) {
   // In an entry of the journal that another one follows: that is no torn end.
   std::string path;
   for (const auto& entry : fs::directory_iterator(Path("state"))) {
@@ -63,6 +65,9 @@ TEST_F(StateFixture, IsRefusedWhenABitOfItIsTurned) {
   const auto notation = format::Notation::Load("state/FORMAT.md");
   EXPECT_THROW(format::FolderReader(notation).Read(Path("state")), format::FormatError);
 }
+
+INSTANTIATE_TEST_SUITE_P(Formats, StateFixture, testing::Values(1, 2),
+                         [](const auto& format) { return "Format" + std::to_string(format.param); });
 
 }  // namespace
 }  // namespace leat

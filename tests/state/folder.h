@@ -84,16 +84,19 @@ class FolderReader {
     const Families families = ReadStore(path + "/store");
     Require(families.size() == notation_.items().size() + 1, "another number of column families");
     Require(families.at("default").empty(), "the default family is not empty");
-    for (const auto& row : notation_.items()) {
-      std::vector<Item>& items = folder.items[row.at(0)];
-      for (const auto& [key, value] : families.at(row.at(0))) {
+    ReadManifest(families.at("manifest"), folder);
+    auto rows = notation_.items();
+    for (auto& row : rows) {
+      if (row.at(0) == "ids" && folder.manifest["format"].bits == 1) {
+        row = {"ids", "id-key", "id-item"};
+      }
+      std::vector<Item>& items = folder.items[row[0]];
+      for (const auto& [key, value] : families.at(row[0])) {
         items.push_back({notation_.Read(row.at(1), key), {}});
-        if (row[0] == "parts") items.back().value = {};
       }
     }
-    ReadManifest(families.at("manifest"), folder);
     ReadParts(families.at("parts"), folder);
-    for (const auto& row : notation_.items()) {
+    for (const auto& row : rows) {
       if (row[0] == "manifest" || row[0] == "parts") continue;
       std::vector<Item>& items = folder.items[row[0]];
       const auto& pairs = families.at(row[0]);
@@ -115,7 +118,8 @@ class FolderReader {
     const Value sealed = notation_.ReadMessage("Sealed", pairs[0].second);
     Require(Xxh3(sealed["manifest"].text) == sealed["hash"].bits, "the manifest's hash is wrong");
     folder.manifest = notation_.ReadMessage("Manifest", sealed["manifest"].text);
-    Require(folder.manifest["format"].bits == 1, "another format");
+    Require(folder.manifest["format"].bits == 1 || folder.manifest["format"].bits == 2,
+            "another format");
     Require(folder.manifest["piece_bytes"].bits == 65536, "other pieces");
     folder.has_snapshot = true;
   }

@@ -722,8 +722,14 @@ inline void CheckMeaning(const Folder& folder) {
   for (const Item& item : folder.Of("ids")) {
     const std::string& kind = item.key["kind"].text;
     EXPECT_TRUE(kind == "s" || kind == "t") << kind;
-    if (kind == "s") {
-      EXPECT_EQ(item.value["flag"].bits, 1u);
+    int64_t forgotten = item.value["forgotten"].Signed();
+    for (const Value& id : item.value["ids"].items) {
+      EXPECT_NE(id["id"].bits, 0u);
+      // What is forgotten when a run is written was remembered before it.
+      EXPECT_GT(id["until"].Signed() >> 1, kind == "t" ? forgotten : kBeforeAll);
+      if (kind == "s") {
+        EXPECT_EQ(id["until"].bits & 1, 1u);
+      }
     }
   }
 }
