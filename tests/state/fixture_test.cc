@@ -66,8 +66,9 @@ TEST_P(StateFixture, IsRefusedWhenABitOfItIsTurned) {
   EXPECT_THROW(format::FolderReader(notation).Read(Path("state")), format::FormatError);
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, StateFixture, testing::Values(1, 2),
-                         [](const auto& format) { return "Format" + std::to_string(format.param); });
+INSTANTIATE_TEST_SUITE_P(Formats, StateFixture, testing::Values(1, 2), [](const auto& format) {
+  return "Format" + std::to_string(format.param);
+});
 
 }  // namespace
 }  // namespace leat
