@@ -56,7 +56,7 @@ Status AtLeastOnce::Ready(Patience& patience) {
 
 Status AtLeastOnce::Claim(const CommitMark& mark, const Position& position) {
   LEAT_RETURN_IF_ERROR(CheckPosition(position));
-  Patience patience(options_, fmt::format("committing epoch {}", mark.epoch));
+  Patience patience(options_, fmt::format("committing epoch {}", mark.epoch), kDrain);
   LEAT_RETURN_IF_ERROR(Ready(patience));
   const auto start = Clock::now();
   LEAT_RETURN_IF_ERROR(group_->Commit(MarkedOffsets(options_, mark, position).get(), patience));
@@ -74,7 +74,7 @@ Status AtLeastOnce::Commit(std::span<const Outputs* const> outputs, const Commit
 }
 
 Status AtLeastOnce::Send(const Outputs& outputs) {
-  Patience patience(options_, "sending outputs");
+  Patience patience(options_, "sending outputs", kDrain);
   LEAT_RETURN_IF_ERROR(Ready(patience));
   for (const Loose& note : TakeNotes()) {
     LEAT_ASSIGN_OR_RETURN(CallError error, producer_->Send(note, patience));
@@ -92,7 +92,7 @@ Status AtLeastOnce::Send(const Outputs& outputs) {
 }
 
 Status AtLeastOnce::Flush() {
-  Patience patience(options_, "sending outputs");
+  Patience patience(options_, "sending outputs", kDrain);
   LEAT_RETURN_IF_ERROR(Ready(patience));
   return Arrive(patience);
 }

@@ -171,7 +171,7 @@ Status ExactlyOnce::Send(const Outputs& outputs) {
 
 Status ExactlyOnce::Transact(const Work& work) {
   LEAT_RETURN_IF_ERROR(CheckPosition(work.position));
-  Patience patience(options_, fmt::format("committing epoch {}", work.mark.epoch));
+  Patience patience(options_, fmt::format("committing epoch {}", work.mark.epoch), kDrain);
   // The last call may have ended between a producer that is gone and a new one.
   if (!producer_) LEAT_RETURN_IF_ERROR(FindOut(work, false, patience).status());
   for (int tries = 0;;) {
@@ -224,15 +224,17 @@ Result<CallError> ExactlyOnce::SendAll(const Work& work, Patience& patience) {
     if (error) return error;
   }
   CrashPoint("after_produce");
-  LEAT_ASSIGN_OR_RETURN(error, producer_->Flush(patience));
-  if (error) return error;
+  // The messages are on their way meanwhile.
   const auto offsets = MarkedOffsets(options_, work.mark, work.position);
   const Handle<rd_kafka_consumer_group_metadata_t> group(
       rd_kafka_consumer_group_metadata_new(options_.group.c_str()));
   error = kafka::Take(rd_kafka_send_offsets_to_transaction(producer_->client(), offsets.get(),
                                                            group.get(), offsets_ms_));
-  if (error) offsets_ms_ = std::min(2 * offsets_ms_, kLongestOffsetsMs);
-  return error;
+  if (error) {
+    offsets_ms_ = std::min(2 * offsets_ms_, kLongestOffsetsMs);
+    return error;
+  }
+  return producer_->Flush(patience);
 }
 
 Result<Outcome> ExactlyOnce::AskToCommit(Patience& patience) {

@@ -35,7 +35,8 @@ struct SinkOptions {
   std::array<int64_t, 4> max_message_bytes{};
   /// How long a broker that is gone is waited for until the run stops (3); 0: for ever.
   int64_t patience_ms = 0;
-  /// Asked now and then while waiting: whether to give up with Io "stopped while ...".
+  /// Asked now and then while waiting: whether the run is to stop. Then a start ends with Io
+  /// "stopped while ...", and a commit after five seconds without an answer.
   std::function<bool()> give_up;
 };
 

@@ -20,18 +20,26 @@
 namespace leat::kafka {
 
 inline constexpr int kSliceMs = 200;
+/// A run that is to stop still commits what it has, if the brokers answer.
+inline constexpr std::chrono::seconds kDrain{5};
 /// The longest pause before a broker is called again: by itself librdkafka takes up to ten seconds.
 inline constexpr const char* kReconnectMs = "1000";
 
 class Patience {
  public:
-  /// `doing` is for people, as in "committing epoch 7". `options` outlives it.
-  Patience(const SinkOptions& options, std::string doing)
-      : options_(options), doing_(std::move(doing)) {}
+  /// `doing` is for people, as in "committing epoch 7". `options` outlives it. A run that is to
+  /// stop waits for `parting` without an answer.
+  Patience(const SinkOptions& options, std::string doing, std::chrono::milliseconds parting = {})
+      : options_(options), doing_(std::move(doing)), parting_(parting) {}
 
-  /// Io once the run is to stop, or nothing has gone on for too long; `why` is the last error.
+  /// Io once nothing has gone on for too long, which is soon when the run is to stop; `why` is the
+  /// last error.
   Status Check(std::string_view why) const {
-    if (options_.give_up && options_.give_up()) return Status::Io("stopped while " + doing_);
+    if (Waited() >= parting_ && options_.give_up && options_.give_up()) {
+      return Status::Io("stopped while " + doing_ + ": no answer from " + options_.cluster.brokers +
+                        " (" + std::string(why) +
+                        "); nothing is lost: run again when the brokers answer");
+    }
     if (options_.patience_ms <= 0 || Waited() < std::chrono::milliseconds(options_.patience_ms)) {
       return Status::Ok();
     }
@@ -73,6 +81,7 @@ class Patience {
 
   const SinkOptions& options_;
   std::string doing_;
+  std::chrono::milliseconds parting_;
   Clock::time_point start_ = Clock::now();
   std::chrono::milliseconds pause_ = kFirstPause;
   std::optional<Clock::time_point> unknown_since_;

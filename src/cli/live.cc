@@ -1,7 +1,6 @@
 #include "cli/live.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -293,7 +292,7 @@ class LiveShard {
     for (size_t i = 0; i < sinks.topics.size(); ++i) {
       sinks.max_message_bytes[i] = topology_.MaxMessageBytes(sinks.topics[i]);
     }
-    sinks.give_up = [this] { return stopping_.load() && !running_; };
+    sinks.give_up = [this] { return stopping_.load(); };
     LEAT_ASSIGN_OR_RETURN(sinks_, kafka::OpenSinks(sinks, files_.get()));
     return Status::Ok();
   }
@@ -378,7 +377,6 @@ class LiveShard {
   std::unique_ptr<LiveDriver> driver_;
   std::mutex mutex_;  ///< Guards driver_ while it is made.
   std::atomic<bool> stopping_ = false, snapshot_due_ = false;
-  std::atomic<bool> running_ = false;
 
   Clock::time_point told_;
   uint64_t told_records_ = 0;

@@ -23,6 +23,7 @@ class BrokerFaults : public Live {
     ASSERT_NE(broker_, nullptr);
     UseBrokers(broker_->brokers());
   }
+  static void Do(const Status& status) { ASSERT_TRUE(status.ok()) << status.message(); }
   std::unique_ptr<KafkaBroker> broker_;
 };
 
@@ -35,20 +36,20 @@ TEST_F(BrokerFaults, KilledStoppedAndFrozenWhileTheEngineRuns) {
   const auto engine = Start(run);
   const auto alive = [&] { ASSERT_FALSE(engine->Wait(0ms).has_value()) << Errors(run); };
   std::this_thread::sleep_for(700ms);
-  ASSERT_TRUE(broker_->Kill().ok());
+  Do(broker_->Kill());
   alive();
-  ASSERT_TRUE(broker_->Restart().ok());
+  Do(broker_->Restart());
   std::this_thread::sleep_for(1s);
   alive();
-  ASSERT_TRUE(broker_->Stop().ok());
+  Do(broker_->Stop());
   std::this_thread::sleep_for(5s);
   alive();
-  ASSERT_TRUE(broker_->Restart().ok());
+  Do(broker_->Restart());
   for (int i = 0; i < 6; ++i) {
     std::this_thread::sleep_for(150ms);
-    ASSERT_TRUE(broker_->Pause().ok());
+    Do(broker_->Pause());
     std::this_thread::sleep_for(std::chrono::milliseconds(300 * (i + 1)));
-    ASSERT_TRUE(broker_->Resume().ok());
+    Do(broker_->Resume());
     alive();
   }
   std::this_thread::sleep_for(1s);
@@ -66,11 +67,11 @@ TEST_F(BrokerFaults, EngineAndBrokerKilledInTurn) {
   for (int i = 0; i < 3; ++i) {
     const auto engine = Start(run);
     std::this_thread::sleep_for(600ms);
-    ASSERT_TRUE(broker_->Kill().ok());
+    Do(broker_->Kill());
     std::this_thread::sleep_for(100ms);
     engine->Signal(SIGKILL);
     ASSERT_EQ(engine->Wait(10s).value_or(-1), kKilled);
-    ASSERT_TRUE(broker_->Restart().ok());
+    Do(broker_->Restart());
   }
   ASSERT_EQ(ToEnd(run), 0) << Errors(run);
   ExpectSame(run, whole);
