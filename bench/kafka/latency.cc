@@ -1,9 +1,13 @@
 // How long a record takes from being produced to its prediction being readable:
 //   kafka_latency BROKERS RECORDS_A_SECOND SECONDS
+//   kafka_latency BROKERS gaps SECONDS
 // Produces loan applications to `loans` and their labels, half a second later, to `labels`, at an
 // even pace, and reads `predictions` with read_committed, all in this process and by one clock. The
 // first three seconds do not count. Prints a line: the pace, how many came back, and the median,
 // the 99th percentile and the maximum in milliseconds. Exit 1 unless each came back once.
+//
+// With `gaps` it only reads: a line for each prediction that came after a silence of 50 ms or more,
+// with the time (milliseconds since 1970) and how long the silence was.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -144,17 +148,40 @@ Status Measure(const std::string& brokers, uint64_t rate, uint64_t seconds) {
   return twice == 0 ? Status::Ok() : Status::Io("some predictions came more than once");
 }
 
+Status PrintGaps(const std::string& brokers, uint64_t seconds) {
+  kafka::TopicReaderOptions from;
+  from.cluster.brokers = brokers;
+  from.topic = "predictions";
+  from.from_end = true;
+  LEAT_ASSIGN_OR_RETURN(const auto reader, kafka::TopicReader::Open(from));
+  const auto until = Clock::now() + std::chrono::seconds(seconds);
+  auto last = Clock::now();
+  kafka::TopicMessage message;
+  while (Clock::now() < until) {
+    LEAT_ASSIGN_OR_RETURN(const bool got, reader->Next(200, message));
+    if (!got) continue;
+    const auto now = Clock::now();
+    const auto gap = std::chrono::duration_cast<std::chrono::milliseconds>(now - last).count();
+    if (gap >= 50) fmt::print("{} {}\n", WallTime().micros / kMillisecond, gap);
+    std::fflush(stdout);
+    last = now;
+  }
+  return Status::Ok();
+}
+
 }  // namespace
 }  // namespace leat
 
 int main(int argc, char** argv) {
-  const uint64_t rate = argc == 4 ? std::strtoull(argv[2], nullptr, 10) : 0;
+  const bool gaps = argc == 4 && std::string_view(argv[2]) == "gaps";
+  const uint64_t rate = argc == 4 && !gaps ? std::strtoull(argv[2], nullptr, 10) : 0;
   const uint64_t seconds = argc == 4 ? std::strtoull(argv[3], nullptr, 10) : 0;
-  if (rate == 0 || seconds < 5) {
-    std::fprintf(stderr, "usage: kafka_latency BROKERS RECORDS_A_SECOND SECONDS (5 or more)\n");
+  if ((rate == 0 && !gaps) || seconds < 5) {
+    fmt::print(stderr, "usage: kafka_latency BROKERS RECORDS_A_SECOND|gaps SECONDS (5 or more)\n");
     return 2;
   }
-  const leat::Status status = leat::Measure(argv[1], rate, seconds);
+  const leat::Status status =
+      gaps ? leat::PrintGaps(argv[1], seconds) : leat::Measure(argv[1], rate, seconds);
   if (!status.ok()) fmt::print(stderr, "kafka_latency: {}\n", status.message());
   return status.ok() ? 0 : 1;
 }

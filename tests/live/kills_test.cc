@@ -5,7 +5,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <functional>
 #include <map>
 
@@ -17,12 +16,6 @@ namespace leat {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// The long form is asked for by the environment.
-int KillCount(int short_form) {
-  const char* kills = std::getenv("LEAT_LIVE_KILLS");
-  return kills == nullptr ? short_form : std::atoi(kills);
-}
 
 class Kills : public Live {};
 

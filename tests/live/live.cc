@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -32,6 +33,11 @@ void Replace(std::string& text, const std::string& from, const std::string& to) 
 }
 
 }  // namespace
+
+int KillCount(int short_form) {
+  const char* const kills = std::getenv("LEAT_LIVE_KILLS");
+  return kills == nullptr ? short_form : std::atoi(kills);
+}
 
 Engine::Engine(const std::vector<std::string>& arguments,
                const std::vector<std::string>& environment, std::string out, std::string errors)

@@ -45,6 +45,9 @@ class Engine {
   std::string out_, errors_;
 };
 
+/// How often something is killed: as often as LEAT_LIVE_KILLS says, which asks for the long form.
+int KillCount(int short_form);
+
 /// What a run of a pipeline has of its own.
 struct LiveRun {
   std::string name;    ///< Of the group, the prefix of the sinks' topics, the folder.
