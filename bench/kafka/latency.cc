@@ -20,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "connectors/generate/generate.h"
 #include "connectors/generate/messages.h"
 #include "connectors/kafka/feeder.h"
@@ -33,12 +34,6 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kWarmUp = std::chrono::seconds(3);
 constexpr auto kPatience = std::chrono::seconds(30);
 constexpr Micros kLabelsAfter = kSecond / 2;
-
-EventTime WallTime() {
-  return {std::chrono::duration_cast<std::chrono::microseconds>(
-              std::chrono::system_clock::now().time_since_epoch())
-              .count()};
-}
 
 /// The number behind `{"id":`.
 uint64_t IdOf(std::string_view payload) {

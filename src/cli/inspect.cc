@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/state_folder.h"
@@ -140,12 +141,13 @@ void AppendHead(const StateFolder& folder, std::string& out) {
     fmt::format_to(at, "{}{}: {}, {}\n", std::exchange(title, "          "), kSinks[i],
                    FormatBytes(static_cast<int64_t>(info.epoch.lengths[i])), Plain(info.sinks[i]));
   }
-  fmt::format_to(
-      at, "snapshot  {}, {} ago; {} in the journal after it\n",
-      FormatTime(EventTime{info.written_at / kSecond * kSecond}), Age(WallTime() - info.written_at),
-      folder.journalled.empty()       ? std::string("nothing")
-      : folder.journalled.size() == 1 ? std::string("one epoch")
-                                      : fmt::format("{} epochs", folder.journalled.size()));
+  fmt::format_to(at, "snapshot  {}, {} ago; {} in the journal after it\n",
+                 FormatTime(EventTime{info.written_at / kSecond * kSecond}),
+                 Age(WallTime().micros - info.written_at),
+                 folder.journalled.empty() ? std::string("nothing")
+                 : folder.journalled.size() == 1
+                     ? std::string("one epoch")
+                     : fmt::format("{} epochs", folder.journalled.size()));
   fmt::format_to(at, "size      {} on disk\n\n",
                  FormatBytes(static_cast<int64_t>(DiskBytes(folder.path))));
 }

@@ -11,6 +11,7 @@
 #include <map>
 #include <thread>
 
+#include "base/clock.h"
 #include "cli/file_sinks.h"
 #include "cli/run_state.h"
 #include "connectors/kafka/kafka_sinks.h"
@@ -25,8 +26,6 @@ namespace {
 constexpr auto kStatusEvery = std::chrono::seconds(10);
 
 using Clock = std::chrono::steady_clock;
-
-double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 /// Bytes of this process in memory.
 uint64_t ResidentBytes() {

@@ -2,12 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <iterator>
 #include <memory>
 #include <string>
 
+#include "base/clock.h"
 #include "base/file_system.h"
 #include "cli/cli.h"
 #include "cli/state_folder.h"
@@ -59,7 +59,7 @@ Status Export(const Arguments& arguments) {
   file.program = kVersion;
   file.pipeline = folder.info.pipeline;
   file.state_id = folder.info.state_id;
-  file.exported_at = WallTime();
+  file.exported_at = WallTime().micros;
   LEAT_RETURN_IF_ERROR(WriteModelFile(PosixFiles(), arguments.file, file));
   std::cerr << fmt::format("{}: {}, {} labels learnt, as of epoch {}: {}\n", file.model.name,
                            file.model.type, FormatCount(file.model.labels),
@@ -88,7 +88,7 @@ Status Import(const Arguments& arguments) {
   SnapshotInfo info = folder.info;
   info.program = kVersion;
   ++info.incarnation;
-  info.written_at = WallTime();
+  info.written_at = WallTime().micros;
   folder.snapshots->Begin(*folder.pipeline, info);
   folder.snapshots->More([] { return false; });
   LEAT_RETURN_IF_ERROR(folder.snapshots->Write());

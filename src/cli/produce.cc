@@ -6,6 +6,7 @@
 #include <iostream>
 #include <thread>
 
+#include "base/clock.h"
 #include "cli/progress.h"
 #include "connectors/generate/messages.h"
 #include "connectors/kafka/feeder.h"
@@ -22,13 +23,6 @@ constexpr int kFlushMs = 10'000;
 /// A sender that was held up for longer does not make up for it in one burst.
 constexpr double kMostArrears = 1;
 constexpr size_t kRecords = 0, kLabels = 1;
-
-EventTime WallTime() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return {std::chrono::duration_cast<std::chrono::microseconds>(now).count()};
-}
-
-double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 class Sender {
  public:

@@ -19,6 +19,14 @@ Result<std::unique_ptr<RecordReader>> OpenJsonLines(ByteSource& source, const Sc
 /// The error of a Skip past the end of the input: what was to be resumed is not there.
 Status SkippedBeyondEnd(uint64_t skipped, uint64_t count);
 
+/// The id of a record whose schema names none: its number.
+inline void LendNumber(Record& record) {
+  char* const text = record.number_text;
+  const char* const end = std::to_chars(text, text + sizeof(record.number_text), record.number).ptr;
+  record.id_text = {text, static_cast<size_t>(end - text)};
+  record.id = record.number + 1;  // What KeyOf gives for a canonical integer.
+}
+
 /// Counts records and, where the schema names no id, lends the number as the id.
 class RecordNumbering {
  public:
@@ -27,12 +35,7 @@ class RecordNumbering {
   void Pass() { ++number_; }
   void Begin(Record& record) {
     record.number = ++number_;
-    if (number_is_id_) {
-      char* const text = record.number_text;
-      const char* const end = std::to_chars(text, text + sizeof(record.number_text), number_).ptr;
-      record.id_text = {text, static_cast<size_t>(end - text)};
-      record.id = number_ + 1;  // What KeyOf gives for a canonical integer.
-    }
+    if (number_is_id_) LendNumber(record);
   }
 
  private:

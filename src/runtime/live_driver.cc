@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <utility>
 
 #include "base/hash.h"
 #include "base/text.h"
 #include "record/input_buffer.h"
+#include "record/readers.h"
 #include "record/reject_codes.h"
 
 namespace leat {
@@ -92,12 +92,7 @@ void LiveDriver::Decode(const Message& message, uint64_t number, Slot& slot) {
   record.line = static_cast<uint64_t>(message.offset);
   record.origin = origins_[message.input];
   record.raw = message.payload;
-  if (number_is_id_) {
-    char* const text = record.number_text;
-    const char* const end = std::to_chars(text, text + sizeof(record.number_text), number).ptr;
-    record.id_text = {text, static_cast<size_t>(end - text)};
-    record.id = number + 1;  // What KeyOf gives for a canonical integer.
-  }
+  if (number_is_id_) LendNumber(record);
   slot.taken = DecodeInto(message, slot);
 }
 

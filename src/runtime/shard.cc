@@ -6,6 +6,7 @@
 #include <random>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "leat/version.h"
 #include "pipeline/shape.h"
@@ -33,7 +34,18 @@ uint64_t RandomId() {
 }
 
 bool Never() { return false; }
-double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+/// What `outputs` holds beyond what was handed on.
+Outputs Rest(const Outputs& outputs, const SinkLengths& from, size_t frames, size_t envelopes) {
+  Outputs rest;
+  rest.predictions = outputs.predictions.substr(from[0]);
+  rest.events = outputs.events.substr(from[1]);
+  rest.metrics = outputs.metrics.substr(from[2]);
+  rest.rejects = outputs.rejects.substr(from[3]);
+  rest.frames.assign(outputs.frames.begin() + static_cast<ptrdiff_t>(frames), outputs.frames.end());
+  rest.envelopes = outputs.envelopes.substr(envelopes);
+  return rest;
+}
 
 }  // namespace
 
@@ -253,7 +265,7 @@ SnapshotInfo Shard::Info() const {
   info.partitions = options_.partitions;
   info.group = options_.group;
   info.instance = options_.instance;
-  info.written_at = WallTime();
+  info.written_at = WallTime().micros;
   return info;
 }
 
@@ -321,19 +333,6 @@ Status Shard::Recover(Driver& driver, SinkSet& sinks) {
   CrashPoint("after_claim");
   if (!options_.commit_now) committer_ = std::thread([this] { CommitAll(); });
   return Status::Ok();
-}
-
-/// What `outputs` holds beyond what was handed on.
-static Outputs Rest(const Outputs& outputs, const SinkLengths& from, size_t frames,
-                    size_t envelopes) {
-  Outputs rest;
-  rest.predictions = outputs.predictions.substr(from[0]);
-  rest.events = outputs.events.substr(from[1]);
-  rest.metrics = outputs.metrics.substr(from[2]);
-  rest.rejects = outputs.rejects.substr(from[3]);
-  rest.frames.assign(outputs.frames.begin() + static_cast<ptrdiff_t>(frames), outputs.frames.end());
-  rest.envelopes = outputs.envelopes.substr(envelopes);
-  return rest;
 }
 
 /// At least once, outputs need not wait for the end of their epoch.

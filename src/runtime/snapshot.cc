@@ -28,12 +28,6 @@ Status Damaged(std::string_view what) {
 
 }  // namespace
 
-int64_t WallTime() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 Result<std::optional<SnapshotInfo>> Snapshots::Read() {
   std::string bytes;
   LEAT_ASSIGN_OR_RETURN(const bool found, store_.Get(Family::kManifest, kManifestKey, bytes));

@@ -25,9 +25,6 @@ namespace leat {
 inline constexpr uint32_t kStateFormat = 2;
 inline constexpr uint32_t kOldestStateFormat = 1;
 
-/// Microseconds since 1970, by the wall clock: for people only.
-int64_t WallTime();
-
 /// What a snapshot says of itself; the message state::Manifest without its parts.
 struct SnapshotInfo {
   std::string program;        ///< Version of leat that wrote it.
