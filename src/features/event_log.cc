@@ -186,10 +186,7 @@ double* EventLog::Insert(const LogLayout& layout, Coverage* live, double* cells,
   if (at == 0 || time >= newest_) {
     newest_ = time;
   } else {
-    while (at > 0 && Time(layout, at - 1) > time) {
-      std::copy_n(Row(layout, at - 1), layout.stride(), Row(layout, at));
-      --at;
-    }
+    at = MakeRoom(layout, time);
   }
   double* row = Row(layout, at);
   row[0] = std::bit_cast<double>(time);
@@ -203,6 +200,31 @@ double* EventLog::Insert(const LogLayout& layout, Coverage* live, double* cells,
     }
   }
   return row + 1;
+}
+
+/// The place of a row that is not the newest, behind those of its time: the rows on the shorter
+/// side have moved away. `size_` counts it already.
+uint32_t EventLog::MakeRoom(const LogLayout& layout, int64_t time) {
+  const size_t stride = layout.stride();
+  const uint32_t rows = size_ - 1;
+  uint32_t at = 0;
+  for (uint32_t end = rows; at < end;) {
+    const uint32_t middle = at + (end - at) / 2;
+    if (Time(layout, middle) > time) {
+      end = middle;
+    } else {
+      at = middle + 1;
+    }
+  }
+  if (at >= rows / 2) {
+    for (uint32_t i = rows; i > at; --i) {
+      std::copy_n(Row(layout, i - 1), stride, Row(layout, i));
+    }
+  } else {
+    head_ = (head_ + capacity_ - 1) & (capacity_ - 1);
+    for (uint32_t i = 0; i < at; ++i) std::copy_n(Row(layout, i + 1), stride, Row(layout, i));
+  }
+  return at;
 }
 
 void EventLog::Grow(const LogLayout& layout) {

@@ -23,7 +23,8 @@
 /// a millionth of what it was computed from, so that a standard deviation keeps about eight digits.
 ///
 /// Cost: amortised O(horizons + columns) per event, O(rows) for a minimum or maximum whose event
-/// has just left, and O(rows behind) for an event out of time order. Thread safety: none.
+/// has just left, and O(rows before or behind, whichever are fewer) for an event out of time order.
+/// Thread safety: none.
 #pragma once
 
 #include <bit>
@@ -188,6 +189,7 @@ class EventLog {
   size_t RingBytes(const LogLayout& layout) const {
     return size_t{capacity_} * layout.stride() * sizeof(double);
   }
+  uint32_t MakeRoom(const LogLayout& layout, int64_t time);
   void Grow(const LogLayout& layout);
   void Fold(const LogLayout& layout, Coverage* live);
   void CompactPanes(const LogLayout& layout, Coverage* live);

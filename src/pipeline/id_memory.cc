@@ -28,9 +28,10 @@ void IdMemory::Remember(uint64_t id, bool flag, EventTime until) {
     order_.push_back(entry);
     return;
   }
-  auto it = order_.end();
-  while (it != order_.begin() && std::prev(it)->until.time() > until) --it;
-  order_.insert(it, entry);
+  order_.insert(std::upper_bound(
+                    order_.begin(), order_.end(), until,
+                    [](EventTime time, const Entry& other) { return time < other.until.time(); }),
+                entry);
 }
 
 void IdMemory::Forget(EventTime now) {

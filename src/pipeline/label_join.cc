@@ -5,14 +5,14 @@
 namespace leat {
 
 void LabelJoin::Push(Queue<Queued>& queue, Queued item) {
-  // Input is nearly in time order, so the place is at or near the back.
+  // Input is nearly in time order, so the place is mostly at the back.
   if (queue.empty() || queue.back().due <= item.due) {
     queue.push_back(item);
     return;
   }
-  auto it = queue.end();
-  while (it != queue.begin() && std::prev(it)->due > item.due) --it;
-  queue.insert(it, item);
+  queue.insert(std::upper_bound(queue.begin(), queue.end(), item.due,
+                                [](EventTime due, const Queued& other) { return due < other.due; }),
+               item);
 }
 
 void LabelJoin::Enqueue(Handle handle) {
