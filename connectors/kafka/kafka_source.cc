@@ -150,6 +150,7 @@ class Source final : public MessageSource {
   Result<std::span<const Message>> Read(uint32_t input, size_t most) override;
   Status Live(std::span<const int64_t> next) override;
   Result<std::span<const Message>> Poll(size_t most) override;
+  bool returned() const override { return returned_; }
   void OnReady(std::function<void()> ready) override { wake_up_.Start(std::move(ready)); }
   std::vector<int64_t> Ends() const override;
 
@@ -189,8 +190,9 @@ class Source final : public MessageSource {
   std::vector<Message> given_;   ///< By Poll, with
   std::vector<Batch> spent_;     ///< what of it belongs to no input's batch any more.
   bool assigned_ = false;
-  Status status_;         ///< What has stopped it, if anything has.
-  bool doubted_ = false;  ///< Some topic is said not to be there any more.
+  Status status_;          ///< What has stopped it, if anything has.
+  bool doubted_ = false;   ///< Some topic is said not to be there any more,
+  bool returned_ = false;  ///< and then it was.
   Clock::time_point served_, asked_, known_;
 };
 
@@ -391,6 +393,7 @@ Status Source::Start(std::span<const InputMark> marks) {
     offsets[i] = mark.last >= kept.low ? mark.last : mark.next;
   }
   LEAT_RETURN_IF_ERROR(Assign(offsets));
+  returned_ = false;
   for (uint32_t i = 0; i < inputs_.size(); ++i) {
     if (marks[i].last >= 0 && offsets[i] == marks[i].last) {
       LEAT_RETURN_IF_ERROR(Verify(i, marks[i]));
@@ -485,7 +488,8 @@ Status Source::Accept(uint32_t input, const rd_kafka_message_t& message, Batch& 
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return Hear(input, message);
   Input& in = inputs_[input];
   in.ended = false;
-  if (message.offset < in.expected) return Status::Ok();
+  // What follows a doubt may be of another topic; Start goes back to before it.
+  if (doubted_ || message.offset < in.expected) return Status::Ok();
   if (message.offset > in.expected && !options_.gaps) {
     return Status::Corrupt(fmt::format(
         "{}: offset {} was expected and {} came. Topics that are compacted or written by "
@@ -525,8 +529,8 @@ Status Source::Hear(uint32_t input, const rd_kafka_message_t& event) {
 Result<std::span<const Message>> Source::Poll(size_t most) {
   given_.clear();
   spent_.clear();
-  LEAT_RETURN_IF_ERROR(Gather(most));
-  if (given_.empty()) {
+  if (!doubted_ && !returned_) LEAT_RETURN_IF_ERROR(Gather(most));
+  if (given_.empty() && !doubted_ && !returned_) {
     // Asked once more, now that what comes wakes us.
     wake_up_.Wait(true);
     LEAT_RETURN_IF_ERROR(Gather(most));
@@ -627,7 +631,11 @@ Status Source::AskForTopics(Clock::time_point now) {
   if (!doubted_ || now - asked_ < kAskAgain) return Status::Ok();
   asked_ = now;
   const Status found = FindTopics(kAskMs);
-  if (found.ok()) doubted_ = false;
+  if (found.ok()) {
+    // It may be another one of the same name; librdkafka might not even go on with it.
+    doubted_ = false;
+    returned_ = true;
+  }
   if (found.code() != StatusCode::kInvalid || now - known_ < kMissing) return Status::Ok();
   return Status::Io(std::string(found.message()));
 }

@@ -56,6 +56,8 @@ Result<std::unique_ptr<Producer>> Producer::Make(const SinkOptions& options, boo
   // leader as its first batch; the first, tried again, then passes for a duplicate, and is lost.
   LEAT_RETURN_IF_ERROR(Insist(*conf, {{"enable.idempotence", "true"},
                                       {"acks", "all"},
+                                      // A topic that is gone is an error, whatever brokers allow.
+                                      {"allow.auto.create.topics", "false"},
                                       {"max.in.flight.requests.per.connection", "1"}}));
   const std::string timeout = std::to_string(options.transaction_timeout_ms);
   LEAT_RETURN_IF_ERROR(transactional

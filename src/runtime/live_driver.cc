@@ -18,6 +18,9 @@ namespace {
 /// Messages of one input that are looked at together when the order of several is to be found.
 constexpr size_t kRetakeBatch = 256;
 
+/// When brokers that did not answer are asked again.
+constexpr std::chrono::seconds kAskAgain(1);
+
 /// After so long without a message, inputs that seem to have been read to their ends have been.
 constexpr std::chrono::milliseconds kSilence(300);
 
@@ -285,10 +288,14 @@ void LiveDriver::Stop() {
   wake_.notify_all();
 }
 
-Status LiveDriver::Run(EpochSink& sink) {
+std::vector<int64_t> LiveDriver::Nexts() const {
   std::vector<int64_t> next;
   for (const InputMark& mark : position_.inputs) next.push_back(mark.next);
-  LEAT_RETURN_IF_ERROR(source_.Live(next));
+  return next;
+}
+
+Status LiveDriver::Run(EpochSink& sink) {
+  LEAT_RETURN_IF_ERROR(source_.Live(Nexts()));
   source_.OnReady([this] {
     const std::lock_guard lock(mutex_);
     ready_ = true;
@@ -303,6 +310,16 @@ Status LiveDriver::Run(EpochSink& sink) {
   auto epoch_began = last_record_, committed = last_record_, second = last_record_,
        ticked = last_record_;
   while (!stopped()) {
+    if (source_.returned()) {
+      const Status same = source_.Start(position_.inputs);
+      // Brokers that do not answer now are asked again.
+      if (!same.ok() && same.code() != StatusCode::kIo) return same;
+      if (!same.ok()) {
+        Wait(Clock::now() + kAskAgain);
+        continue;
+      }
+      LEAT_RETURN_IF_ERROR(source_.Live(Nexts()));
+    }
     const size_t most = std::min<size_t>(options_.batch, options_.epoch_records - in_epoch_);
     LEAT_ASSIGN_OR_RETURN(const std::span<const Message> messages, source_.Poll(most));
     if (!messages.empty()) {

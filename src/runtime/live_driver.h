@@ -99,6 +99,7 @@ class LiveDriver final : public Driver {
   void Tick(EventTime time);
   std::optional<EventTime> IdleTick();
   void Wait(Clock::time_point until);
+  std::vector<int64_t> Nexts() const;
   bool AtEnd(Clock::time_point now) const;
 
   const Config& config_;

@@ -65,8 +65,9 @@ class MessageSource {
   virtual Result<std::vector<int64_t>> FirstOffsets() = 0;
   /// The offsets of the oldest messages that are kept.
   virtual Result<std::vector<int64_t>> OldestOffsets() = 0;
-  /// Stands at these marks; the first call. Corrupt if what was read last is not there any more, or
-  /// is not what it was: the topic was deleted and made again, or its messages have expired.
+  /// Stands at these marks; the first call, and whenever returned() says so. Corrupt if what was
+  /// read last is not there any more, or is not what it was: the topic was deleted and made again,
+  /// or its messages have expired.
   virtual Status Start(std::span<const InputMark> marks) = 0;
   /// The next messages of one input, at least one and at most `most`. Corrupt if there is none. The
   /// views live until the next call of Read for this input, or of Live.
@@ -77,6 +78,9 @@ class MessageSource {
   /// next call. Io when the input is broken for good, with what to do about it; Corrupt for a gap
   /// where there must be none.
   virtual Result<std::span<const Message>> Poll(size_t most) = 0;
+  /// Whether an input was said to be gone and is there again: whether it is still the same must be
+  /// seen by Start, and then Live.
+  virtual bool returned() const { return false; }
   /// Calls `ready`, on a thread of its own, when messages come after Poll gave none.
   /// An empty one ends that: what was given before is not running any more when this returns.
   virtual void OnReady(std::function<void()> ready) = 0;

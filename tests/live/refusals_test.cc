@@ -30,14 +30,22 @@ class Refusals : public Live {
     ASSERT_TRUE(
         ProduceStream(brokers(), prefix_, {.first = kRecords / 2, .records = kRecords}).ok());
   }
-  /// Takes half of the input, and is killed. A snapshot is some epochs old by then.
-  void Part(const LiveRun& run) {
-    const auto engine = Start(run);
+  /// Takes half of the input, and waits for more.
+  std::unique_ptr<Engine> StartPart(const LiveRun& run) {
+    auto engine = Start(run);
     const auto until = std::chrono::steady_clock::now() + 60s;
     while (Lines(run, "predictions").size() < static_cast<size_t>(kRecords / 2)) {
-      ASSERT_LT(std::chrono::steady_clock::now(), until) << Errors(run);
+      if (std::chrono::steady_clock::now() > until) {
+        ADD_FAILURE() << Errors(run);
+        break;
+      }
       std::this_thread::sleep_for(50ms);
     }
+    return engine;
+  }
+  /// Takes half of the input, and is killed. A snapshot is some epochs old by then.
+  void Part(const LiveRun& run) {
+    const auto engine = StartPart(run);
     engine->Signal(SIGKILL);
     ASSERT_EQ(engine->Wait(60s).value_or(-1), kKilled) << Errors(run);
   }
@@ -174,6 +182,57 @@ TEST_F(Refusals, ATopicThatWasMadeAgain) {
   std::this_thread::sleep_for(1s);
   ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = kRecords, .keys = 7}).ok());
   ExpectRefused(run, 4, {"--fresh"});
+}
+
+TEST_F(Refusals, ATopicThatIsDeletedOrMadeAgainWhileItIsRead) {
+  for (const bool again : {false, true}) {
+    const LiveRun run = MakeRun(again ? "remade-live" : "deleted-live", Pipeline());
+    const auto engine = StartPart(run);
+    ASSERT_TRUE(DeleteTopic(brokers(), In("payments")).ok());
+    if (again) {
+      // As long as the one before, or longer: only the messages tell them apart.
+      std::this_thread::sleep_for(300ms);
+      ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = kRecords, .keys = 7}).ok());
+    }
+    const size_t before = Lines(run, "predictions").size();
+    const int code = engine->Wait(60s).value_or(-1);
+    EXPECT_TRUE(code == 3 || code == 4) << code << Errors(run);
+    EXPECT_NE(Errors(run).find(In("payments")), std::string::npos) << Errors(run);
+    EXPECT_EQ(Lines(run, "predictions").size(), before);
+    if (!again) {
+      ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = kRecords / 2}).ok());
+    }
+  }
+}
+
+TEST_F(Refusals, AnOutputTopicThatIsDeletedWhileItIsWritten) {
+  if (KillCount(0) == 0) GTEST_SKIP() << "takes 50 s: only where LEAT_LIVE_KILLS is set";
+  const LiveRun whole = MakeRun("whole", Pipeline());
+  const LiveRun run = MakeRun("sinkless", Pipeline());
+  const auto engine = StartPart(run);
+  const std::vector<std::string> first = Lines(run, "predictions");
+  ASSERT_TRUE(DeleteTopic(brokers(), Sink(run, "predictions")).ok());
+  More();
+  EXPECT_EQ(engine->Wait(120s).value_or(-1), 3) << Errors(run);
+  EXPECT_NE(Errors(run).find(Sink(run, "predictions")), std::string::npos) << Errors(run);
+  // What was not committed is written once there is a topic again.
+  ASSERT_TRUE(CreateTopic(brokers(), Sink(run, "predictions"), 1).ok());
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
+  std::vector<std::string> all = first;
+  for (std::string& line : Lines(run, "predictions")) all.push_back(std::move(line));
+  EXPECT_TRUE(all == Lines(whole, "predictions")) << first.size() << " and in all " << all.size();
+  EXPECT_EQ(Digest(run), Digest(whole));
+}
+
+TEST_F(Refusals, PartitionsThatAreAddedWhileItRunsWaitForTheNextStart) {
+  const LiveRun run = MakeRun("grown", Pipeline());
+  const auto engine = StartPart(run);
+  ASSERT_TRUE(AddPartitions(brokers(), In("payments"), 2).ok());
+  std::this_thread::sleep_for(1s);
+  engine->Signal(SIGTERM);
+  EXPECT_EQ(engine->Wait(60s).value_or(-1), 0) << Errors(run);
+  ExpectRefused(run, 4, {"cannot be moved to other partitions"});
 }
 
 TEST_F(Refusals, MessagesThatHaveExpired) {
