@@ -112,6 +112,12 @@ void CheckDriftModel(Build& b, YamlParams& p, DriftConfig& drift) {
   }
 }
 
+/// The detectors whose statistics are those of bits.
+bool TakesErrorBits(std::string_view detector) {
+  constexpr std::string_view kOfBits[] = {"ddm", "eddm", "ewma_chart", "rddm", "stepd"};
+  return std::find(std::begin(kOfBits), std::end(kOfBits), detector) != std::end(kOfBits);
+}
+
 void CheckDriftOn(Build& b, YamlParams& p, const DriftConfig& drift) {
   const YamlNode* on = p.Get("on");
   const YamlNode& at = on != nullptr ? *on : p.node();
@@ -135,9 +141,10 @@ void CheckDriftOn(Build& b, YamlParams& p, const DriftConfig& drift) {
     }
   }
   const bool bits = drift.on == "error" && TaskOf(b.config) != EvaluationTask::kRegression;
-  if (drift.detector == "ddm" && !bits) {
+  if (TakesErrorBits(drift.detector) && !bits) {
     p.Problem(at, "on",
-              "ddm takes errors of 0 or 1, which only `on: error` of a class label gives; for " +
+              drift.detector +
+                  " takes errors of 0 or 1, which only `on: error` of a class label gives; for " +
                   Quote(drift.on) + " use adwin");
   }
 }

@@ -164,6 +164,17 @@ std::string Binary() {
          "swap}\n"
          "  - {detector: adwin, on: loss, then: alert}\n"
          "  - {detector: adwin, on: amount, then: alert}\n"
+         "  - {detector: cusum, on: amount}\n"
+         "  - {detector: eddm}\n"
+         "  - {detector: ewma_chart}\n"
+         "  - {detector: fhddm}\n"
+         "  - {detector: hddm_a}\n"
+         "  - {detector: hddm_w, two_sided: true}\n"
+         "  - {detector: kswin, on: amount}\n"
+         "  - {detector: page_hinkley, on: amount}\n"
+         "  - {detector: rddm}\n"
+         "  - {detector: seed, on: weight}\n"
+         "  - {detector: stepd}\n"
          "evaluation: {every: 500, window: 400, top: 5, period: 1h}\n";
 }
 
