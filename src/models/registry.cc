@@ -4,6 +4,7 @@
 #include <array>
 
 #include "leat/bayes.h"
+#include "leat/ensembles.h"
 #include "leat/hoeffding_tree.h"
 #include "leat/kmeans.h"
 #include "leat/linear.h"
@@ -51,6 +52,11 @@ struct Type {
 
 // Sorted by name.
 constexpr std::array kTypes{
+    Type{"adaptive_random_forest",
+         "Trees over random parts of the inputs, each replaced when its errors rise.",
+         New<AdaptiveRandomForestOptions, MakeAdaptiveRandomForest>},
+    Type{"adwin_bagging", "Bagged trees, of which the worst starts again when errors rise.",
+         New<AdwinBaggingOptions, MakeAdwinBagging>},
     Type{"bernoulli_nb", "Naive Bayes over the presence and absence of features.",
          New<BernoulliNbOptions, MakeBernoulliNb>},
     Type{"gaussian_nb", "Naive Bayes with a normal distribution for each number and class.",
@@ -59,6 +65,9 @@ constexpr std::array kTypes{
          New<HoeffdingTreeOptions, MakeHoeffdingTree>},
     Type{"kmeans", "Clusters whose centres follow the stream.",
          New<KMeansOptions, MakeKMeans, Task::kClustering>},
+    Type{"leveraging_bagging",
+         "Bagged trees that learn each record several times; the worst starts again on a drift.",
+         New<LeveragingBaggingOptions, MakeLeveragingBagging>},
     Type{"linear_regression", "A weighted sum of the features that predicts a number.",
          NewLinearRegression},
     Type{"logistic_regression",
@@ -68,6 +77,11 @@ constexpr std::array kTypes{
          New<MultinomialNbOptions, MakeMultinomialNb>},
     Type{"naive_bayes", "Naive Bayes over numbers and nominal values together.",
          New<NaiveBayesOptions, MakeNaiveBayes>},
+    Type{"online_bagging", "Trees that learn each record a random number of times.",
+         New<OnlineBaggingOptions, MakeOnlineBagging>},
+    Type{"streaming_random_patches",
+         "Trees over random parts of the inputs, fixed for each tree, replaced on a drift.",
+         New<StreamingRandomPatchesOptions, MakeStreamingRandomPatches>},
 };
 
 const Type* Find(std::string_view name) {

@@ -10,15 +10,9 @@ bool IsClustering(const ModelConfig& model) {
   return model.factory != nullptr && model.factory->task() == Task::kClustering;
 }
 
-/// Learners that a configuration may name and that this build does not have.
-constexpr std::string_view kElsewhere[] = {"adaptive_random_forest"};
-
 std::string UnknownType(const std::string& what, const std::string& type,
                         std::span<const std::string_view> types) {
   const std::vector<std::string> names = Strings(types);
-  if (std::find(std::begin(kElsewhere), std::end(kElsewhere), type) != std::end(kElsewhere)) {
-    return type + " is not in this build; expected one of " + Join(names, ", ");
-  }
   return "unknown " + what + " " + Quote(type) + Suggestion(type, names);
 }
 

@@ -95,11 +95,11 @@ TEST(NormalCdf, AgreesWithTheErrorFunction) {
     const double expected = 0.5 * std::erfc(-a / std::sqrt(2.0));
     EXPECT_NEAR(NormalCdf(a), expected, 4e-14 * std::max(expected, 1e-3)) << a;
   }
-  EXPECT_EQ(trees::NormalCdf(0), 0.5);
-  EXPECT_EQ(trees::NormalCdf(-60), 0);
-  EXPECT_EQ(trees::NormalCdf(60), 1);
+  EXPECT_EQ(NormalCdf(0), 0.5);
+  EXPECT_EQ(NormalCdf(-60), 0);
+  EXPECT_EQ(NormalCdf(60), 1);
   // The tail keeps its relative accuracy: Phi(-20) = 2.7536241186062337e-89.
-  EXPECT_NEAR(trees::NormalCdf(-20) / 2.7536241186062337e-89, 1, 1e-12);
+  EXPECT_NEAR(NormalCdf(-20) / 2.7536241186062337e-89, 1, 1e-12);
 }
 
 TEST(HoeffdingBound, FollowsEquationOne) {

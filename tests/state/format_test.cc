@@ -157,7 +157,14 @@ std::string Binary() {
          "  tree: {type: hoeffding_tree, features: [amount, shop, risk], grace_period: 50}\n"
          "  branches: {type: hoeffding_tree, features: [shop], grace_period: 50, delta: 0.1}\n"
          "  poor: {type: hoeffding_tree, features: [amount, shop, weight], grace_period: 50,\n"
-         "         leaf_prediction: majority_class, remove_poor_attributes: true}\n" +
+         "         leaf_prediction: majority_class, remove_poor_attributes: true}\n"
+         "  forest: {type: adaptive_random_forest, features: [amount, shop, risk], trees: 3,\n"
+         "           grace_period: 20, warning_delta: 0.99, drift_delta: 1e-9}\n"
+         "  patches: {type: streaming_random_patches, features: [weight], trees: 12, lambda: 1,\n"
+         "            leaf_prediction: naive_bayes, warning_delta: 0.99, drift_delta: 1e-9}\n"
+         "  bagging: {type: online_bagging, features: [amount, shop], trees: 2}\n"
+         "  crowded: {type: leveraging_bagging, features: [amount, shop, weight], trees: 4,\n"
+         "            grace_period: 20, delta: 0.1, max_bytes: 64KiB}\n" +
          kClusters +
          "drift:\n"
          "  - {detector: ddm, on: error, warning_threshold: 0.001, drift_threshold: 900, then: "
