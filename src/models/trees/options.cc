@@ -8,6 +8,7 @@
 #include "models/trees/hoeffding_tree.h"
 #include "models/trees/naive_bayes_mixed.h"
 #include "models/trees/range_check.h"
+#include "models/trees/revising_tree.h"
 
 namespace leat {
 namespace {
@@ -26,9 +27,18 @@ constexpr Range kFiniteNotNegative{0, kInfinity, false, true};
 constexpr Range kTreeBytes{16 << 10, 1e15};
 constexpr Range kBayesBytes{4 << 10, 1e15};
 
-}  // namespace
+/// What a tree at the limit of its memory does.
+constexpr std::string_view kFixedTreeBytes =
+    "memory limit; at the limit the least promising leaves stop observing, and when nodes and "
+    "class counts take half of it the tree stops growing";
+constexpr std::string_view kRevisingTreeBytes =
+    "memory limit; from four fifths on the tree does not grow, and at the limit trees in waiting "
+    "go "
+    "and the least promising nodes stop observing";
 
-void Describe(Params& params, HoeffdingTreeOptions& options) {
+/// `remove_poor`: the tree has that option.
+void DescribeTree(Params& params, HoeffdingTreeOptions& options, bool remove_poor,
+                  std::string_view bytes) {
   params.Integer("grace_period", options.grace_period, kAtLeastOne,
                  "weight that a leaf sees between two split attempts");
   params.Number("delta", options.delta, kOpenFraction,
@@ -42,9 +52,11 @@ void Describe(Params& params, HoeffdingTreeOptions& options) {
   params.Boolean("binary_splits", options.binary_splits,
                  "nominal attributes split on one value against the rest only");
   params.Boolean("pre_prune", options.pre_prune, "not splitting competes with the splits");
-  params.Boolean("remove_poor_attributes", options.remove_poor_attributes,
-                 "majority_class leaves stop observing attributes that are worse than the best by "
-                 "more than the bound");
+  if (remove_poor) {
+    params.Boolean("remove_poor_attributes", options.remove_poor_attributes,
+                   "majority_class leaves stop observing attributes that are worse than the best "
+                   "by more than the bound");
+  }
   params.Integer("numeric_candidates", options.numeric_candidates, kCandidates,
                  "thresholds tried per numeric attribute, evenly between its extremes");
   params.Number("min_branch_fraction", options.min_branch_fraction, kBranchFraction,
@@ -53,10 +65,30 @@ void Describe(Params& params, HoeffdingTreeOptions& options) {
                 "naive_bayes: leaf weight from which it votes");
   params.Integer("max_nominal_values", options.max_nominal_values, kNominalValues,
                  "nominal codes from here on count as missing");
-  params.Bytes(
-      "max_bytes", options.max_bytes, kTreeBytes,
-      "memory limit; at the limit the least promising leaves stop observing, and when nodes and "
-      "class counts take half of it the tree stops growing");
+  params.Bytes("max_bytes", options.max_bytes, kTreeBytes, bytes);
+}
+
+}  // namespace
+
+void Describe(Params& params, HoeffdingTreeOptions& options) {
+  DescribeTree(params, options, true, kFixedTreeBytes);
+}
+
+void Describe(Params& params, HoeffdingAdaptiveTreeOptions& options) {
+  DescribeTree(params, options, false, kRevisingTreeBytes);
+  params.Number("drift_delta", options.drift_delta, kOpenFraction,
+                "confidence of the ADWIN that each node has on the error of what is predicted "
+                "below it");
+  params.Number("switch_delta", options.switch_delta, kOpenFraction,
+                "confidence with which the tree that has grown beside a node must be better");
+  params.Integer("switch_width", options.switch_width, kAtLeastOne,
+                 "rows that both must have been watched for before they are compared");
+}
+
+void Describe(Params& params, ExtremelyFastTreeOptions& options) {
+  DescribeTree(params, options, false, kRevisingTreeBytes);
+  params.Integer("reevaluate_every", options.reevaluate_every, kAtLeastOne,
+                 "rows between two looks at the splits of the tree");
 }
 
 void Describe(Params& params, NaiveBayesOptions& options) {
@@ -74,7 +106,28 @@ Result<std::unique_ptr<Model>> MakeHoeffdingTree(const HoeffdingTreeOptions& opt
   return std::unique_ptr<Model>(std::make_unique<trees::HoeffdingTree>(options, inputs));
 }
 
+Result<std::unique_ptr<Model>> MakeHoeffdingAdaptiveTree(
+    const HoeffdingAdaptiveTreeOptions& options, const InputSpec& inputs) {
+  constexpr std::string_view kType = "hoeffding_adaptive_tree";
+  LEAT_RETURN_IF_ERROR(CheckMake(kType, options, inputs));
+  LEAT_RETURN_IF_ERROR(
+      CheckBytes(kType, options.max_bytes, trees::RevisingTree::MinimumBytes(options, inputs)));
+  return std::unique_ptr<Model>(std::make_unique<trees::AdaptiveTree>(options, inputs));
+}
+
+Result<std::unique_ptr<Model>> MakeExtremelyFastTree(const ExtremelyFastTreeOptions& options,
+                                                     const InputSpec& inputs) {
+  constexpr std::string_view kType = "extremely_fast_tree";
+  LEAT_RETURN_IF_ERROR(CheckMake(kType, options, inputs));
+  LEAT_RETURN_IF_ERROR(
+      CheckBytes(kType, options.max_bytes, trees::RevisingTree::MinimumBytes(options, inputs)));
+  return std::unique_ptr<Model>(std::make_unique<trees::ExtremelyFastTree>(options, inputs));
+}
+
 std::string DumpHoeffdingTree(const Model& model) {
+  if (const auto* revising = dynamic_cast<const trees::RevisingTree*>(&model)) {
+    return revising->Dump();
+  }
   const auto* tree = dynamic_cast<const trees::HoeffdingTree*>(&model);
   return tree == nullptr ? std::string() : tree->Dump();
 }
