@@ -1,7 +1,9 @@
 /// Learners on the real streams, in memory, prequential from the first row on: accuracy (or RMSE
 /// and MAE), log-loss and rows a second, the mean of several seeds, beside no-change and majority.
 ///
-///   learners STREAM TYPE [option=value ...] [seeds=5] [shuffle=1]
+///   learners STREAM TYPE [option=value ...] [seeds=5] [shuffle=1] [lags=1]
+/// `lags` adds the last targets as inputs.
+///
 ///   learners electricity adaptive_random_forest trees=10 seeds=5
 ///
 /// STREAM is a file of the folder LEAT_DATA (default ../shared/data) without .csv.zst; TYPE a model
@@ -126,6 +128,24 @@ Stream Read(const std::string& name) {
   }
   stream.classes = codes.empty() ? 0 : codes.back().size();
   return stream;
+}
+
+/// The last targets as inputs, the latest first: legitimate where labels come at once.
+void AddLags(Stream& stream, int lags) {
+  const size_t width = stream.spec.dense.size();
+  std::vector<double> values;
+  for (size_t r = 0; r < stream.rows(); ++r) {
+    const double* row = stream.values.data() + r * width;
+    values.insert(values.end(), row, row + width);
+    for (size_t lag = 1; lag <= static_cast<size_t>(lags); ++lag) {
+      values.push_back(r >= lag ? stream.targets[r - lag]
+                                : std::numeric_limits<double>::quiet_NaN());
+    }
+  }
+  stream.values = std::move(values);
+  for (int lag = 1; lag <= lags; ++lag) {
+    stream.spec.dense.push_back({"lag" + std::to_string(lag), !stream.regression, 0});
+  }
 }
 
 void Shuffle(Stream& stream) {
@@ -280,7 +300,8 @@ void Baselines(const Stream& stream) {
 
 int Main(int argc, char** argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: learners STREAM TYPE [option=value ...] [seeds=N] [shuffle=1]\n");
+    std::fprintf(stderr,
+                 "usage: learners STREAM TYPE [option=value ...] [seeds=N] [shuffle=1] [lags=K]\n");
     return 2;
   }
   std::map<std::string, std::string> options;
@@ -303,6 +324,7 @@ int Main(int argc, char** argv) {
     return 3;
   }
   if (take("shuffle", 0) != 0) Shuffle(stream);
+  if (const int lags = take("lags", 0); lags > 0) AddLags(stream, lags);
   const std::string type = argv[2];
   if (type == "baselines") {
     Baselines(stream);

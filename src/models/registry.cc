@@ -8,6 +8,7 @@
 #include "leat/hoeffding_tree.h"
 #include "leat/kmeans.h"
 #include "leat/linear.h"
+#include "leat/regression_trees.h"
 
 namespace leat {
 namespace {
@@ -62,11 +63,17 @@ constexpr std::array kTypes{
     Type{"extremely_fast_tree",
          "A decision tree that splits as soon as it pays and replaces splits that others beat.",
          New<ExtremelyFastTreeOptions, MakeExtremelyFastTree>},
+    Type{"forest_regressor",
+         "Regression trees over random parts of the inputs, each replaced when its errors rise.",
+         New<ForestRegressorOptions, MakeForestRegressor, Task::kRegression>},
     Type{"gaussian_nb", "Naive Bayes with a normal distribution for each number and class.",
          New<GaussianNbOptions, MakeGaussianNb>},
     Type{"hoeffding_adaptive_tree",
          "A Hoeffding tree whose branches are replaced when their errors rise.",
          New<HoeffdingAdaptiveTreeOptions, MakeHoeffdingAdaptiveTree>},
+    Type{"hoeffding_regression_tree",
+         "A tree that predicts a number, with a mean or a linear model in each leaf.",
+         New<HoeffdingRegressionTreeOptions, MakeHoeffdingRegressionTree, Task::kRegression>},
     Type{"hoeffding_tree", "A decision tree that splits once the Hoeffding bound says so.",
          New<HoeffdingTreeOptions, MakeHoeffdingTree>},
     Type{"kmeans", "Clusters whose centres follow the stream.",

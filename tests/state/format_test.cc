@@ -239,6 +239,11 @@ std::string Regression() {
          "[amount]}\n"
          "  adagrad: {type: linear_regression, features: [amount, shop], l1: 0.01}\n"
          "  ftrl: {type: linear_regression, optimizer: ftrl, features: [weight, shop]}\n"
+         "  tree: {type: hoeffding_regression_tree, features: [amount, shop], grace_period: 50,\n"
+         "         tie_threshold: 0.5}\n"
+         "  forest: {type: forest_regressor, features: [amount, weight], trees: 8, lambda: 1,\n"
+         "           warning_delta: 0.99, drift_delta: 1e-9, max_bytes: 400KiB, grace_period: 10,\n"
+         "           tie_threshold: 0.9}\n"
          "drift:\n  - {detector: adwin, on: loss, then: reset}\n"
          "evaluation: {every: 500, window: 5000}\n";
 }
@@ -276,7 +281,9 @@ models:
 const std::set<std::string> kNeverSeen = {
     "binary: f64 weights[] (always empty)",
     // Only after a tree has met its limit, which it mostly stops short of.
-    "revising-node: observers observers if observing (never missing)"};
+    "revising-node: observers observers if observing (never missing)",
+    // Errors only fall here.
+    "regression-member: regression-tree background if has_background (never there)"};
 
 TEST_F(StateFormat, HasTheMessagesThatAreCompiledIn) {
   const format::Messages compiled = Notation::LoadMessages("state/proto/state.proto");

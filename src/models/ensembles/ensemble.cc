@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdio>
 
-#include "base/exp.h"
 #include "base/random.h"
 
 namespace leat::ensembles {
@@ -14,13 +13,6 @@ constexpr double kStructureShare = 0.5;
 constexpr double kEasedShare = 0.9;
 constexpr uint64_t kPoissonComponent = 0x706f6973736f6e;
 
-size_t SubspaceSize(const EnsemblePlan& plan, size_t all) {
-  const auto d = static_cast<double>(all);
-  const double size =
-      plan.subspace > 0 ? std::round(d * plan.subspace) : std::round(std::sqrt(d)) + 1;
-  return std::clamp<size_t>(static_cast<size_t>(size), 1, all);
-}
-
 std::vector<double>& RowBuffer(size_t size) {
   thread_local std::vector<double> buffer;
   if (buffer.size() < size) buffer.resize(size);
@@ -29,45 +21,34 @@ std::vector<double>& RowBuffer(size_t size) {
 
 }  // namespace
 
-PoissonTable::PoissonTable(double mean) {
-  double p = Exp(-mean), sum = p;
-  for (int k = 0; k < 200; ++k) {
-    limits_.push_back(sum >= 1 ? ~uint64_t{0} : static_cast<uint64_t>(std::ldexp(sum, 64)));
-    p *= mean / (k + 1);
-    sum += p;
-    if (sum >= 1 || p < 1e-20) {
-      if (k > mean) break;
-    }
-  }
-  uint32_t k = 0;
-  for (uint64_t i = 0; i < first_.size(); ++i) {
-    while (k + 1 < limits_.size() && (i << 56) > limits_[k]) ++k;
-    first_[i] = k;
-  }
+size_t SubspaceSize(double share, size_t all) {
+  const auto d = static_cast<double>(all);
+  const double size = share > 0 ? std::round(d * share) : std::round(std::sqrt(d)) + 1;
+  return std::clamp<size_t>(static_cast<size_t>(size), 1, all);
+}
+
+AdwinOptions RisesOnly(double delta) {
+  AdwinOptions options;
+  options.delta = delta;
+  options.rises_only = true;
+  return options;
 }
 
 Ensemble::Ensemble(const EnsemblePlan& plan, const InputSpec& spec)
     : plan_(plan),
       spec_(spec),
       space_(spec, plan.options.max_nominal_values),
-      tree_plan_{plan.options.tree, SubspaceSize(plan, spec.dense.size()), plan.leaf_subsets,
-                 static_cast<uint64_t>(plan.options.seed)},
+      tree_plan_{plan.options.tree, SubspaceSize(plan.subspace, spec.dense.size()),
+                 plan.leaf_subsets, static_cast<uint64_t>(plan.options.seed)},
       poisson_(plan.options.lambda) {
   const auto trees = static_cast<size_t>(plan.options.trees);
   members_.reserve(trees);
   for (size_t i = 0; i < trees; ++i) {
     members_.emplace_back(NewTree(i, 0));
-    if (plan_.drift_delta > 0) members_[i].drift.emplace(DetectorOptions(plan_.drift_delta));
-    if (plan_.warning_delta > 0) members_[i].warning.emplace(DetectorOptions(plan_.warning_delta));
+    if (plan_.drift_delta > 0) members_[i].drift.emplace(RisesOnly(plan_.drift_delta));
+    if (plan_.warning_delta > 0) members_[i].warning.emplace(RisesOnly(plan_.warning_delta));
   }
   base_bytes_ = BaseBytes();
-}
-
-AdwinOptions Ensemble::DetectorOptions(double delta) {
-  AdwinOptions options;
-  options.delta = delta;
-  options.rises_only = true;
-  return options;
 }
 
 MemberTree Ensemble::NewTree(size_t member, uint64_t number) const {
@@ -203,7 +184,7 @@ void Ensemble::ResetTree(size_t i) {
 size_t Ensemble::BaseBytes() const {
   size_t bytes = sizeof(Ensemble) + space_.MemoryBytes() + kAllocation +
                  spec_.dense.size() * sizeof(DenseAttribute) + members_.size() * sizeof(Member) +
-                 2 * kAllocation + 64 * sizeof(uint64_t);
+                 kAllocation + poisson_.HeapBytes();
   for (const DenseAttribute& a : spec_.dense) {
     if (a.name.size() > 15) bytes += a.name.size() + 1 + kAllocation;
   }

@@ -10,7 +10,6 @@
 /// observing, down to 90 %.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +18,7 @@
 
 #include "drift/adwin.h"
 #include "models/ensembles/member_tree.h"
+#include "models/ensembles/poisson.h"
 
 namespace leat::ensembles {
 
@@ -33,20 +33,10 @@ struct EnsemblePlan {
   bool weighted_vote = false;
 };
 
-/// Poisson numbers by inversion, from 64 random bits.
-class PoissonTable {
- public:
-  explicit PoissonTable(double mean);
-  uint32_t operator()(uint64_t bits) const {
-    uint32_t k = first_[bits >> 56];
-    while (k + 1 < limits_.size() && bits > limits_[k]) ++k;
-    return k;
-  }
-
- private:
-  std::array<uint32_t, 256> first_;
-  std::vector<uint64_t> limits_;
-};
+/// How many of `all` attributes a share of them is; 0: round(sqrt(all)) + 1.
+size_t SubspaceSize(double share, size_t all);
+/// An ADWIN that reports rises.
+AdwinOptions RisesOnly(double delta);
 
 class Ensemble final : public Model {
  public:
@@ -85,7 +75,6 @@ class Ensemble final : public Model {
 
   bool Readable(const Input& input) const { return input.dense.size() == space_.size(); }
   MemberTree NewTree(size_t member, uint64_t number) const;
-  static AdwinOptions DetectorOptions(double delta);
   double VoteOf(const Member& member) const;
   void LearnMember(size_t i, const SharedRow& row, uint32_t label, double weight, bool may_grow,
                    double* votes);
