@@ -57,8 +57,14 @@ void Describe(Params& params, HoeffdingTreeOptions& options);
 Result<std::unique_ptr<Model>> MakeHoeffdingTree(const HoeffdingTreeOptions& options,
                                                  const InputSpec& inputs);
 
-/// The tree as indented text, one line a node; empty for a model of another type.
-std::string DumpHoeffdingTree(const Model& model);
+enum class TreeFormat {
+  kText,  ///< Indented, one line a node.
+  kJson,  ///< Nested: {"if": condition, "then": [...]} or {"if":, "class":, "weights":, "active":}.
+  kGraphviz,  ///< For `dot`.
+};
+
+/// A Hoeffding tree, or one of those that revise their splits; empty for a model of another type.
+std::string DumpHoeffdingTree(const Model& model, TreeFormat format = TreeFormat::kText);
 
 /// The Hoeffding adaptive tree: every node watches the error of what is predicted below it with an
 /// ADWIN; when that rises, a new tree grows beside the node and takes its place once it is better.

@@ -172,5 +172,32 @@ TEST(RevisingTrees, VoteAtAValueThatIsMissingOrNew) {
   }
 }
 
+TEST(DumpHoeffdingTree, WritesJsonAndGraphviz) {
+  InputSpec spec;
+  spec.dense = {{"a \"b\"", false, 0}};
+  HoeffdingTreeOptions options;
+  options.grace_period = 4;
+  options.delta = 0.9;
+  options.leaf_prediction = LeafPrediction::kMajorityClass;
+  auto model = MakeHoeffdingTree(options, spec);
+  for (const double x : {0.0, 11.0, 1.0, 10.0}) {
+    const std::vector<double> row = {x};
+    (*model)->Learn({row, {}}, x > 5 ? 1 : 0, 1);
+  }
+  EXPECT_EQ(DumpHoeffdingTree(**model),
+            "all\n  a \"b\" <= 1: class 0 [2]\n  a \"b\" > 1: class 1 [0 2]\n");
+  EXPECT_EQ(DumpHoeffdingTree(**model, TreeFormat::kJson),
+            "{\"if\":\"all\",\"then\":["
+            "{\"if\":\"a \\\"b\\\" <= 1\",\"class\":0,\"weights\":[2],\"active\":true},"
+            "{\"if\":\"a \\\"b\\\" > 1\",\"class\":1,\"weights\":[0,2],\"active\":true}]}\n");
+  EXPECT_EQ(DumpHoeffdingTree(**model, TreeFormat::kGraphviz),
+            "digraph tree {\n  node [shape=box];\n"
+            "  n0 [label=\"split\", shape=point];\n"
+            "  n1 [label=\"class 0 [2]\"];\n"
+            "  n0 -> n1 [label=\"a \\\"b\\\" <= 1\"];\n"
+            "  n2 [label=\"class 1 [0 2]\"];\n"
+            "  n0 -> n2 [label=\"a \\\"b\\\" > 1\"];\n}\n");
+}
+
 }  // namespace
 }  // namespace leat

@@ -124,12 +124,12 @@ Result<std::unique_ptr<Model>> MakeExtremelyFastTree(const ExtremelyFastTreeOpti
   return std::unique_ptr<Model>(std::make_unique<trees::ExtremelyFastTree>(options, inputs));
 }
 
-std::string DumpHoeffdingTree(const Model& model) {
+std::string DumpHoeffdingTree(const Model& model, TreeFormat format) {
   if (const auto* revising = dynamic_cast<const trees::RevisingTree*>(&model)) {
-    return revising->Dump();
+    return revising->Dump(format);
   }
   const auto* tree = dynamic_cast<const trees::HoeffdingTree*>(&model);
-  return tree == nullptr ? std::string() : tree->Dump();
+  return tree == nullptr ? std::string() : tree->Dump(format);
 }
 
 Result<std::unique_ptr<Model>> MakeNaiveBayes(const NaiveBayesOptions& options,

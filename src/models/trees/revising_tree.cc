@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+
+#include "models/trees/dump.h"
 
 namespace leat::trees {
 namespace {
@@ -477,46 +478,29 @@ std::vector<std::pair<std::string, std::string>> RevisingTree::Summary() const {
           {"rows ignored", std::to_string(ignored_)}};
 }
 
-std::string RevisingTree::Dump() const {
-  std::string text;
-  const auto number = [](double v) {
-    char buffer[32];
-    std::snprintf(buffer, sizeof buffer, "%.6g", v);
-    return std::string(buffer);
-  };
+std::string RevisingTree::Dump(TreeFormat format) const {
   struct Item {
     uint32_t id;
     size_t depth;
     std::string condition;
   };
+  std::vector<DumpNode> shown;
   std::vector<Item> stack = {{root_, 0, "all"}};
   while (!stack.empty()) {
     const Item item = std::move(stack.back());
     stack.pop_back();
     const RevisingNode& at = node(item.id);
-    text.append(2 * item.depth, ' ') += item.condition;
-    if (at.kind == TestKind::kLeaf) {
-      text += at.counts.empty() ? ": no class [" : ": class ";
-      if (!at.counts.empty()) text += std::to_string(FirstMaximum(at.counts)) + " [";
-      for (size_t c = 0; c < at.counts.size(); ++c)
-        text += (c == 0 ? "" : " ") + number(at.counts[c]);
-      text += at.observing ? "]\n" : "] inactive\n";
-      continue;
-    }
-    text += '\n';
-    const std::string& name = spec_.dense[at.attribute].name;
-    const std::string label = name.empty() ? "#" + std::to_string(at.attribute) : name;
-    for (size_t b = at.children.size(); b-- > 0;) {
-      if (at.children[b] == kNoChild) continue;
-      std::string condition = label + " = " + std::to_string(b);
-      if (at.kind == TestKind::kNumeric)
-        condition = label + (b == 0 ? " <= " : " > ") + number(at.value);
-      if (at.kind == TestKind::kEquals)
-        condition = label + (b == 0 ? " = " : " != ") + number(at.value);
-      stack.push_back({at.children[b], item.depth + 1, std::move(condition)});
+    const bool leaf = at.kind == TestKind::kLeaf;
+    shown.push_back(
+        {item.depth, item.condition, leaf, at.observing, leaf ? at.counts : std::vector<double>()});
+    for (size_t side = at.children.size(); side-- > 0;) {
+      if (at.children[side] == kNoChild) continue;
+      stack.push_back({at.children[side], item.depth + 1,
+                       Condition(spec_, at.attribute, at.kind == TestKind::kNumeric,
+                                 at.kind == TestKind::kMultiway, at.value, side)});
     }
   }
-  return text;
+  return Write(shown, format);
 }
 
 }  // namespace leat::trees

@@ -70,7 +70,7 @@ class RevisingTree : public Model {
   };
   /// Of what votes; trees in waiting are not counted.
   Shape shape() const;
-  std::string Dump() const;
+  std::string Dump(TreeFormat format = TreeFormat::kText) const;
   static size_t MinimumBytes(const HoeffdingTreeOptions& options, const InputSpec& spec);
 
  protected:
