@@ -1,5 +1,5 @@
-/// Two classifiers for dense inputs that mix numbers and nominal values: the Hoeffding tree and the
-/// naive Bayes that sits in its leaves.
+/// Classifiers for dense inputs that mix numbers and nominal values: the Hoeffding tree, two of its
+/// kind that revise their splits, and the naive Bayes that sits in its leaves.
 ///
 /// Hoeffding tree: Domingos and Hulten, "Mining High-Speed Data Streams" (KDD 2000), with Gaussian
 /// attribute observers (Pfahringer, Holmes and Kirkby, 2008) and adaptive naive Bayes leaves
@@ -57,8 +57,48 @@ void Describe(Params& params, HoeffdingTreeOptions& options);
 Result<std::unique_ptr<Model>> MakeHoeffdingTree(const HoeffdingTreeOptions& options,
                                                  const InputSpec& inputs);
 
-/// The tree as indented text, one line a node; empty for a model of another type.
-std::string DumpHoeffdingTree(const Model& model);
+enum class TreeFormat {
+  kText,  ///< Indented, one line a node.
+  kJson,  ///< Nested: {"if": condition, "then": [...]} or {"if":, "class":, "weights":, "active":}.
+  kGraphviz,  ///< For `dot`.
+};
+
+/// A Hoeffding tree, or one of those that revise their splits; empty for a model of another type.
+std::string DumpHoeffdingTree(const Model& model, TreeFormat format = TreeFormat::kText);
+
+/// The Hoeffding adaptive tree: every node watches the error of what is predicted below it with an
+/// ADWIN; when that rises, a new tree grows beside the node and takes its place once it is better.
+/// Source: Bifet and Gavalda, "Adaptive Learning from Evolving Data Streams" (IDA 2009); behaviour
+/// follows MOA's HoeffdingAdaptiveTree, prediction by prediction, with its generator for the
+/// Poisson(1) weights that leaves learn with. Deviations: those of the Hoeffding tree; a row whose
+/// value is missing at a test is voted on by the split's class counts (MOA gives no vote). Cost:
+/// as the Hoeffding tree, and an ADWIN for each node on the path. Uses of HoeffdingTreeOptions:
+/// all but remove_poor_attributes. Deterministic: the generator's state is saved.
+struct HoeffdingAdaptiveTreeOptions : HoeffdingTreeOptions {
+  double drift_delta = 0.002;  ///< Confidence of the ADWINs, in (0, 1).
+  double switch_delta = 0.05;  ///< Confidence with which a tree beside a node is better; (0, 1).
+  int64_t switch_width = 300;  ///< Both must have been watched for more rows; >= 1.
+};
+
+void Describe(Params& params, HoeffdingAdaptiveTreeOptions& options);
+
+Result<std::unique_ptr<Model>> MakeHoeffdingAdaptiveTree(
+    const HoeffdingAdaptiveTreeOptions& options, const InputSpec& inputs);
+
+/// The extremely fast decision tree: it splits as soon as a split is better than none, keeps
+/// statistics at every node, and replaces a split when another attribute has become better.
+/// Source: Manapragada, Webb and Salehi, "Extremely Fast Decision Tree" (KDD 2018); behaviour
+/// follows MOA's EFDT, prediction by prediction. Deviations: those of the Hoeffding tree. Cost: as
+/// the Hoeffding tree, but every node on the path learns, and splits are ranked again every
+/// `reevaluate_every` rows. Uses of HoeffdingTreeOptions: all but remove_poor_attributes.
+struct ExtremelyFastTreeOptions : HoeffdingTreeOptions {
+  int64_t reevaluate_every = 2000;  ///< Rows of the tree between two looks at its splits; >= 1.
+};
+
+void Describe(Params& params, ExtremelyFastTreeOptions& options);
+
+Result<std::unique_ptr<Model>> MakeExtremelyFastTree(const ExtremelyFastTreeOptions& options,
+                                                     const InputSpec& inputs);
 
 struct NaiveBayesOptions {
   int64_t max_nominal_values = 4096;  ///< Codes from here on count as missing; 1..1,000,000.

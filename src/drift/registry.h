@@ -17,7 +17,7 @@ class DetectorFactory {
   virtual Result<std::unique_ptr<DriftDetector>> Make() const = 0;
 };
 
-/// Names of all types, sorted: adwin, ddm.
+/// Names of all types, sorted.
 std::span<const std::string_view> DetectorTypes();
 std::string_view DetectorSummary(std::string_view type);
 /// nullptr for an unknown type.

@@ -4,9 +4,11 @@
 #include <array>
 
 #include "leat/bayes.h"
+#include "leat/ensembles.h"
 #include "leat/hoeffding_tree.h"
 #include "leat/kmeans.h"
 #include "leat/linear.h"
+#include "leat/regression_trees.h"
 
 namespace leat {
 namespace {
@@ -51,14 +53,34 @@ struct Type {
 
 // Sorted by name.
 constexpr std::array kTypes{
+    Type{"adaptive_random_forest",
+         "Trees over random parts of the inputs, each replaced when its errors rise.",
+         New<AdaptiveRandomForestOptions, MakeAdaptiveRandomForest>},
+    Type{"adwin_bagging", "Bagged trees, of which the worst starts again when errors rise.",
+         New<AdwinBaggingOptions, MakeAdwinBagging>},
     Type{"bernoulli_nb", "Naive Bayes over the presence and absence of features.",
          New<BernoulliNbOptions, MakeBernoulliNb>},
+    Type{"extremely_fast_tree",
+         "A decision tree that splits as soon as it pays and replaces splits that others beat.",
+         New<ExtremelyFastTreeOptions, MakeExtremelyFastTree>},
+    Type{"forest_regressor",
+         "Regression trees over random parts of the inputs, each replaced when its errors rise.",
+         New<ForestRegressorOptions, MakeForestRegressor, Task::kRegression>},
     Type{"gaussian_nb", "Naive Bayes with a normal distribution for each number and class.",
          New<GaussianNbOptions, MakeGaussianNb>},
+    Type{"hoeffding_adaptive_tree",
+         "A Hoeffding tree whose branches are replaced when their errors rise.",
+         New<HoeffdingAdaptiveTreeOptions, MakeHoeffdingAdaptiveTree>},
+    Type{"hoeffding_regression_tree",
+         "A tree that predicts a number, with a mean or a linear model in each leaf.",
+         New<HoeffdingRegressionTreeOptions, MakeHoeffdingRegressionTree, Task::kRegression>},
     Type{"hoeffding_tree", "A decision tree that splits once the Hoeffding bound says so.",
          New<HoeffdingTreeOptions, MakeHoeffdingTree>},
     Type{"kmeans", "Clusters whose centres follow the stream.",
          New<KMeansOptions, MakeKMeans, Task::kClustering>},
+    Type{"leveraging_bagging",
+         "Bagged trees that learn each record several times; the worst starts again on a drift.",
+         New<LeveragingBaggingOptions, MakeLeveragingBagging>},
     Type{"linear_regression", "A weighted sum of the features that predicts a number.",
          NewLinearRegression},
     Type{"logistic_regression",
@@ -68,6 +90,11 @@ constexpr std::array kTypes{
          New<MultinomialNbOptions, MakeMultinomialNb>},
     Type{"naive_bayes", "Naive Bayes over numbers and nominal values together.",
          New<NaiveBayesOptions, MakeNaiveBayes>},
+    Type{"online_bagging", "Trees that learn each record a random number of times.",
+         New<OnlineBaggingOptions, MakeOnlineBagging>},
+    Type{"streaming_random_patches",
+         "Trees over random parts of the inputs, fixed for each tree, replaced on a drift.",
+         New<StreamingRandomPatchesOptions, MakeStreamingRandomPatches>},
 };
 
 const Type* Find(std::string_view name) {

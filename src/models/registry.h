@@ -20,8 +20,7 @@ class ModelFactory {
   virtual Result<std::unique_ptr<Model>> Make(const InputSpec& inputs) const = 0;
 };
 
-/// Names of all types, sorted: bernoulli_nb, gaussian_nb, hoeffding_tree, kmeans,
-/// linear_regression, logistic_regression, multinomial_nb, naive_bayes.
+/// Names of all types, sorted.
 std::span<const std::string_view> ModelTypes();
 /// One sentence about a type, for the reference page.
 std::string_view ModelSummary(std::string_view type);

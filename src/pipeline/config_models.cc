@@ -10,15 +10,9 @@ bool IsClustering(const ModelConfig& model) {
   return model.factory != nullptr && model.factory->task() == Task::kClustering;
 }
 
-/// Learners that a configuration may name and that this build does not have.
-constexpr std::string_view kElsewhere[] = {"adaptive_random_forest"};
-
 std::string UnknownType(const std::string& what, const std::string& type,
                         std::span<const std::string_view> types) {
   const std::vector<std::string> names = Strings(types);
-  if (std::find(std::begin(kElsewhere), std::end(kElsewhere), type) != std::end(kElsewhere)) {
-    return type + " is not in this build; expected one of " + Join(names, ", ");
-  }
   return "unknown " + what + " " + Quote(type) + Suggestion(type, names);
 }
 
@@ -112,6 +106,12 @@ void CheckDriftModel(Build& b, YamlParams& p, DriftConfig& drift) {
   }
 }
 
+/// The detectors whose statistics are those of bits.
+bool TakesErrorBits(std::string_view detector) {
+  constexpr std::string_view kOfBits[] = {"ddm", "eddm", "ewma_chart", "rddm", "stepd"};
+  return std::find(std::begin(kOfBits), std::end(kOfBits), detector) != std::end(kOfBits);
+}
+
 void CheckDriftOn(Build& b, YamlParams& p, const DriftConfig& drift) {
   const YamlNode* on = p.Get("on");
   const YamlNode& at = on != nullptr ? *on : p.node();
@@ -135,9 +135,10 @@ void CheckDriftOn(Build& b, YamlParams& p, const DriftConfig& drift) {
     }
   }
   const bool bits = drift.on == "error" && TaskOf(b.config) != EvaluationTask::kRegression;
-  if (drift.detector == "ddm" && !bits) {
+  if (TakesErrorBits(drift.detector) && !bits) {
     p.Problem(at, "on",
-              "ddm takes errors of 0 or 1, which only `on: error` of a class label gives; for " +
+              drift.detector +
+                  " takes errors of 0 or 1, which only `on: error` of a class label gives; for " +
                   Quote(drift.on) + " use adwin");
   }
 }

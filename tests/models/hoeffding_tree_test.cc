@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "base/normal.h"
 #include "base/random.h"
-#include "models/trees/normal.h"
 #include "models/trees/split.h"
 
 namespace leat {
@@ -93,13 +93,13 @@ std::vector<double> Votes(const HoeffdingTree& tree, const std::vector<double>& 
 TEST(NormalCdf, AgreesWithTheErrorFunction) {
   for (double a = -9; a <= 9; a += 0.0625) {
     const double expected = 0.5 * std::erfc(-a / std::sqrt(2.0));
-    EXPECT_NEAR(trees::NormalCdf(a), expected, 4e-14 * std::max(expected, 1e-3)) << a;
+    EXPECT_NEAR(NormalCdf(a), expected, 4e-14 * std::max(expected, 1e-3)) << a;
   }
-  EXPECT_EQ(trees::NormalCdf(0), 0.5);
-  EXPECT_EQ(trees::NormalCdf(-60), 0);
-  EXPECT_EQ(trees::NormalCdf(60), 1);
+  EXPECT_EQ(NormalCdf(0), 0.5);
+  EXPECT_EQ(NormalCdf(-60), 0);
+  EXPECT_EQ(NormalCdf(60), 1);
   // The tail keeps its relative accuracy: Phi(-20) = 2.7536241186062337e-89.
-  EXPECT_NEAR(trees::NormalCdf(-20) / 2.7536241186062337e-89, 1, 1e-12);
+  EXPECT_NEAR(NormalCdf(-20) / 2.7536241186062337e-89, 1, 1e-12);
 }
 
 TEST(HoeffdingBound, FollowsEquationOne) {

@@ -18,7 +18,9 @@
 #include "leat/hoeffding_tree.h"
 #include "models/trees/hoeffding_tree.h"
 #include "models/trees/naive_bayes_mixed.h"
+#include "models/trees/revising_tree.h"
 #include "reference/reference.h"
+#include "reference/tree_streams.h"
 
 namespace leat::reference {
 namespace {
@@ -28,17 +30,9 @@ namespace json = boost::json;
 constexpr double kShare = 0.0005;  // Of predictions that may differ.
 constexpr double kVoteTolerance = 1e-9;
 
-std::string Text(const json::value& value) { return std::string(value.as_string()); }
-
-std::vector<std::string> Words(const std::string& text) {
-  std::istringstream in(text);
-  std::vector<std::string> words;
-  for (std::string word; in >> word;) words.push_back(word);
-  return words;
-}
-
 /// The options that the command line of MOA names; an explanation when one is not offered.
-std::optional<std::string> ParseCli(const std::string& cli, HoeffdingTreeOptions* options) {
+std::optional<std::string> ParseCli(const std::string& cli, HoeffdingTreeOptions* options,
+                                    int64_t* reevaluate_every = nullptr) {
   std::string flat = cli;
   for (char& c : flat) {
     if (c == '(' || c == ')') c = ' ';
@@ -62,6 +56,8 @@ std::optional<std::string> ParseCli(const std::string& cli, HoeffdingTreeOptions
       const double number = std::strtod(value.c_str(), nullptr);
       if (name == "-g") {
         options->grace_period = std::llround(number);
+      } else if (name == "-R" && reevaluate_every != nullptr) {
+        *reevaluate_every = std::llround(number);
       } else if (name == "-c") {
         options->delta = number;
       } else if (name == "-t") {
@@ -99,90 +95,6 @@ std::optional<std::string> ParseCli(const std::string& cli, HoeffdingTreeOptions
   return std::nullopt;
 }
 
-/// The nominal columns and their values: an object, or a sentence such as
-/// "the 44 columns wilderness_area_* and soil_type_* with values 0,1".
-std::map<std::string, std::vector<std::string>> Nominals(const json::object& input,
-                                                         const Table& table) {
-  std::map<std::string, std::vector<std::string>> nominals;
-  const json::value* entry = input.if_contains("nominal");
-  if (entry == nullptr) return nominals;
-  if (const json::object* named = entry->if_object()) {
-    for (const auto& [column, values] : *named) {
-      for (const json::value& value : values.as_array()) {
-        nominals[std::string(column)].push_back(Text(value));
-      }
-    }
-    return nominals;
-  }
-  const std::vector<std::string> words = Words(Text(*entry));
-  std::vector<std::string> values;
-  std::istringstream list(words.back());
-  for (std::string value; std::getline(list, value, ',');) values.push_back(value);
-  for (const std::string& word : words) {
-    if (word.size() < 2 || word.back() != '*') continue;
-    const std::string prefix = word.substr(0, word.size() - 1);
-    for (const std::string& column : table.header) {
-      if (column.starts_with(prefix)) nominals[column] = values;
-    }
-  }
-  return nominals;
-}
-
-struct Stream {
-  InputSpec spec;
-  std::vector<double> values;  ///< Row after row.
-  std::vector<size_t> labels;
-};
-
-double CodeOf(const std::vector<std::string>& values, const std::string& cell) {
-  const auto found = std::find(values.begin(), values.end(), cell);
-  return found == values.end() ? std::numeric_limits<double>::quiet_NaN()
-                               : static_cast<double>(found - values.begin());
-}
-
-/// The target is the last column that holds only names of classes.
-std::optional<std::string> ReadStream(const json::object& input, const Table& table,
-                                      Stream* stream) {
-  std::vector<std::string> classes;
-  for (const json::value& name : input.at("classes").as_array()) classes.push_back(Text(name));
-  const size_t skip = input.contains("skip") ? input.at("skip").to_number<size_t>() : 0;
-  const size_t rows = input.at("rows").to_number<size_t>();
-  if (skip + rows > table.rows.size()) return "the data file has too few rows";
-  size_t target = table.header.size();
-  while (target-- > 0) {
-    if (!std::isnan(CodeOf(classes, table.rows[skip][target]))) break;
-  }
-  if (target >= table.header.size()) return "no column holds the classes";
-  const auto nominals = Nominals(input, table);
-  std::vector<const std::vector<std::string>*> codes;
-  for (size_t c = 0; c < table.header.size(); ++c) {
-    if (c == target) continue;
-    const auto found = nominals.find(table.header[c]);
-    const bool nominal = found != nominals.end();
-    codes.push_back(nominal ? &found->second : nullptr);
-    stream->spec.dense.push_back({table.header[c], nominal, 0});
-  }
-  for (size_t r = skip; r < skip + rows; ++r) {
-    const std::vector<std::string>& cells = table.rows[r];
-    if (cells.size() != table.header.size()) return "a row has another number of cells";
-    for (size_t c = 0, a = 0; c < cells.size(); ++c) {
-      if (c == target) continue;
-      double value = std::numeric_limits<double>::quiet_NaN();
-      if (codes[a] != nullptr) {
-        value = CodeOf(*codes[a], cells[c]);
-      } else if (!cells[c].empty() && cells[c] != "?") {
-        value = std::strtod(cells[c].c_str(), nullptr);
-      }
-      stream->values.push_back(value);
-      ++a;
-    }
-    const double label = CodeOf(classes, cells[target]);
-    if (std::isnan(label)) return "row " + std::to_string(r) + " has an unknown class";
-    stream->labels.push_back(static_cast<size_t>(label));
-  }
-  return std::nullopt;
-}
-
 size_t Base36(char c) {
   if (c >= '0' && c <= '9') return static_cast<size_t>(c - '0');
   return static_cast<size_t>(c - 'a') + 10;
@@ -192,7 +104,9 @@ size_t Base36(char c) {
 struct Numbers {
   double correct = 0, nodes = 0, leaves = 0, active = 0, depth = 0;
 
+  /// NaN: not to be compared. `splits` is what MOA calls its count of splits made.
   std::optional<double> Named(const std::string& column, double rows) const {
+    if (column == "splits") return std::numeric_limits<double>::quiet_NaN();
     if (column == "rows") return rows;
     if (column == "correct") return correct;
     if (column == "nodes" || column == "tree size (nodes)") return nodes;
@@ -205,7 +119,7 @@ struct Numbers {
 
 /// Runs and compares; `numbers_of` fills in the shape.
 template <typename Learner, typename NumbersOf>
-Outcome Compare(Learner& learner, const Stream& stream, const json::object& expect,
+Outcome Compare(Learner& learner, const TreeStream& stream, const json::object& expect,
                 const NumbersOf& numbers_of) {
   const std::string predictions = Text(expect.at("predictions_base36"));
   const size_t rows = stream.labels.size();
@@ -270,6 +184,7 @@ Outcome Compare(Learner& learner, const Stream& stream, const json::object& expe
     const auto check = [&](const std::string& column, double want) -> std::optional<std::string> {
       const auto got = numbers.Named(column, static_cast<double>(r + 1));
       if (!got) return "unknown column " + column;
+      if (std::isnan(*got)) return std::nullopt;
       const double difference = std::fabs(*got - want);
       if (column == "correct") worst_correct = std::max(worst_correct, difference);
       if (difference > (column == "correct" ? slack : 0)) {
@@ -313,8 +228,8 @@ Outcome RunTree(const json::object& test_case) {
   if (auto problem = ParseCli(Text(test_case.at("cli")), &options)) return Skip(*problem);
   const Table* table = Data(DataName(test_case));
   if (table == nullptr) return Skip("no data file " + DataName(test_case));
-  Stream stream;
-  if (auto problem = ReadStream(test_case.at("input").as_object(), *table, &stream)) {
+  TreeStream stream;
+  if (auto problem = ReadTreeStream(test_case.at("input").as_object(), *table, &stream)) {
     return Fail(*problem);
   }
   auto made = MakeHoeffdingTree(options, stream.spec);
@@ -328,11 +243,52 @@ Outcome RunTree(const json::object& test_case) {
       });
 }
 
+/// MOA's counters of nodes and leaves go wrong in the trees that revise themselves; the leaves and
+/// the depth of its EFDT are right.
+template <typename Options>
+Outcome RunRevising(const json::object& test_case,
+                    Result<std::unique_ptr<Model>> (*make)(const Options&, const InputSpec&),
+                    Options options, int64_t* reevaluate_every, bool shape_counts) {
+  if (auto problem = ParseCli(Text(test_case.at("cli")), &options, reevaluate_every)) {
+    return Skip(*problem);
+  }
+  if constexpr (requires { options.reevaluate_every; }) {
+    options.reevaluate_every = *reevaluate_every;
+  }
+  const Table* table = Data(DataName(test_case));
+  if (table == nullptr) return Skip("no data file " + DataName(test_case));
+  TreeStream stream;
+  if (auto problem = ReadTreeStream(test_case.at("input").as_object(), *table, &stream)) {
+    return Fail(*problem);
+  }
+  auto made = make(options, stream.spec);
+  if (!made.ok()) return Fail(std::string(made.status().message()));
+  auto& tree = dynamic_cast<trees::RevisingTree&>(**made);
+  return Compare(tree, stream, test_case.at("expect").as_object(),
+                 [&](const trees::RevisingTree& learner) {
+                   constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+                   if (!shape_counts) return Numbers{0, kNaN, kNaN, kNaN, kNaN};
+                   const auto shape = learner.shape();
+                   return Numbers{0, kNaN, static_cast<double>(shape.leaves), kNaN,
+                                  static_cast<double>(shape.depth)};
+                 });
+}
+
+Outcome RunAdaptive(const json::object& test_case) {
+  return RunRevising(test_case, &MakeHoeffdingAdaptiveTree, HoeffdingAdaptiveTreeOptions(), nullptr,
+                     false);
+}
+
+Outcome RunFast(const json::object& test_case) {
+  int64_t every = ExtremelyFastTreeOptions().reevaluate_every;
+  return RunRevising(test_case, &MakeExtremelyFastTree, ExtremelyFastTreeOptions(), &every, true);
+}
+
 Outcome RunBayes(const json::object& test_case) {
   const Table* table = Data(DataName(test_case));
   if (table == nullptr) return Skip("no data file " + DataName(test_case));
-  Stream stream;
-  if (auto problem = ReadStream(test_case.at("input").as_object(), *table, &stream)) {
+  TreeStream stream;
+  if (auto problem = ReadTreeStream(test_case.at("input").as_object(), *table, &stream)) {
     return Fail(*problem);
   }
   trees::NaiveBayesMixed model(NaiveBayesOptions{}, stream.spec);
@@ -344,6 +300,17 @@ const bool kTreeRegistered = Register(
     {"trees.json",
      [](const json::object& test_case) { return StartsWith(test_case, "moa/HoeffdingTree/"); },
      RunTree});
+
+const bool kAdaptiveRegistered =
+    Register({"trees.json",
+              [](const json::object& test_case) {
+                return StartsWith(test_case, "moa/HoeffdingAdaptiveTree/");
+              },
+              RunAdaptive});
+
+const bool kFastRegistered = Register(
+    {"trees.json", [](const json::object& test_case) { return StartsWith(test_case, "moa/EFDT/"); },
+     RunFast});
 
 const bool kBayesRegistered = Register(
     {"trees.json",

@@ -478,6 +478,7 @@ inline void CheckDetector(const Value& part) {
     }
     return;
   }
+  if (detector.type != "adwin") return;
   uint64_t width = 0;
   long double total = 0;
   for (size_t r = 0; r < detector["rows"].size(); ++r) {

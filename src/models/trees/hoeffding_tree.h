@@ -50,7 +50,7 @@ class HoeffdingTree final : public Model {
     size_t depth = 0;          ///< Splits on the longest path.
   };
   Shape shape() const;
-  std::string Dump() const;
+  std::string Dump(TreeFormat format = TreeFormat::kText) const;
 
   /// The least max_bytes with which the layout can learn.
   static size_t MinimumBytes(const HoeffdingTreeOptions& options, const InputSpec& spec);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "models/trees/dump.h"
 #include "models/trees/hoeffding_tree.h"
 
 namespace leat::trees {
@@ -208,48 +209,35 @@ std::vector<std::pair<std::string, std::string>> HoeffdingTree::Summary() const 
           {"rows ignored", std::to_string(ignored_)}};
 }
 
-std::string HoeffdingTree::Dump() const {
+std::string HoeffdingTree::Dump(TreeFormat format) const {
   struct Item {
     uint32_t id;
     size_t depth;
     std::string condition;
   };
-  std::string text;
+  std::vector<DumpNode> shown;
   std::vector<Item> stack = {{0, 0, "all"}};
   while (!stack.empty()) {
     const Item item = std::move(stack.back());
     stack.pop_back();
     const Node& node = nodes_[item.id];
     const Content& content = contents_[item.id];
-    text.append(2 * item.depth, ' ') += item.condition;
-    if (node.kind == TestKind::kLeaf) {
-      text += ": ";
-      text += content.counts.empty() ? "no class" : "class ";
-      if (!content.counts.empty()) text += std::to_string(FirstMaximum(content.counts));
-      text += " [";
-      for (size_t c = 0; c < content.counts.size(); ++c) {
-        text += (c == 0 ? "" : " ") + Text(content.counts[c]);
-      }
-      text += content.leaf != nullptr ? "]\n" : "] inactive\n";
-      continue;
-    }
-    text += '\n';
-    const std::string& name = spec_.dense[node.attribute].name;
-    const std::string label = name.empty() ? "#" + std::to_string(node.attribute) : name;
-    if (node.kind == TestKind::kMultiway) {
-      const std::vector<uint32_t>& children = branches_[node.first];
-      for (size_t v = children.size(); v-- > 0;) {
-        if (children[v] == kNoNode) continue;
-        stack.push_back({children[v], item.depth + 1, label + " = " + std::to_string(v)});
-      }
-    } else {
-      const bool numeric = node.kind == TestKind::kNumeric;
-      const std::string value = Text(node.value);
-      stack.push_back({node.first + 1, item.depth + 1, label + (numeric ? " > " : " != ") + value});
-      stack.push_back({node.first, item.depth + 1, label + (numeric ? " <= " : " = ") + value});
+    const bool leaf = node.kind == TestKind::kLeaf;
+    shown.push_back({item.depth, item.condition, leaf, content.leaf != nullptr,
+                     leaf ? content.counts : std::vector<double>()});
+    if (leaf) continue;
+    const bool multiway = node.kind == TestKind::kMultiway;
+    const size_t children = multiway ? branches_[node.first].size() : 2;
+    for (size_t side = children; side-- > 0;) {
+      const uint32_t child =
+          multiway ? branches_[node.first][side] : node.first + static_cast<uint32_t>(side);
+      if (child == kNoNode) continue;
+      stack.push_back({child, item.depth + 1,
+                       Condition(spec_, node.attribute, node.kind == TestKind::kNumeric, multiway,
+                                 node.value, side)});
     }
   }
-  return text;
+  return Write(shown, format);
 }
 
 }  // namespace leat::trees

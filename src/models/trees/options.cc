@@ -1,6 +1,5 @@
 /// The public functions of leat/hoeffding_tree.h.
 
-#include <array>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -8,13 +7,16 @@
 #include "leat/hoeffding_tree.h"
 #include "models/trees/hoeffding_tree.h"
 #include "models/trees/naive_bayes_mixed.h"
+#include "models/trees/range_check.h"
+#include "models/trees/revising_tree.h"
 
 namespace leat {
 namespace {
 
-constexpr std::array<std::string_view, 3> kLeafPredictions = {"majority_class", "naive_bayes",
-                                                              "naive_bayes_adaptive"};
-constexpr std::array<std::string_view, 2> kCriteria = {"info_gain", "gini"};
+using trees::CheckBytes;
+using trees::CheckMake;
+using trees::kCriteria;
+using trees::kLeafPredictions;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr Range kAtLeastOne{1, 1e15};
@@ -25,68 +27,18 @@ constexpr Range kFiniteNotNegative{0, kInfinity, false, true};
 constexpr Range kTreeBytes{16 << 10, 1e15};
 constexpr Range kBayesBytes{4 << 10, 1e15};
 
-/// Checks the ranges that Describe states, for programs that fill the struct themselves.
-class RangeCheck : public Params {
- public:
-  Status status() const { return status_; }
+/// What a tree at the limit of its memory does.
+constexpr std::string_view kFixedTreeBytes =
+    "memory limit; at the limit the least promising leaves stop observing, and when nodes and "
+    "class counts take half of it the tree stops growing";
+constexpr std::string_view kRevisingTreeBytes =
+    "memory limit; from four fifths on the tree does not grow, and at the limit trees in waiting "
+    "go "
+    "and the least promising nodes stop observing";
 
-  void Number(std::string_view name, double& value, Range range, std::string_view) override {
-    Check(name, value, range);
-  }
-  void Integer(std::string_view name, int64_t& value, Range range, std::string_view) override {
-    Check(name, static_cast<double>(value), range);
-  }
-  void Bytes(std::string_view name, int64_t& value, Range range, std::string_view) override {
-    Check(name, static_cast<double>(value), range);
-  }
-  void Boolean(std::string_view, bool&, std::string_view) override {}
-  void Text(std::string_view, std::string&, std::string_view) override {}
-  void Choice(std::string_view name, int& value, std::span<const std::string_view> choices,
-              std::string_view) override {
-    Check(name, value, Range{0, static_cast<double>(choices.size()), false, true});
-  }
-  void Duration(std::string_view, int64_t&, Range, std::string_view) override {}
-  void TextList(std::string_view, std::vector<std::string>&, std::string_view) override {}
-  void NumberMap(std::string_view, std::map<std::string, double>&, Range,
-                 std::string_view) override {}
-
- private:
-  void Check(std::string_view name, double value, const Range& range) {
-    const bool above = range.open_min ? value > range.min : value >= range.min;
-    const bool below = range.open_max ? value < range.max : value <= range.max;
-    if (status_.ok() && !(above && below)) {
-      status_ = Status::Invalid(std::string(name) + " is out of range: " + std::to_string(value));
-    }
-  }
-
-  Status status_;
-};
-
-template <typename Options>
-Status CheckMake(std::string_view type, const Options& options, const InputSpec& inputs) {
-  Options copy = options;
-  RangeCheck check;
-  Describe(check, copy);
-  if (!check.status().ok()) {
-    return Status::Invalid(std::string(type) + ": " + std::string(check.status().message()));
-  }
-  if (inputs.dense.empty()) {
-    return Status::Invalid(std::string(type) +
-                           " reads dense inputs only, and this layout has none; encode at least "
-                           "one input as a number");
-  }
-  return Status::Ok();
-}
-
-Status CheckBytes(std::string_view type, int64_t max_bytes, size_t needed) {
-  if (static_cast<size_t>(max_bytes) >= needed) return Status::Ok();
-  return Status::Invalid(std::string(type) + ": max_bytes is " + std::to_string(max_bytes) +
-                         ", these inputs need at least " + std::to_string(needed));
-}
-
-}  // namespace
-
-void Describe(Params& params, HoeffdingTreeOptions& options) {
+/// `remove_poor`: the tree has that option.
+void DescribeTree(Params& params, HoeffdingTreeOptions& options, bool remove_poor,
+                  std::string_view bytes) {
   params.Integer("grace_period", options.grace_period, kAtLeastOne,
                  "weight that a leaf sees between two split attempts");
   params.Number("delta", options.delta, kOpenFraction,
@@ -100,9 +52,11 @@ void Describe(Params& params, HoeffdingTreeOptions& options) {
   params.Boolean("binary_splits", options.binary_splits,
                  "nominal attributes split on one value against the rest only");
   params.Boolean("pre_prune", options.pre_prune, "not splitting competes with the splits");
-  params.Boolean("remove_poor_attributes", options.remove_poor_attributes,
-                 "majority_class leaves stop observing attributes that are worse than the best by "
-                 "more than the bound");
+  if (remove_poor) {
+    params.Boolean("remove_poor_attributes", options.remove_poor_attributes,
+                   "majority_class leaves stop observing attributes that are worse than the best "
+                   "by more than the bound");
+  }
   params.Integer("numeric_candidates", options.numeric_candidates, kCandidates,
                  "thresholds tried per numeric attribute, evenly between its extremes");
   params.Number("min_branch_fraction", options.min_branch_fraction, kBranchFraction,
@@ -111,10 +65,30 @@ void Describe(Params& params, HoeffdingTreeOptions& options) {
                 "naive_bayes: leaf weight from which it votes");
   params.Integer("max_nominal_values", options.max_nominal_values, kNominalValues,
                  "nominal codes from here on count as missing");
-  params.Bytes(
-      "max_bytes", options.max_bytes, kTreeBytes,
-      "memory limit; at the limit the least promising leaves stop observing, and when nodes and "
-      "class counts take half of it the tree stops growing");
+  params.Bytes("max_bytes", options.max_bytes, kTreeBytes, bytes);
+}
+
+}  // namespace
+
+void Describe(Params& params, HoeffdingTreeOptions& options) {
+  DescribeTree(params, options, true, kFixedTreeBytes);
+}
+
+void Describe(Params& params, HoeffdingAdaptiveTreeOptions& options) {
+  DescribeTree(params, options, false, kRevisingTreeBytes);
+  params.Number("drift_delta", options.drift_delta, kOpenFraction,
+                "confidence of the ADWIN that each node has on the error of what is predicted "
+                "below it");
+  params.Number("switch_delta", options.switch_delta, kOpenFraction,
+                "confidence with which the tree that has grown beside a node must be better");
+  params.Integer("switch_width", options.switch_width, kAtLeastOne,
+                 "rows that both must have been watched for before they are compared");
+}
+
+void Describe(Params& params, ExtremelyFastTreeOptions& options) {
+  DescribeTree(params, options, false, kRevisingTreeBytes);
+  params.Integer("reevaluate_every", options.reevaluate_every, kAtLeastOne,
+                 "rows between two looks at the splits of the tree");
 }
 
 void Describe(Params& params, NaiveBayesOptions& options) {
@@ -132,9 +106,30 @@ Result<std::unique_ptr<Model>> MakeHoeffdingTree(const HoeffdingTreeOptions& opt
   return std::unique_ptr<Model>(std::make_unique<trees::HoeffdingTree>(options, inputs));
 }
 
-std::string DumpHoeffdingTree(const Model& model) {
+Result<std::unique_ptr<Model>> MakeHoeffdingAdaptiveTree(
+    const HoeffdingAdaptiveTreeOptions& options, const InputSpec& inputs) {
+  constexpr std::string_view kType = "hoeffding_adaptive_tree";
+  LEAT_RETURN_IF_ERROR(CheckMake(kType, options, inputs));
+  LEAT_RETURN_IF_ERROR(
+      CheckBytes(kType, options.max_bytes, trees::RevisingTree::MinimumBytes(options, inputs)));
+  return std::unique_ptr<Model>(std::make_unique<trees::AdaptiveTree>(options, inputs));
+}
+
+Result<std::unique_ptr<Model>> MakeExtremelyFastTree(const ExtremelyFastTreeOptions& options,
+                                                     const InputSpec& inputs) {
+  constexpr std::string_view kType = "extremely_fast_tree";
+  LEAT_RETURN_IF_ERROR(CheckMake(kType, options, inputs));
+  LEAT_RETURN_IF_ERROR(
+      CheckBytes(kType, options.max_bytes, trees::RevisingTree::MinimumBytes(options, inputs)));
+  return std::unique_ptr<Model>(std::make_unique<trees::ExtremelyFastTree>(options, inputs));
+}
+
+std::string DumpHoeffdingTree(const Model& model, TreeFormat format) {
+  if (const auto* revising = dynamic_cast<const trees::RevisingTree*>(&model)) {
+    return revising->Dump(format);
+  }
   const auto* tree = dynamic_cast<const trees::HoeffdingTree*>(&model);
-  return tree == nullptr ? std::string() : tree->Dump();
+  return tree == nullptr ? std::string() : tree->Dump(format);
 }
 
 Result<std::unique_ptr<Model>> MakeNaiveBayes(const NaiveBayesOptions& options,

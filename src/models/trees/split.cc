@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "models/trees/normal.h"
+#include "base/normal.h"
 
 namespace leat::trees {
 namespace {

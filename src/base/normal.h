@@ -9,7 +9,7 @@
 #include <cmath>
 #include <cstddef>
 
-namespace leat::trees {
+namespace leat {
 
 namespace normal_internal {
 
@@ -81,4 +81,4 @@ inline double NormalCdf(double a) {
   return x > 0 ? 1 - tail : tail;
 }
 
-}  // namespace leat::trees
+}  // namespace leat

@@ -1,0 +1,386 @@
+/// Learners on the real streams, in memory, prequential from the first row on: accuracy (or RMSE
+/// and MAE), log-loss and rows a second, the mean of several seeds, beside no-change and majority.
+///
+///   learners STREAM TYPE [option=value ...] [seeds=5] [shuffle=1] [lags=1]
+/// `lags` adds the last targets as inputs.
+///
+///   learners electricity adaptive_random_forest trees=10 seeds=5
+///
+/// STREAM is a file of the folder LEAT_DATA (default ../shared/data) without .csv.zst; TYPE a model
+/// type of the configuration, with its options, or `majority` / `no_change`. Figures of speed are
+/// processor time of predicting and learning on this thread; reading is not in them. An ensemble
+/// predicts and learns in one call (PredictAndLearn), all others in two.
+#include <zstd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "models/ensembles/ensemble.h"
+#include "models/registry.h"
+#include "models/trees/hoeffding_tree.h"
+
+namespace leat {
+namespace {
+
+struct Stream {
+  InputSpec spec;
+  bool regression = false;
+  std::vector<double> values;
+  std::vector<double> targets;
+  size_t classes = 0;
+
+  size_t rows() const { return targets.size(); }
+  Input row(size_t r) const {
+    const size_t width = spec.dense.size();
+    return {{values.data() + r * width, width}, {}};
+  }
+};
+
+std::string ReadZstd(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string packed{std::istreambuf_iterator<char>(file), {}};
+  std::string text, chunk(1 << 20, '\0');
+  const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(),
+                                                                     &ZSTD_freeDCtx);
+  ZSTD_inBuffer in{packed.data(), packed.size(), 0};
+  while (in.pos < in.size) {
+    ZSTD_outBuffer out{chunk.data(), chunk.size(), 0};
+    if (ZSTD_isError(ZSTD_decompressStream(context.get(), &out, &in)) != 0) return {};
+    text.append(chunk.data(), out.pos);
+  }
+  return text;
+}
+
+bool IsNominal(const std::string& stream, const std::string& column) {
+  if (stream == "electricity") return column == "day";
+  if (stream == "covertype20k") {
+    return column.starts_with("wilderness_area") || column.starts_with("soil_type");
+  }
+  if (stream == "kddcup99_10percent") {
+    return column == "protocol_type" || column == "service" || column == "flag";
+  }
+  return false;
+}
+
+std::vector<std::string> Cells(const std::string& line) {
+  std::vector<std::string> cells(1);
+  for (const char c : line) {
+    if (c == ',') {
+      cells.emplace_back();
+    } else if (c != '\r' && c != '"') {
+      cells.back() += c;
+    }
+  }
+  return cells;
+}
+
+/// The target is the last column.
+Stream Read(const std::string& name) {
+  const char* folder = std::getenv("LEAT_DATA");
+  const std::string text = ReadZstd(std::string(folder != nullptr ? folder : "../shared/data") +
+                                    "/" + name + ".csv.zst");
+  Stream stream;
+  stream.regression = name == "bike_sharing" || name == "metro_traffic" || name == "friedman";
+  std::vector<std::string> header;
+  std::vector<std::map<std::string, double>> codes;
+  std::vector<bool> nominal;
+  for (size_t at = 0; at < text.size();) {
+    size_t end = text.find('\n', at);
+    if (end == std::string::npos) end = text.size();
+    const std::vector<std::string> cells = Cells(text.substr(at, end - at));
+    at = end + 1;
+    if (header.empty()) {
+      header = cells;
+      codes.resize(header.size());
+      nominal.resize(header.size());
+      for (size_t c = 0; c + 1 < header.size(); ++c) nominal[c] = IsNominal(name, header[c]);
+      nominal.back() = !stream.regression;
+      continue;
+    }
+    if (cells.size() != header.size()) continue;
+    for (size_t c = 0; c < cells.size(); ++c) {
+      double value = std::numeric_limits<double>::quiet_NaN();
+      char* stop = nullptr;
+      const double number = std::strtod(cells[c].c_str(), &stop);
+      if (stream.values.empty() && stop == cells[c].c_str() && !cells[c].empty()) nominal[c] = true;
+      if (nominal[c]) {
+        value = codes[c].emplace(cells[c], static_cast<double>(codes[c].size())).first->second;
+      } else if (!cells[c].empty() && cells[c] != "?") {
+        value = number;
+      }
+      (c + 1 < cells.size() ? stream.values : stream.targets).push_back(value);
+    }
+  }
+  for (size_t c = 0; c + 1 < header.size(); ++c) {
+    stream.spec.dense.push_back({header[c], nominal[c], 0});
+  }
+  stream.classes = codes.empty() ? 0 : codes.back().size();
+  return stream;
+}
+
+/// The last targets as inputs, the latest first: legitimate where labels come at once.
+void AddLags(Stream& stream, int lags) {
+  const size_t width = stream.spec.dense.size();
+  std::vector<double> values;
+  for (size_t r = 0; r < stream.rows(); ++r) {
+    const double* row = stream.values.data() + r * width;
+    values.insert(values.end(), row, row + width);
+    for (size_t lag = 1; lag <= static_cast<size_t>(lags); ++lag) {
+      values.push_back(r >= lag ? stream.targets[r - lag]
+                                : std::numeric_limits<double>::quiet_NaN());
+    }
+  }
+  stream.values = std::move(values);
+  for (int lag = 1; lag <= lags; ++lag) {
+    stream.spec.dense.push_back({"lag" + std::to_string(lag), !stream.regression, 0});
+  }
+}
+
+void Shuffle(Stream& stream) {
+  CounterRandom random(1, 1);
+  const size_t width = stream.spec.dense.size();
+  for (size_t r = stream.rows(); r > 1; --r) {
+    const size_t other = random.Below(r);
+    std::swap(stream.targets[r - 1], stream.targets[other]);
+    std::swap_ranges(stream.values.begin() + static_cast<int64_t>((r - 1) * width),
+                     stream.values.begin() + static_cast<int64_t>(r * width),
+                     stream.values.begin() + static_cast<int64_t>(other * width));
+  }
+}
+
+/// Sets options by name from text.
+class Setter final : public Params {
+ public:
+  explicit Setter(std::map<std::string, std::string> texts) : texts_(std::move(texts)) {}
+  void Number(std::string_view name, double& value, Range, std::string_view) override {
+    if (const std::string* t = Take(name)) value = std::strtod(t->c_str(), nullptr);
+  }
+  void Integer(std::string_view name, int64_t& value, Range, std::string_view) override {
+    if (const std::string* t = Take(name)) value = std::atoll(t->c_str());
+  }
+  void Bytes(std::string_view name, int64_t& value, Range, std::string_view) override {
+    if (const std::string* t = Take(name)) value = std::atoll(t->c_str());
+  }
+  void Boolean(std::string_view name, bool& value, std::string_view) override {
+    if (const std::string* t = Take(name)) value = *t == "true" || *t == "1";
+  }
+  void Choice(std::string_view name, int& value, std::span<const std::string_view> choices,
+              std::string_view) override {
+    const std::string* t = Take(name);
+    for (size_t i = 0; t != nullptr && i < choices.size(); ++i) {
+      if (choices[i] == *t) value = static_cast<int>(i);
+    }
+  }
+  void Text(std::string_view, std::string&, std::string_view) override {}
+  void Duration(std::string_view, int64_t&, Range, std::string_view) override {}
+  void TextList(std::string_view, std::vector<std::string>&, std::string_view) override {}
+  void NumberMap(std::string_view, std::map<std::string, double>&, Range,
+                 std::string_view) override {}
+  /// The names that nobody asked for.
+  std::string Unknown() const {
+    std::string names;
+    for (const auto& [name, text] : texts_) names += taken_.contains(name) ? "" : " " + name;
+    return names;
+  }
+
+ private:
+  const std::string* Take(std::string_view name) {
+    const auto at = texts_.find(std::string(name));
+    if (at == texts_.end()) return nullptr;
+    taken_.insert(at->first);
+    return &at->second;
+  }
+  std::map<std::string, std::string> texts_;
+  std::set<std::string> taken_;
+};
+
+double Seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+struct Figures {
+  double accuracy = 0, log_loss = 0, rmse = 0, mae = 0, auc = 0, seconds = 0, bytes = 0;
+};
+
+/// The chance that a positive scores above a negative, ties as half.
+double RocAuc(std::vector<std::pair<double, bool>> scores) {
+  std::sort(scores.begin(), scores.end());
+  double below = 0, wins = 0, positives = 0;
+  for (size_t i = 0; i < scores.size();) {
+    double p = 0, n = 0;
+    const double score = scores[i].first;
+    for (; i < scores.size() && scores[i].first == score; ++i) (scores[i].second ? p : n) += 1;
+    wins += p * (below + n / 2);
+    below += n;
+    positives += p;
+  }
+  return positives > 0 && below > 0 ? wins / (positives * below) : 0;
+}
+
+Figures Run(Model& model, const Stream& stream) {
+  Figures figures;
+  auto* ensemble = dynamic_cast<ensembles::Ensemble*>(&model);
+  std::vector<double> out;
+  double loss = 0, right = 0, squares = 0, absolute = 0, peak = 0;
+  std::vector<std::pair<double, bool>> scores;
+  scores.reserve(stream.rows());
+  const double start = Seconds();
+  for (size_t r = 0; r < stream.rows(); ++r) {
+    const double target = stream.targets[r];
+    if (ensemble != nullptr) {
+      ensemble->PredictAndLearn(stream.row(r), target, 1, out);
+    } else {
+      model.Predict(stream.row(r), out);
+      model.Learn(stream.row(r), target, 1);
+    }
+    if (r % 1000 == 0) peak = std::max(peak, static_cast<double>(model.MemoryBytes()));
+    if (stream.regression) {
+      const double error = (out.empty() ? 0 : out[0]) - target;
+      squares += error * error;
+      absolute += std::fabs(error);
+      continue;
+    }
+    const auto label = static_cast<size_t>(target);
+    const size_t best = static_cast<size_t>(
+        out.empty() ? 0 : std::max_element(out.begin(), out.end()) - out.begin());
+    right += best == label ? 1 : 0;
+    const double p = label < out.size() ? out[label] : 0;
+    loss -= std::log(std::clamp(p, 1e-15, 1 - 1e-15));
+    if (stream.classes == 2) scores.emplace_back(out.size() > 1 ? out[1] : 0, label == 1);
+  }
+  figures.seconds = Seconds() - start;
+  const auto rows = static_cast<double>(stream.rows());
+  figures.accuracy = right / rows;
+  figures.log_loss = loss / rows;
+  figures.rmse = std::sqrt(squares / rows);
+  figures.mae = absolute / rows;
+  figures.bytes = std::max(peak, static_cast<double>(model.MemoryBytes()));
+  if (stream.classes == 2) figures.auc = RocAuc(std::move(scores));
+  return figures;
+}
+
+void Baselines(const Stream& stream) {
+  double same = 0, majority = 0, squares = 0, absolute = 0;
+  std::vector<double> counts(std::max<size_t>(stream.classes, 1));
+  double last = 0;
+  for (const double target : stream.targets) {
+    squares += (target - last) * (target - last);
+    absolute += std::fabs(target - last);
+    same += target == last ? 1 : 0;
+    if (!stream.regression) {
+      const auto best = std::max_element(counts.begin(), counts.end()) - counts.begin();
+      majority += static_cast<double>(best) == target ? 1 : 0;
+      counts[static_cast<size_t>(target)] += 1;
+    }
+    last = target;
+  }
+  const auto rows = static_cast<double>(stream.rows());
+  if (stream.regression) {
+    std::printf("%-28s rmse %.4f mae %.4f\n", "no_change", std::sqrt(squares / rows),
+                absolute / rows);
+  } else {
+    std::printf("%-28s accuracy %.4f\n%-28s accuracy %.4f\n", "no_change", same / rows, "majority",
+                majority / rows);
+  }
+}
+
+int Main(int argc, char** argv) {
+  if (argc < 3) {
+    std::fprintf(stderr,
+                 "usage: learners STREAM TYPE [option=value ...] [seeds=N] [shuffle=1] [lags=K]\n");
+    return 2;
+  }
+  std::map<std::string, std::string> options;
+  for (int i = 3; i < argc; ++i) {
+    const std::string text = argv[i];
+    const size_t at = text.find('=');
+    if (at != std::string::npos) options[text.substr(0, at)] = text.substr(at + 1);
+  }
+  const auto take = [&](const char* name, int fallback) {
+    const auto found = options.find(name);
+    if (found == options.end()) return fallback;
+    const int value = std::atoi(found->second.c_str());
+    options.erase(found);
+    return value;
+  };
+  const int seeds = take("seeds", 1);
+  Stream stream = Read(argv[1]);
+  if (stream.rows() == 0) {
+    std::fprintf(stderr, "no stream %s: LEAT_DATA names the folder\n", argv[1]);
+    return 3;
+  }
+  if (take("shuffle", 0) != 0) Shuffle(stream);
+  if (const int lags = take("lags", 0); lags > 0) AddLags(stream, lags);
+  const std::string type = argv[2];
+  if (type == "baselines") {
+    Baselines(stream);
+    return 0;
+  }
+  Figures sum;
+  double lowest = 1e300, highest = 0;
+  for (int seed = 1; seed <= seeds; ++seed) {
+    auto factory = NewModelFactory(type);
+    if (factory == nullptr) {
+      std::fprintf(stderr, "no type %s\n", type.c_str());
+      return 2;
+    }
+    if (seeds > 1) options["seed"] = std::to_string(seed);
+    Setter setter(options);
+    factory->Describe(setter);
+    if (!setter.Unknown().empty()) {
+      std::fprintf(stderr, "unknown options:%s\n", setter.Unknown().c_str());
+      return 2;
+    }
+    auto model = factory->Make(stream.spec);
+    if (!model.ok()) {
+      std::fprintf(stderr, "%s\n", std::string(model.status().message()).c_str());
+      return 2;
+    }
+    const Figures f = Run(**model, stream);
+    sum.accuracy += f.accuracy / seeds;
+    sum.log_loss += f.log_loss / seeds;
+    sum.rmse += f.rmse / seeds;
+    sum.mae += f.mae / seeds;
+    sum.auc += f.auc / seeds;
+    sum.seconds += f.seconds / seeds;
+    sum.bytes = std::max(sum.bytes, f.bytes);
+    const double main = stream.regression ? f.rmse : f.accuracy;
+    lowest = std::min(lowest, main);
+    highest = std::max(highest, main);
+    if (seed == seeds) {
+      for (const auto& [name, text] : (*model)->Summary()) {
+        std::fprintf(stderr, "  %s: %s\n", name.c_str(), text.c_str());
+      }
+    }
+  }
+  const double speed = static_cast<double>(stream.rows()) / sum.seconds;
+  if (stream.regression) {
+    std::printf("%s %s: rmse %.4f mae %.4f rows/s %.0f bytes %.0f (rmse %.4f to %.4f)\n", argv[1],
+                type.c_str(), sum.rmse, sum.mae, speed, sum.bytes, lowest, highest);
+  } else {
+    std::printf(
+        "%s %s: accuracy %.4f log_loss %.4f auc %.4f rows/s %.0f bytes %.0f (%.4f to %.4f)\n",
+        argv[1], type.c_str(), sum.accuracy, sum.log_loss, sum.auc, speed, sum.bytes, lowest,
+        highest);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace leat
+
+int main(int argc, char** argv) { return leat::Main(argc, argv); }

@@ -1,0 +1,345 @@
+#include "models/ensembles/regression_forest.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/random.h"
+#include "models/ensembles/ensemble.h"
+
+namespace leat::ensembles {
+namespace {
+
+constexpr double kStructureShare = 0.5;
+constexpr double kEasedShare = 0.9;
+constexpr double kMargin = 0.1;  // Beyond the targets seen, of their range.
+constexpr double kMostTarget = 1e100;
+constexpr double kMostDeviations = 5;  // Standardised inputs are cut off there.
+constexpr size_t kMostInputs = 24;
+constexpr uint64_t kPoissonComponent = 0x726567706f6973;
+
+std::vector<double>& RowBuffer(size_t size) {
+  thread_local std::vector<double> buffer;
+  if (buffer.size() < size) buffer.resize(size);
+  return buffer;
+}
+
+}  // namespace
+
+RegressionForest::RegressionForest(const RegressionForestPlan& plan, const InputSpec& spec)
+    : plan_(plan),
+      spec_(spec),
+      space_(spec, plan.options.max_nominal_values),
+      tree_plan_{
+          plan.options,
+          plan.single ? spec.dense.size() : SubspaceSize(plan.options.subspace, spec.dense.size()),
+          0, static_cast<uint64_t>(plan.options.seed)},
+      poisson_(plan.options.lambda) {
+  for (uint32_t i = 0; i < space_.size(); ++i) {
+    if (!space_.nominal(i)) inputs_.push_back(i);
+  }
+  if (inputs_.size() > kMostInputs) inputs_.clear();
+  inputs_.shrink_to_fit();
+  tree_plan_.inputs = inputs_.size();
+  seen_.resize(inputs_.size());
+  mean_.resize(inputs_.size());
+  squares_.resize(inputs_.size());
+  const auto trees = static_cast<size_t>(plan.single ? 1 : plan.options.trees);
+  members_.reserve(trees);
+  for (size_t i = 0; i < trees; ++i) {
+    members_.emplace_back(NewTree(i, 0));
+    if (plan.single) continue;
+    members_[i].drift.emplace(RisesOnly(plan.options.drift_delta));
+    members_[i].warning.emplace(RisesOnly(plan.options.warning_delta));
+  }
+  base_bytes_ = BaseBytes();
+}
+
+RegressionTree RegressionForest::NewTree(size_t member, uint64_t number) const {
+  return RegressionTree(tree_plan_, space_, (uint64_t{member} << 32) + number);
+}
+
+RegressionRow RegressionForest::Decode(const Input& input) const {
+  const size_t width = space_.size();
+  double* const x = RowBuffer(width + inputs_.size() + 1).data();
+  double* const z = x + width;
+  space_.Decode(input.dense, x);
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const double v = x[inputs_[i]];
+    const double variance = seen_[i] > 1 ? squares_[i] / seen_[i] : 0;
+    z[i] = v == v && variance > 0
+               ? std::clamp((v - mean_[i]) / std::sqrt(variance), -kMostDeviations, kMostDeviations)
+               : 0;
+  }
+  z[inputs_.size()] = 1;
+  return {x, z};
+}
+
+double RegressionForest::Bounded(double prediction) const {
+  const double margin = kMargin * (highest_ - lowest_);
+  return std::clamp(prediction, lowest_ - margin, highest_ + margin);
+}
+
+void RegressionForest::Predict(const Input& input, std::vector<double>& out) const {
+  out.assign(1, 0);
+  if (learnt_ == 0) return;
+  if (!Readable(input)) {
+    out[0] = target_mean_;
+    return;
+  }
+  const RegressionRow row = Decode(input);
+  double sum = 0;
+  for (const Member& member : members_) {
+    sum += Bounded(member.tree.PredictAt(member.tree.Find(row.x), row));
+  }
+  out[0] = sum / static_cast<double>(members_.size());
+}
+
+void RegressionForest::Learn(const Input& input, double target, double weight) {
+  if (!Readable(input) || !(std::fabs(target) <= kMostTarget) ||
+      !(weight > 0 && weight <= trees::kLargestWeight)) {
+    ++ignored_;
+    return;
+  }
+  const RegressionRow row = Decode(input);
+  if (space_.Meet(row.x)) base_bytes_ = BaseBytes();
+  lowest_ = learnt_ == 0 ? target : std::min(lowest_, target);
+  highest_ = learnt_ == 0 ? target : std::max(highest_, target);
+  const double rows = static_cast<double>(learnt_ + 1);
+  const double before = target - target_mean_;
+  target_mean_ += before / rows;
+  target_squares_ += before * (target - target_mean_);
+  const double deviation = std::sqrt(target_squares_ / rows);
+  const bool may_grow = static_cast<double>(StructureBytes()) <
+                        kStructureShare * static_cast<double>(plan_.options.max_bytes);
+  for (size_t i = 0; i < members_.size(); ++i) {
+    Member& member = members_[i];
+    const uint32_t leaf = member.tree.Find(row.x);
+    const double error = std::fabs(target - Bounded(member.tree.PredictAt(leaf, row)));
+    double k = weight;
+    if (!plan_.single) {
+      CounterRandom random(tree_plan_.seed, kPoissonComponent, learnt_ * members_.size() + i);
+      k *= static_cast<double>(poisson_(random.Next()));
+    }
+    if (k > 0) {
+      member.tree.Learn(leaf, row, target, k, may_grow);
+      if (member.background != nullptr) {
+        RegressionTree& background = *member.background;
+        background.Learn(background.Find(row.x), row, target, k, may_grow);
+      }
+    }
+    if (member.drift && deviation > 0) Watch(i, std::min(1.0, error / (3 * deviation)));
+  }
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const double v = row.x[inputs_[i]];
+    if (v != v) continue;
+    seen_[i] += 1;
+    const double d = v - mean_[i];
+    mean_[i] += d / seen_[i];
+    squares_[i] += d * (v - mean_[i]);
+  }
+  ++learnt_;
+  if (MemoryBytes() > static_cast<size_t>(plan_.options.max_bytes)) EnforceLimit();
+}
+
+void RegressionForest::Watch(size_t i, double error) {
+  Member& member = members_[i];
+  if (member.warning->Update(error)) {
+    ++warnings_;
+    member.background = std::make_unique<RegressionTree>(NewTree(i, member.made++));
+    member.warning->Clear();
+  }
+  if (!member.drift->Update(error)) return;
+  ++drifts_;
+  member.tree =
+      member.background != nullptr ? std::move(*member.background) : NewTree(i, member.made++);
+  member.background.reset();
+  member.drift->Clear();
+  member.warning->Clear();
+}
+
+size_t RegressionForest::BaseBytes() const {
+  size_t bytes = sizeof(RegressionForest) + space_.MemoryBytes() +
+                 spec_.dense.size() * sizeof(DenseAttribute) + kAllocation +
+                 members_.size() * sizeof(Member) + kAllocation + poisson_.HeapBytes() +
+                 inputs_.size() * (sizeof(uint32_t) + 3 * sizeof(double)) + 4 * kAllocation;
+  for (const DenseAttribute& a : spec_.dense) {
+    if (a.name.size() > 15) bytes += a.name.size() + 1 + kAllocation;
+  }
+  return bytes;
+}
+
+size_t RegressionForest::MemberBytes(const Member& member) {
+  size_t bytes = member.tree.MemoryBytes() - sizeof(RegressionTree);
+  if (member.background != nullptr) bytes += member.background->MemoryBytes() + kAllocation;
+  for (const auto* detector : {&member.drift, &member.warning}) {
+    if (detector->has_value())
+      bytes += (*detector)->MemoryBytes() - sizeof(Adwin) + 2 * kAllocation;
+  }
+  return bytes;
+}
+
+size_t RegressionForest::MemoryBytes() const {
+  size_t bytes = base_bytes_;
+  for (const Member& member : members_) bytes += MemberBytes(member);
+  return bytes;
+}
+
+size_t RegressionForest::StructureBytes() const {
+  size_t bytes = base_bytes_;
+  for (const Member& member : members_) {
+    bytes += member.tree.structure_bytes();
+    if (member.background != nullptr) bytes += member.background->structure_bytes();
+  }
+  return bytes;
+}
+
+size_t RegressionForest::MinimumBytes(const RegressionForestPlan& plan, const InputSpec& spec) {
+  const RegressionForest empty(plan, spec);
+  return 3 * empty.MemoryBytes();
+}
+
+/// Leaves of all trees by promise; those that the eased budget does not hold stop observing.
+void RegressionForest::EnforceLimit() {
+  const auto eased =
+      static_cast<size_t>(kEasedShare * static_cast<double>(plan_.options.max_bytes));
+  struct Entry {
+    double promise;
+    RegressionTree* tree;
+    uint32_t leaf;
+  };
+  std::vector<Entry> order;
+  size_t used = MemoryBytes();
+  for (Member& member : members_) {
+    for (RegressionTree* tree : {&member.tree, member.background.get()}) {
+      if (tree == nullptr) continue;
+      for (uint32_t leaf = 0; leaf < tree->leaves(); ++leaf) {
+        if (tree->IsActive(leaf)) order.push_back({tree->Promise(leaf), tree, leaf});
+      }
+    }
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Entry& a, const Entry& b) { return a.promise < b.promise; });
+  for (const Entry& entry : order) {
+    if (used <= eased) return;
+    const size_t before = entry.tree->BlockBytes(entry.leaf);
+    entry.tree->Deactivate(entry.leaf);
+    used -= before - entry.tree->BlockBytes(entry.leaf);
+  }
+  for (Member& member : members_) {
+    if (MemoryBytes() <= eased) return;
+    member.background.reset();
+  }
+  for (size_t n = 0; n < members_.size() && MemoryBytes() > eased; ++n) {
+    size_t largest = 0;
+    for (size_t i = 1; i < members_.size(); ++i) {
+      if (MemberBytes(members_[i]) > MemberBytes(members_[largest])) largest = i;
+    }
+    members_[largest].tree = NewTree(largest, members_[largest].made++);
+  }
+}
+
+void RegressionForest::Save(StateWriter& out) const {
+  out.Section("regression_forest", 1);
+  space_.Save(out);
+  out.Array(seen_);
+  out.Array(mean_);
+  out.Array(squares_);
+  out.U64(learnt_);
+  out.U64(ignored_);
+  out.U64(warnings_);
+  out.U64(drifts_);
+  for (const double v : {lowest_, highest_, target_mean_, target_squares_}) out.F64(v);
+  out.U64(members_.size());
+  for (const Member& member : members_) {
+    out.U64(member.made);
+    member.tree.Save(out);
+    out.Bool(member.background != nullptr);
+    if (member.background != nullptr) member.background->Save(out);
+    out.Bool(member.drift.has_value());
+    if (!member.drift) continue;
+    member.drift->Save(out);
+    member.warning->Save(out);
+  }
+}
+
+Status RegressionForest::Load(StateReader& in) {
+  RegressionForest other(plan_, spec_);
+  in.Section("regression_forest", 1);
+  other.space_.Load(in);
+  bool good = true;
+  for (std::vector<double>* values : {&other.seen_, &other.mean_, &other.squares_}) {
+    in.Array(*values);
+    good = good && values->size() == inputs_.size();
+    for (const double v : *values) good = good && std::isfinite(v);
+  }
+  other.learnt_ = in.U64();
+  other.ignored_ = in.U64();
+  other.warnings_ = in.U64();
+  other.drifts_ = in.U64();
+  for (double* v : {&other.lowest_, &other.highest_, &other.target_mean_, &other.target_squares_}) {
+    *v = in.F64();
+    good = good && std::isfinite(*v);
+  }
+  good = good && other.lowest_ <= other.highest_ && other.target_squares_ >= 0;
+  if (in.U64() != members_.size() || !good) in.Fail("a forest that cannot be");
+  for (size_t i = 0; i < members_.size() && in.ok(); ++i) {
+    Member& member = other.members_[i];
+    member.made = in.U64();
+    member.tree.Load(in);
+    if (in.Bool()) {
+      member.background = std::make_unique<RegressionTree>(other.NewTree(i, 0));
+      if (in.ok()) member.background->Load(in);
+    }
+    if (in.Bool() != member.drift.has_value()) in.Fail("a forest with other detectors");
+    if (!in.ok() || !member.drift) continue;
+    LEAT_RETURN_IF_ERROR(member.drift->Load(in));
+    LEAT_RETURN_IF_ERROR(member.warning->Load(in));
+  }
+  if (!in.ok()) return in.status();
+  std::swap(space_, other.space_);
+  std::swap(members_, other.members_);
+  // Trees point to the attributes and the plan of the forest they were made in.
+  for (Member& member : members_) {
+    member.tree.Adopt(tree_plan_, space_);
+    if (member.background != nullptr) member.background->Adopt(tree_plan_, space_);
+  }
+  seen_ = std::move(other.seen_);
+  mean_ = std::move(other.mean_);
+  squares_ = std::move(other.squares_);
+  learnt_ = other.learnt_;
+  ignored_ = other.ignored_;
+  warnings_ = other.warnings_;
+  drifts_ = other.drifts_;
+  lowest_ = other.lowest_;
+  highest_ = other.highest_;
+  target_mean_ = other.target_mean_;
+  target_squares_ = other.target_squares_;
+  base_bytes_ = BaseBytes();
+  return Status::Ok();
+}
+
+std::unique_ptr<Model> RegressionForest::Fresh() const {
+  return std::make_unique<RegressionForest>(plan_, spec_);
+}
+
+std::vector<std::pair<std::string, std::string>> RegressionForest::Summary() const {
+  size_t nodes = 0, leaves = 0, active = 0;
+  uint64_t refused = 0;
+  for (const Member& member : members_) {
+    nodes += member.tree.nodes();
+    leaves += member.tree.leaves();
+    active += member.tree.active_leaves();
+    refused += member.tree.refused_splits();
+  }
+  return {{"rows learnt", std::to_string(learnt_)},
+          {"trees", std::to_string(members_.size())},
+          {"nodes", std::to_string(nodes)},
+          {"leaves", std::to_string(leaves)},
+          {"active leaves", std::to_string(active)},
+          {"warnings", std::to_string(warnings_)},
+          {"drifts", std::to_string(drifts_)},
+          {"splits refused by max_bytes", std::to_string(refused)},
+          {"rows ignored", std::to_string(ignored_)}};
+}
+
+}  // namespace leat::ensembles

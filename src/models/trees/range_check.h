@@ -1,0 +1,80 @@
+/// What makes the options of a tree or an ensemble refusable, and the names of their choices.
+#pragma once
+
+#include <array>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "leat/model.h"
+#include "leat/params.h"
+#include "leat/status.h"
+
+namespace leat::trees {
+
+inline constexpr std::array<std::string_view, 3> kLeafPredictions = {
+    "majority_class", "naive_bayes", "naive_bayes_adaptive"};
+inline constexpr std::array<std::string_view, 2> kCriteria = {"info_gain", "gini"};
+
+/// Checks the ranges that Describe states, for programs that fill the struct themselves.
+class RangeCheck : public Params {
+ public:
+  Status status() const { return status_; }
+
+  void Number(std::string_view name, double& value, Range range, std::string_view) override {
+    Check(name, value, range);
+  }
+  void Integer(std::string_view name, int64_t& value, Range range, std::string_view) override {
+    Check(name, static_cast<double>(value), range);
+  }
+  void Bytes(std::string_view name, int64_t& value, Range range, std::string_view) override {
+    Check(name, static_cast<double>(value), range);
+  }
+  void Boolean(std::string_view, bool&, std::string_view) override {}
+  void Text(std::string_view, std::string&, std::string_view) override {}
+  void Choice(std::string_view name, int& value, std::span<const std::string_view> choices,
+              std::string_view) override {
+    Check(name, value, Range{0, static_cast<double>(choices.size()), false, true});
+  }
+  void Duration(std::string_view, int64_t&, Range, std::string_view) override {}
+  void TextList(std::string_view, std::vector<std::string>&, std::string_view) override {}
+  void NumberMap(std::string_view, std::map<std::string, double>&, Range,
+                 std::string_view) override {}
+
+ private:
+  void Check(std::string_view name, double value, const Range& range) {
+    const bool above = range.open_min ? value > range.min : value >= range.min;
+    const bool below = range.open_max ? value < range.max : value <= range.max;
+    if (status_.ok() && !(above && below)) {
+      status_ = Status::Invalid(std::string(name) + " is out of range: " + std::to_string(value));
+    }
+  }
+
+  Status status_;
+};
+
+template <typename Options>
+Status CheckMake(std::string_view type, const Options& options, const InputSpec& inputs) {
+  Options copy = options;
+  RangeCheck check;
+  Describe(check, copy);
+  if (!check.status().ok()) {
+    return Status::Invalid(std::string(type) + ": " + std::string(check.status().message()));
+  }
+  if (inputs.dense.empty()) {
+    return Status::Invalid(std::string(type) +
+                           " reads dense inputs only, and this layout has none; encode at least "
+                           "one input as a number");
+  }
+  return Status::Ok();
+}
+
+inline Status CheckBytes(std::string_view type, int64_t max_bytes, size_t needed) {
+  if (static_cast<size_t>(max_bytes) >= needed) return Status::Ok();
+  return Status::Invalid(std::string(type) + ": max_bytes is " + std::to_string(max_bytes) +
+                         ", these inputs need at least " + std::to_string(needed));
+}
+
+}  // namespace leat::trees
