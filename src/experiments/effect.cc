@@ -243,11 +243,11 @@ PostStratified PostStratify(std::span<const Stratum> strata) {
 }
 
 Arm QuantileToArm(const QuantileArm& q) {
-  const double se = (q.hi - q.lo) / (2 * 1.96);  // As gbstats rounds it.
+  const double se = (q.hi - q.lo) / (2 * NormalQuantile(0.975));
   Arm arm;
   arm.n = q.n;
   arm.mean = arm.base = q.value;
-  arm.variance = se * se * q.n;
+  arm.variance = se * se * (q.n - 1);  // As gbstats has it: the interval's was with n.
   return arm;
 }
 
