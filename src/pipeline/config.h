@@ -106,6 +106,8 @@ struct DriftConfig {
   DriftAction then = DriftAction::kAlert;
 };
 
+struct ExperimentConfig;  ///< config_experiments.h
+
 struct SinkConfig {
   std::string predictions = "predictions.csv";  ///< .csv or .jsonl; `-` is stdout; empty: none.
   std::string events = "events.jsonl";
@@ -133,6 +135,7 @@ struct Config {
   std::vector<ModelConfig> models;  ///< The first serves.
   std::vector<DriftConfig> drift;
   EvaluationOptions evaluation;
+  std::shared_ptr<const std::vector<ExperimentConfig>> experiments;  ///< Null: none.
   SinkConfig sinks;
   std::string state_path;
   Micros snapshot_every = 10 * kSecond;     ///< Of wall time.

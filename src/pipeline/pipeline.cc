@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "pipeline/experiment_set.h"
 #include "pipeline/label_join.h"
 #include "pipeline/monitor.h"
 #include "pipeline/prediction_writer.h"
@@ -89,6 +90,7 @@ struct Pipeline::Impl {
   std::unique_ptr<Roster> roster;
   std::unique_ptr<Monitor> monitor;
   std::unique_ptr<Scoreboard> scoreboard;
+  std::unique_ptr<ExperimentSet> experiments;  ///< Null: none.
   PredictionWriter writer;
   Targets targets;
   LabelJoin join;
@@ -121,6 +123,10 @@ Status Pipeline::Impl::Init() {
   for (size_t m = 0; m < roster->size(); ++m) models.push_back(roster->name(m));
   for (size_t i = 0; i < roster->cluster_count(); ++i) clusters.push_back(roster->cluster_name(i));
   scoreboard = std::make_unique<Scoreboard>(targets.task(), config.evaluation, models);
+  if (config.experiments != nullptr) {
+    LEAT_ASSIGN_OR_RETURN(experiments,
+                          ExperimentSet::Create(*config.experiments, config.schema, *graph));
+  }
   std::vector<std::pair<std::string, size_t>> features;
   for (const std::string& name : config.sinks.prediction_features) {
     const auto slot = graph->SlotOf(name);
@@ -323,6 +329,10 @@ void Pipeline::Step(const Record& record, Outputs& out) {
   ++s.taken;
 
   s.graph->Step(record, s.slots);
+  if (s.experiments != nullptr) {
+    s.experiments->Advance(s.now, out.metrics, out.events);
+    s.experiments->OnRecord(record, s.slots, out.events);
+  }
   if (s.monitor->watches_features()) {
     s.monitor->OnRecord(s.slots, {record.time, record.id_text, s.scoreboard->labels()}, *s.roster,
                         out.events);
@@ -407,6 +417,8 @@ EventTime Pipeline::now() const { return impl_->now; }
 void Pipeline::Tick(EventTime time, Outputs& out) {
   impl_->Advance(time);
   impl_->Drain(out);
+  if (impl_->experiments != nullptr)
+    impl_->experiments->Advance(impl_->now, out.metrics, out.events);
 }
 
 void Pipeline::StepReject(const Record& record, const Reject& reject, Outputs& out) {
@@ -424,6 +436,7 @@ void Pipeline::Finish(Outputs& out) {
   Impl& s = *impl_;
   s.Tidy(out);
   if (s.scoreboard->labels() > 0) s.scoreboard->WriteRow(s.now, out.metrics);
+  if (s.experiments != nullptr) s.experiments->Finish(s.now, out.metrics, out.events);
 }
 
 Pipeline::Counts Pipeline::GetCounts() const {
@@ -495,6 +508,7 @@ void Pipeline::Save(StateWriter& out) const {
   s.targets.Save(out);
   s.join.Save(out);
   s.seen.Save(out);
+  if (s.experiments != nullptr) s.experiments->Save(out);
 }
 
 Status Pipeline::Load(StateReader& in) {
@@ -506,7 +520,8 @@ Status Pipeline::Load(StateReader& in) {
   LEAT_RETURN_IF_ERROR(s.scoreboard->Load(in));
   s.targets.Load(in);
   LEAT_RETURN_IF_ERROR(s.join.Load(in));
-  return s.seen.Load(in);
+  LEAT_RETURN_IF_ERROR(s.seen.Load(in));
+  return s.experiments != nullptr ? s.experiments->Load(in) : Status::Ok();
 }
 
 void Pipeline::Track(const StateStore& store) {
@@ -534,6 +549,9 @@ std::vector<PartAccess> Pipeline::Impl::Parts() {
   };
   for (auto more : {roster->Parts(), monitor->Parts(), scoreboard->Parts()}) {
     for (PartAccess& part : more) parts.push_back(std::move(part));
+  }
+  if (experiments != nullptr) {
+    for (PartAccess& part : experiments->Parts()) parts.push_back(std::move(part));
   }
   return parts;
 }
@@ -697,6 +715,11 @@ Result<std::vector<Pipeline::KeyFacts>> Pipeline::DescribeKey(
   return facts;
 }
 
+std::vector<const experiments::Experiment*> Pipeline::Experiments() const {
+  return impl_->experiments != nullptr ? impl_->experiments->All()
+                                       : std::vector<const experiments::Experiment*>();
+}
+
 std::vector<ModelFacts> Pipeline::Models() const { return impl_->roster->Facts(); }
 
 Result<ModelState> Pipeline::TakeModel(std::string_view name) const {
@@ -739,7 +762,8 @@ std::string Pipeline::Digest() const {
 size_t Pipeline::MemoryBytes() const {
   const Impl& s = *impl_;
   return s.graph->MemoryBytes() + s.roster->MemoryBytes() + s.monitor->MemoryBytes() +
-         s.scoreboard->MemoryBytes() + s.join.MemoryBytes() + s.seen.MemoryBytes();
+         s.scoreboard->MemoryBytes() + s.join.MemoryBytes() + s.seen.MemoryBytes() +
+         (s.experiments != nullptr ? s.experiments->MemoryBytes() : 0);
 }
 
 }  // namespace leat
