@@ -10,6 +10,8 @@
 namespace leat::experiments {
 namespace {
 
+/// The decision that is about no metric.
+constexpr std::string_view kMismatch = "sample_ratio_mismatch";
 constexpr std::string_view kRoles[] = {"secondary", "primary", "guardrail"};
 
 class Json {
@@ -107,8 +109,10 @@ void AppendComparison(Json& json, const Experiment& e, const Comparison& c) {
     json.Range("sequence", c.sequence.interval);
     json.Range("intersection", c.running.intersection);
     json.Number("p", c.running.p);
-    json.Number("p_adjusted", c.p_adjusted);
-    json.Bool("e_bh_rejects", c.e_rejected);
+    if (metric.role != Role::kGuardrail) {
+      json.Number("p_adjusted", c.p_adjusted);
+      json.Bool("e_bh_rejects", c.e_rejected);
+    }
   }
   json.Range("fixed_interval", c.fixed.interval);
   json.Number("fixed_p", c.fixed.p);
@@ -221,7 +225,7 @@ void AppendJson(const Experiment& e, const Decision& d, EventTime time, std::str
   json.Text("experiment", e.options().name);
   json.Text("decision", d.kind);
   json.Text("time", FormatIso(time));
-  if (d.kind != "sample_ratio_mismatch") {
+  if (d.kind != kMismatch) {
     json.Text("metric", e.options().metrics[d.metric].data.name);
     json.Text("variant", e.options().assignment.variants[d.variant].name);
   }
@@ -259,8 +263,10 @@ std::string Table(const Experiment& e, const LookResult& look) {
     };
     out += fmt::format("    effect {:+.2f}{}\n", c.effect.estimate * scale, unit);
     if (c.watchable) {
-      out += fmt::format("    may be watched: {}, p {:.3g}, adjusted {:.3g}\n",
-                         range(c.sequence.interval), c.running.p, c.p_adjusted);
+      out += fmt::format(
+          "    may be watched: {}, p {:.3g}{}\n", range(c.sequence.interval), c.running.p,
+          metric.role == Role::kGuardrail ? std::string()
+                                          : fmt::format(", adjusted {:.3g}", c.p_adjusted));
     } else {
       out += "    may NOT be watched: open-ended or a quantile\n";
     }
@@ -275,9 +281,11 @@ std::string Table(const Experiment& e, const LookResult& look) {
     }
   }
   for (const Decision& d : e.decided()) {
-    out +=
-        fmt::format("\n  decided: {} {} {}: {}\n", d.kind, e.options().metrics[d.metric].data.name,
-                    variants[d.variant].name, d.because);
+    const std::string about =
+        d.kind == kMismatch ? std::string()
+                            : fmt::format(" {} of {}", e.options().metrics[d.metric].data.name,
+                                          variants[d.variant].name);
+    out += fmt::format("\n  decided: {}{}: {}\n", d.kind, about, d.because);
   }
   return out;
 }

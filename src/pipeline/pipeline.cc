@@ -462,6 +462,15 @@ Report Pipeline::MakeReport() const {
                      {"waiting", s.join.waiting()}, {"late", a.late},
                      {"duplicate", a.duplicate},    {"orphan", a.orphan}};
   }
+  if (s.experiments != nullptr) {
+    for (const experiments::Experiment* e : s.experiments->All()) {
+      const experiments::LookResult look = e->Peek(s.now);
+      std::string json;
+      AppendJson(*e, look, json);
+      report.experiments.emplace_back(experiments::Table(*e, look), std::move(json));
+    }
+    if (!s.config.has_label) report.rows.clear();  // There is nothing to score.
+  }
   report.first = s.first;
   report.last = s.now;
   report.digest = Digest();
