@@ -116,9 +116,10 @@ GaussArm MomentsOf(const BetaArm& arm) {
   return {arm.a / sum, std::sqrt(arm.a * arm.b / (sum * sum * (sum + 1)))};
 }
 
-/// Where the places of distributions on [0, 1] bunch at the ends, as those of small shapes do.
-std::vector<double> UnitBreaks(std::span<const GaussArm> moments) {
+/// The same on [0, 1]; `steep`: with places that bunch at the ends.
+std::vector<double> UnitBreaks(std::span<const GaussArm> moments, bool steep) {
   std::vector<double> breaks = Breaks(moments, 0, 1);
+  if (!steep) return breaks;
   for (double edge = 0.1; edge > 1e-13; edge *= 0.25) {
     breaks.push_back(edge);
     breaks.push_back(1 - edge);
@@ -230,12 +231,14 @@ double BetaExpectedLoss(const BetaArm& a, const BetaArm& b) {
 std::vector<double> ChanceBestBeta(std::span<const BetaArm> arms) {
   std::vector<GaussArm> moments;
   std::vector<double> norm;
+  bool steep = false;  // A density without a bound at an end.
   for (const BetaArm& arm : arms) {
+    steep = steep || arm.a < 1 || arm.b < 1;
     moments.push_back(MomentsOf(arm));
     norm.push_back(LogBeta(arm.a, arm.b));
   }
   return ChanceBest(
-      arms.size(), UnitBreaks(moments),
+      arms.size(), UnitBreaks(moments, steep),
       [&](size_t k, double x) {
         return std::exp((arms[k].a - 1) * std::log(x) + (arms[k].b - 1) * std::log1p(-x) - norm[k]);
       },
