@@ -107,6 +107,7 @@ struct DriftConfig {
 };
 
 struct ExperimentConfig;  ///< config_experiments.h
+struct BanditConfig;      ///< config_bandits.h
 
 struct SinkConfig {
   std::string predictions = "predictions.csv";  ///< .csv or .jsonl; `-` is stdout; empty: none.
@@ -136,6 +137,7 @@ struct Config {
   std::vector<DriftConfig> drift;
   EvaluationOptions evaluation;
   std::shared_ptr<const std::vector<ExperimentConfig>> experiments;  ///< Null: none.
+  std::shared_ptr<const std::vector<BanditConfig>> bandits;          ///< Null: none.
   SinkConfig sinks;
   std::string state_path;
   Micros snapshot_every = 10 * kSecond;     ///< Of wall time.

@@ -1,6 +1,7 @@
 // DescribeConfig, and the canonical text behind the fingerprint.
 #include <algorithm>
 
+#include "pipeline/config_bandits.h"
 #include "pipeline/config_build.h"
 #include "pipeline/config_experiments.h"
 #include "pipeline/params_doc.h"
@@ -150,7 +151,8 @@ std::string EvaluationText(const Config& config) {
 }
 
 std::string TextOfExperiments(const Config& config) {
-  return config.experiments == nullptr ? "" : ExperimentsText(*config.experiments);
+  return (config.experiments == nullptr ? "" : ExperimentsText(*config.experiments)) +
+         (config.bandits == nullptr ? "" : BanditsText(*config.bandits));
 }
 
 std::string KafkaText(const Config& config) {

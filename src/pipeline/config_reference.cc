@@ -1,4 +1,5 @@
 // docs/configuration.md, written from the same descriptions that the reader visits.
+#include "pipeline/config_bandits.h"
 #include "pipeline/config_build.h"
 #include "pipeline/config_experiments.h"
 #include "pipeline/params_doc.h"
@@ -166,6 +167,10 @@ std::string ConfigReference() {
   experiments::AnalysedMetric analysed;
   std::string of, per;
   out += Table([&](SectionParams& p) { config::DescribeExperimentMetric(p, analysed, of, per); });
+
+  out += Section("bandits", "Each bandit by its name; docs/experiments.md has the meaning.");
+  BanditConfig bandit;
+  out += Table([&](SectionParams& p) { config::DescribeBandit(p, bandit); });
 
   out += Section("sinks", "A path alone stands for `{file: PATH}`; `none` is no sink.");
   out += Table([&](SectionParams& p) { config::DescribeSinks(p, c.sinks); });

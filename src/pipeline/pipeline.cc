@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "pipeline/bandit_set.h"
 #include "pipeline/experiment_set.h"
 #include "pipeline/label_join.h"
 #include "pipeline/monitor.h"
@@ -66,6 +67,8 @@ struct Pipeline::Impl {
   size_t Width() const;
   void Advance(EventTime time);
   void Drain(Outputs& out);
+  /// What experiments and bandits do because time has come to `now`.
+  void AdvanceTrials(Outputs& out);
   void PrefetchLabels() const;
   void Settle(LabelJoin::Handle handle, double target, Outputs& out);
   void WriteReject(std::string_view code, std::string_view detail, const Record& record,
@@ -91,6 +94,7 @@ struct Pipeline::Impl {
   std::unique_ptr<Monitor> monitor;
   std::unique_ptr<Scoreboard> scoreboard;
   std::unique_ptr<ExperimentSet> experiments;  ///< Null: none.
+  std::unique_ptr<BanditSet> bandits;          ///< Null: none.
   PredictionWriter writer;
   Targets targets;
   LabelJoin join;
@@ -126,6 +130,9 @@ Status Pipeline::Impl::Init() {
   if (config.experiments != nullptr) {
     LEAT_ASSIGN_OR_RETURN(experiments,
                           ExperimentSet::Create(*config.experiments, config.schema, *graph));
+  }
+  if (config.bandits != nullptr) {
+    LEAT_ASSIGN_OR_RETURN(bandits, BanditSet::Create(*config.bandits, config.schema, *graph));
   }
   std::vector<std::pair<std::string, size_t>> features;
   for (const std::string& name : config.sinks.prediction_features) {
@@ -169,6 +176,13 @@ size_t Pipeline::Impl::Width() const {
 void Pipeline::Impl::Advance(EventTime time) {
   if (now == EventTime{}) first = time;
   now = std::max(now, time);
+}
+
+void Pipeline::Impl::AdvanceTrials(Outputs& out) {
+  if (experiments != nullptr) experiments->Advance(now, out.metrics, out.events);
+  if (bandits != nullptr) {
+    bandits->Advance(now, now - config.time.allowed_lateness, out.metrics);
+  }
 }
 
 void Pipeline::Impl::Settle(LabelJoin::Handle handle, double target, Outputs& out) {
@@ -329,10 +343,9 @@ void Pipeline::Step(const Record& record, Outputs& out) {
   ++s.taken;
 
   s.graph->Step(record, s.slots);
-  if (s.experiments != nullptr) {
-    s.experiments->Advance(s.now, out.metrics, out.events);
-    s.experiments->OnRecord(record, s.slots, out.events);
-  }
+  s.AdvanceTrials(out);
+  if (s.experiments != nullptr) s.experiments->OnRecord(record, s.slots, out.events);
+  if (s.bandits != nullptr) s.bandits->OnRecord(record, s.slots, out.events);
   if (s.monitor->watches_features()) {
     s.monitor->OnRecord(s.slots, {record.time, record.id_text, s.scoreboard->labels()}, *s.roster,
                         out.events);
@@ -417,8 +430,7 @@ EventTime Pipeline::now() const { return impl_->now; }
 void Pipeline::Tick(EventTime time, Outputs& out) {
   impl_->Advance(time);
   impl_->Drain(out);
-  if (impl_->experiments != nullptr)
-    impl_->experiments->Advance(impl_->now, out.metrics, out.events);
+  impl_->AdvanceTrials(out);
 }
 
 void Pipeline::StepReject(const Record& record, const Reject& reject, Outputs& out) {
@@ -437,6 +449,7 @@ void Pipeline::Finish(Outputs& out) {
   s.Tidy(out);
   if (s.scoreboard->labels() > 0) s.scoreboard->WriteRow(s.now, out.metrics);
   if (s.experiments != nullptr) s.experiments->Finish(s.now, out.metrics, out.events);
+  if (s.bandits != nullptr) s.bandits->Finish(s.now, out.metrics);
 }
 
 Pipeline::Counts Pipeline::GetCounts() const {
@@ -469,7 +482,16 @@ Report Pipeline::MakeReport() const {
       AppendJson(*e, look, json);
       report.experiments.emplace_back(experiments::Table(*e, look), std::move(json));
     }
-    if (!s.config.has_label) report.rows.clear();  // There is nothing to score.
+  }
+  if (s.bandits != nullptr) {
+    for (const experiments::Bandit* b : s.bandits->All()) {
+      std::string json;
+      AppendJson(*b, s.now, json);
+      report.experiments.emplace_back(experiments::Table(*b), std::move(json));
+    }
+  }
+  if (!report.experiments.empty() && !s.config.has_label) {
+    report.rows.clear();  // There is nothing to score.
   }
   report.first = s.first;
   report.last = s.now;
@@ -518,6 +540,7 @@ void Pipeline::Save(StateWriter& out) const {
   s.join.Save(out);
   s.seen.Save(out);
   if (s.experiments != nullptr) s.experiments->Save(out);
+  if (s.bandits != nullptr) s.bandits->Save(out);
 }
 
 Status Pipeline::Load(StateReader& in) {
@@ -530,7 +553,8 @@ Status Pipeline::Load(StateReader& in) {
   s.targets.Load(in);
   LEAT_RETURN_IF_ERROR(s.join.Load(in));
   LEAT_RETURN_IF_ERROR(s.seen.Load(in));
-  return s.experiments != nullptr ? s.experiments->Load(in) : Status::Ok();
+  if (s.experiments != nullptr) LEAT_RETURN_IF_ERROR(s.experiments->Load(in));
+  return s.bandits != nullptr ? s.bandits->Load(in) : Status::Ok();
 }
 
 void Pipeline::Track(const StateStore& store) {
@@ -561,6 +585,9 @@ std::vector<PartAccess> Pipeline::Impl::Parts() {
   }
   if (experiments != nullptr) {
     for (PartAccess& part : experiments->Parts()) parts.push_back(std::move(part));
+  }
+  if (bandits != nullptr) {
+    for (PartAccess& part : bandits->Parts()) parts.push_back(std::move(part));
   }
   return parts;
 }
@@ -727,6 +754,11 @@ Result<std::vector<Pipeline::KeyFacts>> Pipeline::DescribeKey(
 std::vector<const experiments::Experiment*> Pipeline::Experiments() const {
   return impl_->experiments != nullptr ? impl_->experiments->All()
                                        : std::vector<const experiments::Experiment*>();
+}
+
+std::vector<const experiments::Bandit*> Pipeline::Bandits() const {
+  return impl_->bandits != nullptr ? impl_->bandits->All()
+                                   : std::vector<const experiments::Bandit*>();
 }
 
 std::vector<ModelFacts> Pipeline::Models() const { return impl_->roster->Facts(); }

@@ -11,8 +11,8 @@ namespace leat {
 namespace {
 
 constexpr size_t kShownLines = 6;
-/// How the section of an experiment begins.
-constexpr std::string_view kExperiment = "experiment ";
+/// How the sections of what may come and go begin.
+constexpr std::string_view kComing[] = {"experiment ", "bandit "};
 
 /// The lines that are in one text only: `- ` those of before, `+ ` those of now.
 std::string Difference(const std::string& before, const std::string& now) {
@@ -81,9 +81,10 @@ Result<std::vector<std::string>> CompareShapes(std::string_view before, std::str
   };
   for (const std::string& name : sections) {
     const std::string was = text_of(a.sections, name), is = text_of(b.sections, name);
-    if (was != is && name.starts_with(kExperiment) && (was.empty() || is.empty())) {
-      const std::string_view which = std::string_view(name).substr(kExperiment.size());
-      changes.push_back(fmt::format("the experiment {} {}", which.substr(0, which.size() - 1),
+    const bool comes = std::any_of(std::begin(kComing), std::end(kComing),
+                                   [&](auto prefix) { return name.starts_with(prefix); });
+    if (was != is && comes && (was.empty() || is.empty())) {
+      changes.push_back(fmt::format("the {} {}", std::string_view(name).substr(0, name.size() - 1),
                                     was.empty() ? "is new" : "is gone: its state is dropped"));
     } else if (was != is) {
       refused += Difference(was, is);
