@@ -48,8 +48,8 @@ void LedgerEvents(benchmark::State& state) {
   Ledger ledger(Options());
   int64_t time = 20'000 * kDay;
   for (uint64_t u = 0; u < units; ++u) {
-    time += 10;
-    if (u % 1024 == 0) ledger.Advance({time});
+    time += 1000;
+    ledger.Advance({time});
     ledger.Exposure(Mix64(u), u & 1, {time});
   }
   CounterRandom random(1, 1);

@@ -6,9 +6,11 @@
 namespace leat::experiments {
 namespace {
 
-int64_t DayOf(int64_t micros) {
-  return micros >= 0 ? micros / kDay : -((-micros + kDay - 1) / kDay);
+int64_t FloorOf(int64_t micros, int64_t unit) {
+  const int64_t whole = micros / unit;
+  return whole * unit > micros ? whole - 1 : whole;
 }
+int64_t DayOf(int64_t micros) { return FloorOf(micros, kDay); }
 
 int64_t Plus(int64_t a, int64_t b) {
   int64_t sum = 0;
@@ -247,8 +249,36 @@ void Ledger::Keep(uint32_t unit, size_t metric, int64_t num, int64_t den, int64_
 }
 
 void Ledger::Push(int64_t time, uint32_t unit, uint32_t what) {
-  timers_.push_back({time, unit, what});
-  std::push_heap(timers_.begin(), timers_.end(), std::greater<>());
+  const int64_t minute = FloorOf(time, kMinute);
+  if (minute >= soon_until_) {
+    later_[minute].push_back({time, unit, what});
+    return;
+  }
+  soon_.push_back({time, unit, what});
+  std::push_heap(soon_.begin(), soon_.end(), std::greater<>());
+}
+
+bool Ledger::Pop(int64_t mark, Timer& timer) {
+  while (soon_.empty() && !later_.empty() && later_.begin()->first * kMinute <= mark) {
+    soon_until_ = later_.begin()->first + 1;
+    soon_ = std::move(later_.begin()->second);
+    later_.erase(later_.begin());
+    std::make_heap(soon_.begin(), soon_.end(), std::greater<>());
+  }
+  if (soon_.empty() || soon_.front().time > mark) return false;
+  timer = soon_.front();
+  std::pop_heap(soon_.begin(), soon_.end(), std::greater<>());
+  soon_.pop_back();
+  return true;
+}
+
+bool Ledger::SharesEnd(size_t metric) const {
+  const MetricOptions& m = options_.metrics[metric];
+  for (size_t other = 0; other < metric; ++other) {
+    const MetricOptions& o = options_.metrics[other];
+    if (o.window > 0 && o.from + o.window == m.from + m.window) return true;
+  }
+  return false;
 }
 
 /// The unit's first exposure is where it is now: totals are made, windows are set.
@@ -259,6 +289,7 @@ void Ledger::Start(uint32_t unit) {
   for (size_t m = 0; m < places_.size(); ++m) {
     const MetricOptions& metric = options_.metrics[m];
     if (metric.window > 0) {
+      if (SharesEnd(m)) continue;
       Push(first + metric.from + metric.window, unit, static_cast<uint32_t>(m));
     } else {
       units_[unit].included |= uint32_t{1} << m;
@@ -385,10 +416,7 @@ void Ledger::Advance(EventTime now) {
   while (!seen_.empty() && (seen_.begin()->first + 1) * width <= mark.micros) {
     seen_.erase(seen_.begin());
   }
-  while (!timers_.empty() && timers_.front().time <= mark.micros) {
-    const Timer timer = timers_.front();
-    std::pop_heap(timers_.begin(), timers_.end(), std::greater<>());
-    timers_.pop_back();
+  for (Timer timer; Pop(mark.micros, timer);) {
     Unit& u = units_[timer.unit];
     if ((u.flags & kUsed) == 0 || (u.flags & (kBot | kLost)) != 0) continue;
     const bool exposed = (u.flags & kExposed) != 0;
@@ -410,11 +438,18 @@ void Ledger::Advance(EventTime now) {
            kSettle);
       continue;
     }
-    const MetricOptions& m = options_.metrics[timer.what];
-    const uint32_t bit = uint32_t{1} << timer.what;
-    if (!exposed || (u.included & bit) != 0 || u.first + m.from + m.window != timer.time) continue;
-    u.included |= bit;
-    Count(timer.unit, timer.what, 1);
+    if (!exposed) continue;
+    const Micros length = options_.metrics[timer.what].from + options_.metrics[timer.what].window;
+    // An exposure that moved has another timer.
+    if (u.first + length != timer.time) continue;
+    for (size_t m = timer.what; m < places_.size(); ++m) {
+      const MetricOptions& metric = options_.metrics[m];
+      const uint32_t bit = uint32_t{1} << m;
+      if (metric.window == 0 || metric.from + metric.window != length) continue;
+      if ((u.included & bit) != 0) continue;
+      u.included |= bit;
+      Count(timer.unit, m, 1);
+    }
   }
 }
 
@@ -469,7 +504,13 @@ void Ledger::Save(StateWriter& out) const {
   out.Array(free_units_);
   out.Array(entries_);
   out.Array(free_entries_);
-  out.Array(timers_);
+  out.Array(soon_);
+  out.I64(soon_until_);
+  out.U64(later_.size());
+  for (const auto& [minute, timers] : later_) {
+    out.I64(minute);
+    out.Array(timers);
+  }
   out.U64(seen_.size());
   for (const auto& [bucket, seen] : seen_) {
     out.I64(bucket);
@@ -506,7 +547,13 @@ Status Ledger::Load(StateReader& in) {
   in.Array(free_units_);
   in.Array(entries_);
   in.Array(free_entries_);
-  in.Array(timers_);
+  in.Array(soon_);
+  soon_until_ = in.I64();
+  later_.clear();
+  for (uint64_t left = in.Count(16); left > 0 && in.ok(); --left) {
+    const int64_t minute = in.I64();
+    in.Array(later_[minute]);
+  }
   seen_.clear();
   for (uint64_t left = in.Count(16); left > 0 && in.ok(); --left) {
     Seen& seen = seen_[in.I64()];
@@ -544,9 +591,13 @@ Status Ledger::Load(StateReader& in) {
   }
   for (const uint32_t i : free_units_) good = good && i < units_.size();
   for (const uint32_t i : free_entries_) good = good && i < entries_.size();
-  for (const Timer& t : timers_) {
-    good = good && t.unit < units_.size() && (t.what == kSettle || t.what < places_.size());
-  }
+  const auto check = [&](const std::vector<Timer>& timers) {
+    for (const Timer& t : timers) {
+      good = good && t.unit < units_.size() && (t.what == kSettle || t.what < places_.size());
+    }
+  };
+  check(soon_);
+  for (const auto& [minute, timers] : later_) check(timers);
   if (!good) return Status::Corrupt("the units of an experiment do not fit together");
   index_.clear();
   index_.reserve(units_.size());
@@ -558,10 +609,11 @@ Status Ledger::Load(StateReader& in) {
 
 size_t Ledger::MemoryBytes() const {
   size_t bytes = units_.capacity() * sizeof(Unit) + values_.capacity() * 8 +
-                 entries_.capacity() * sizeof(Entry) + timers_.capacity() * sizeof(Timer) +
+                 entries_.capacity() * sizeof(Entry) + soon_.capacity() * sizeof(Timer) +
                  (free_units_.capacity() + free_entries_.capacity()) * 4 +
                  index_.bucket_count() * (sizeof(uint64_t) * 2 + 1) +
                  totals_.size() * sizeof(Aggregate);
+  for (const auto& [minute, timers] : later_) bytes += timers.capacity() * sizeof(Timer);
   for (const auto& [bucket, seen] : seen_) {
     bytes += seen.order.capacity() * 8 + seen.set.bucket_count() * 9;
   }

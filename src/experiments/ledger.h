@@ -24,6 +24,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <span>
 #include <string>
@@ -137,7 +138,7 @@ class Ledger {
   struct Timer {
     int64_t time = 0;
     uint32_t unit = 0;
-    uint32_t what = 0;  ///< A metric, or kSettle.
+    uint32_t what = 0;  ///< The first metric whose window ends with this, or kSettle.
     friend bool operator>(const Timer& a, const Timer& b) {
       return a.time != b.time   ? a.time > b.time
              : a.unit != b.unit ? a.unit > b.unit
@@ -168,6 +169,10 @@ class Ledger {
   void DropEntries(uint32_t unit);
   void Trim(uint32_t unit);
   void Push(int64_t time, uint32_t unit, uint32_t what);
+  /// Takes what is due first and at most at `mark`.
+  bool Pop(int64_t mark, Timer& timer);
+  /// Whether an earlier metric has the same end of its window.
+  bool SharesEnd(size_t metric) const;
   void Start(uint32_t unit);
   Aggregate& Cell(std::vector<Aggregate>& cells, size_t metric, size_t variant) const {
     return cells[metric * options_.variants + variant];
@@ -184,7 +189,11 @@ class Ledger {
   std::vector<uint32_t> free_units_;
   std::vector<Entry> entries_;
   std::vector<uint32_t> free_entries_;
-  std::vector<Timer> timers_;  ///< A heap, the earliest first.
+  /// What is due soon, a heap with the earliest first; and the rest by minutes, in no order. A heap
+  /// of all would be far larger than the processor's caches.
+  std::vector<Timer> soon_;
+  std::map<int64_t, std::vector<Timer>> later_;
+  int64_t soon_until_ = std::numeric_limits<int64_t>::min();  ///< The first minute of later_.
 
   struct Seen {
     boost::unordered_flat_set<uint64_t> set;
