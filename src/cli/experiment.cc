@@ -240,8 +240,18 @@ Status ShowReport(const ReportArguments& a) {
       out += (out.empty() ? "" : "\n") + Table(*e, look);
     }
   }
+  for (const Bandit* bandit : folder.pipeline->Bandits()) {
+    names.push_back(bandit->options().name);
+    if (!a.name.empty() && a.name != bandit->options().name) continue;
+    if (a.json) {
+      AppendJson(*bandit, folder.pipeline->now(), out);
+      out += '\n';
+    } else {
+      out += (out.empty() ? "" : "\n") + Table(*bandit);
+    }
+  }
   if (out.empty()) {
-    return Status::Invalid(names.empty() ? a.state + ": its pipeline has no experiments"
+    return Status::Invalid(names.empty() ? a.state + ": its pipeline has no experiments or bandits"
                                          : "--experiment: '" + a.name + "' is not there" +
                                                config::Suggestion(a.name, names));
   }
@@ -298,10 +308,11 @@ void AddExperiment(CLI::App& app, int& exit_code) {
   sub->callback([power, &exit_code] { exit_code = ReportStatus(Power(*power)); });
 
   auto report = std::make_shared<ReportArguments>();
-  sub = verb->add_subcommand("report", "What the experiments in a state folder say now");
+  sub =
+      verb->add_subcommand("report", "What the experiments and bandits in a state folder say now");
   sub->add_option("state", report->state, "A state folder, as of `leat run --state`")->required();
   sub->add_option("--experiment", report->name, "Only this one");
-  sub->add_flag("--json", report->json, "A line of JSON an experiment");
+  sub->add_flag("--json", report->json, "A line of JSON each");
   sub->footer("Example:\n  leat experiment report state/shop");
   sub->callback([report, &exit_code] { exit_code = ReportStatus(ShowReport(*report)); });
 }

@@ -128,7 +128,7 @@ std::vector<PartAccess> BanditSet::Parts() {
   std::vector<PartAccess> parts;
   for (Running& r : running_) {
     PartAccess part;
-    part.name = "bandit " + r.config.options.name;
+    part.name = "bandit/" + r.config.options.name;
     part.save = [&r](StateWriter& out) { r.Save(out); };
     part.load = [&r](StateReader& in) { return r.Load(in); };
     part.optional = true;  // One that is new starts with nothing.

@@ -176,7 +176,7 @@ std::vector<PartAccess> ExperimentSet::Parts() {
   std::vector<PartAccess> parts;
   for (Running& r : running_) {
     PartAccess part;
-    part.name = "experiment " + r.config.options.name;
+    part.name = "experiment/" + r.config.options.name;
     part.save = [&r](StateWriter& out) { r.Save(out); };
     part.load = [&r](StateReader& in) { return r.Load(in); };
     part.optional = true;  // One that is new starts with nothing.
