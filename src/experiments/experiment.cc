@@ -13,25 +13,7 @@ namespace {
 /// times its relative variance).
 constexpr double kUncertainControl = 0.05;
 
-Arm PlainArm(const Ledger& ledger, const AnalysedMetric& metric, size_t m, size_t variant,
-             double cap) {
-  const Aggregate& sums = ledger.Total(m, variant);
-  if (metric.quantile > 0) {
-    return QuantileToArm(ledger.Histogram(m, variant).QuantileWithInterval(metric.quantile));
-  }
-  switch (metric.data.kind) {
-    case MetricKind::kProportion:
-      return ProportionArm(static_cast<double>(sums.n()), sums.Mean().sum);
-    case MetricKind::kRatio:
-      return RatioArm(sums.Ratio());
-    case MetricKind::kSum:
-      break;
-  }
-  if (cap > 0) return MeanArm(ledger.Histogram(m, variant).CappedAt(cap));
-  return MeanArm(sums.Mean());
-}
-
-Arm SegmentArm(const Aggregate& sums, MetricKind kind) {
+Arm ArmOf(const Aggregate& sums, MetricKind kind) {
   switch (kind) {
     case MetricKind::kProportion:
       return ProportionArm(static_cast<double>(sums.n()), sums.Mean().sum);
@@ -41,6 +23,16 @@ Arm SegmentArm(const Aggregate& sums, MetricKind kind) {
       break;
   }
   return MeanArm(sums.Mean());
+}
+
+Arm PlainArm(const Ledger& ledger, const AnalysedMetric& metric, size_t m, size_t variant,
+             double cap) {
+  const Aggregate& sums = ledger.Total(m, variant);
+  if (metric.quantile > 0) {
+    return QuantileToArm(ledger.Histogram(m, variant).QuantileWithInterval(metric.quantile));
+  }
+  if (cap > 0) return MeanArm(ledger.Histogram(m, variant).CappedAt(cap));
+  return ArmOf(sums, metric.data.kind);
 }
 
 /// What effect is reported: relative where the control's mean allows it.
@@ -286,9 +278,9 @@ LookResult Experiment::Analyse(EventTime now, std::vector<Running>& running,
       for (size_t m = 0; m < options_.metrics.size(); ++m) {
         if (options_.metrics[m].quantile > 0) continue;
         const MetricKind kind = options_.metrics[m].data.kind;
-        const Arm control = SegmentArm(ledger_.Of(segment.dimension, segment.code, m, 0), kind);
+        const Arm control = ArmOf(ledger_.Of(segment.dimension, segment.code, m, 0), kind);
         for (size_t v = 1; v < variants; ++v) {
-          const Arm arm = SegmentArm(ledger_.Of(segment.dimension, segment.code, m, v), kind);
+          const Arm arm = ArmOf(ledger_.Of(segment.dimension, segment.code, m, v), kind);
           SegmentResult result;
           result.dimension = options_.ledger.segments[segment.dimension];
           result.value = segment.value;

@@ -92,7 +92,7 @@ bool Ledger::Settled(const Unit& unit) const {
   return (unit.flags & kExposed) != 0 && unit.first < watermark_.micros;
 }
 
-Ledger::When Ledger::Place_(const Unit& unit, size_t metric, int64_t time) const {
+Ledger::When Ledger::WhenOf(const Unit& unit, size_t metric, int64_t time) const {
   const MetricOptions& m = options_.metrics[metric];
   if (time >= unit.first) {
     if (time - unit.first < m.from) return When::kEarly;
@@ -175,7 +175,7 @@ void Ledger::Recompute(uint32_t unit) {
   for (size_t m = 0; m < places_.size(); ++m) Write(unit, m, {});
   for (uint32_t e = units_[unit].entries; e != kNone; e = entries_[e].next) {
     const Entry& entry = entries_[e];
-    switch (Place_(units_[unit], entry.metric, entry.time)) {
+    switch (WhenOf(units_[unit], entry.metric, entry.time)) {
       case When::kIn:
         Change(unit, entry.metric, {entry.num, entry.den, 0, 0});
         break;
@@ -375,7 +375,7 @@ void Ledger::Outcome(uint64_t key, size_t metric, double value, double denominat
     ++account_.waiting;
     return;
   }
-  switch (Place_(u, metric, time.micros)) {
+  switch (WhenOf(u, metric, time.micros)) {
     case When::kIn:
       ++account_.counted;
       return Change(unit, metric, {num, den, 0, 0});

@@ -9,16 +9,16 @@
 ///   - a unit that saw two variants is taken out and counted as lost by the arm of its earliest
 ///     exposure; so is a unit that is flagged as a bot;
 ///   - events with an id count once;
-///   - a windowed metric takes a unit in once, when the watermark passes the end of its window:
+///   - a windowed metric takes a unit in once, when the watermark passes the end of its window;
 ///   such
 ///     units may be watched. A metric without a window is open-ended: totals keep growing, and what
 ///     is right when watched does not apply to it;
 ///   - the covariate of CUPED is what the unit did on the `days_before` whole days (UTC) before the
 ///     day of its first exposure. It is fixed once the watermark passes that exposure.
-/// Cost: O(1) an event (and the unit's few kept events); a unit takes 44 bytes, 8 to 32 a metric,
-/// and 32 for each event or day that is still needed. Beyond max_units new units are refused and
-/// counted. Thread safety: none. Determinism: no clock, no random numbers; Save after the same
-/// calls gives the same bytes.
+/// Cost: O(1) an event (and the unit's few kept events). Memory: 40 bytes a unit and its place in a
+/// hash map, 8 to 32 a metric, 16 for each open window, 32 for each event or day still needed.
+/// Beyond max_units new units are refused and counted. Thread safety: none. Determinism: no clock,
+/// no random numbers; Save after the same calls gives the same bytes.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -127,7 +127,7 @@ class Ledger {
     uint8_t variant = 0;
     uint8_t flags = 0;
     uint16_t unused = 0;
-    uint16_t segments[2 * kDimensions - 2] = {};  ///< The first four are used.
+    uint16_t segments[6] = {};  ///< The first kDimensions are used; no padding follows.
   };
   struct Entry {
     int64_t time = 0;
@@ -157,7 +157,7 @@ class Ledger {
   bool Settled(const Unit& unit) const;
   /// What an event at `time` is to a metric of an exposed unit.
   enum class When { kNever, kBefore, kEarly, kIn, kOver };
-  When Place_(const Unit& unit, size_t metric, int64_t time) const;
+  When WhenOf(const Unit& unit, size_t metric, int64_t time) const;
   Contribution Read(uint32_t unit, size_t metric) const;
   Contribution Raw(uint32_t unit, size_t metric) const;
   void Write(uint32_t unit, size_t metric, const Contribution& raw);
