@@ -9,10 +9,10 @@
 ///   - a unit that saw two variants is taken out and counted as lost by the arm of its earliest
 ///     exposure; so is a unit that is flagged as a bot;
 ///   - events with an id count once;
-///   - a windowed metric takes a unit in once, when the watermark passes the end of its window;
-///   such
-///     units may be watched. A metric without a window is open-ended: totals keep growing, and what
-///     is right when watched does not apply to it;
+///   - a windowed metric takes a unit in once, when the watermark passes its window's end; such
+///   units
+///     may be watched. A metric without a window is open-ended: totals keep growing, and what is
+///     right when watched does not apply to it;
 ///   - the covariate of CUPED is what the unit did on the `days_before` whole days (UTC) before the
 ///     day of its first exposure. It is fixed once the watermark passes that exposure.
 /// Cost: O(1) an event (and the unit's few kept events). Memory: 40 bytes a unit and its place in a
