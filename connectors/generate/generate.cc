@@ -19,7 +19,7 @@ struct Stream {
   std::unique_ptr<Generator> (*make)(const generate::Setup&);
 };
 
-constexpr std::array<Stream, 6> kStreams{{
+constexpr std::array<Stream, 7> kStreams{{
     {"agrawal", "Loan applicants and one of ten rules (nine attributes, two classes).",
      &generate::MakeAgrawal},
     {"card-fraud",
@@ -32,6 +32,8 @@ constexpr std::array<Stream, 6> kStreams{{
     {"random-tree", "Ten attributes labelled by a random tree (two classes).",
      &generate::MakeRandomTree},
     {"sea", "Three numbers, two of which decide by their sum (two classes).", &generate::MakeSea},
+    {"shop", "Visits of users who are in four experiments: a real effect, an A/A, two faults.",
+     &generate::MakeShop},
 }};
 
 /// Finds the first number out of its range.

@@ -2,7 +2,7 @@
 ///
 /// Streams: `card-fraud` (after the simulator that Le Borgne, Siblini, Lebichot and Bontempi
 /// describe in "Reproducible Machine Learning for Credit Card Fraud Detection", chapter 3), `churn`
-/// (our own), `sea` (Street and Kim 2001), `agrawal` (Agrawal, Imielinski and Swami 1993) and
+/// and `shop` (our own), `sea` (Street and Kim 2001), `agrawal` (Agrawal, Imielinski and Swami 1993) and
 /// `random-tree` (Domingos and Hulten 2000). Deviations are named in docs/generators.md. Order:
 /// event time never falls. Memory: the population (customers, terminals, subscribers) and one day
 /// of transactions, whatever the number of rows. Cost: well under a microsecond a row for the
@@ -55,7 +55,7 @@ class Generator {
   virtual bool Next(std::string& line) = 0;
 };
 
-/// Sorted: agrawal, card-fraud, churn, keyed, random-tree, sea.
+/// Sorted: agrawal, card-fraud, churn, keyed, random-tree, sea, shop.
 std::span<const std::string_view> GeneratorNames();
 std::string_view GeneratorSummary(std::string_view name);
 

@@ -73,5 +73,6 @@ std::unique_ptr<Generator> MakeKeyed(const Setup& setup);
 std::unique_ptr<Generator> MakeSea(const Setup& setup);
 std::unique_ptr<Generator> MakeAgrawal(const Setup& setup);
 std::unique_ptr<Generator> MakeRandomTree(const Setup& setup);
+std::unique_ptr<Generator> MakeShop(const Setup& setup);
 
 }  // namespace leat::generate

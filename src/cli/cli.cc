@@ -30,6 +30,7 @@ int RunCli(int argc, const char* const* argv) {
   AddRead(app, exit_code);
   AddInspect(app, exit_code);
   AddModel(app, exit_code);
+  AddExperiment(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -20,6 +20,7 @@ int ReportStatus(const Status& status);
 
 // Each adds its verb, which leaves its exit code in `exit_code`.
 void AddCheck(CLI::App& app, int& exit_code);
+void AddExperiment(CLI::App& app, int& exit_code);
 void AddGenerate(CLI::App& app, int& exit_code);
 void AddInspect(CLI::App& app, int& exit_code);
 void AddModel(CLI::App& app, int& exit_code);

@@ -349,7 +349,7 @@ Status Inspect(const Arguments& arguments) {
 void AddInspect(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* verb = app.add_subcommand(
-      "inspect", "Show what a state folder holds: progress, models, windows, labels, drift");
+      "inspect", "Show what a state folder holds: progress, models, windows, labels, drift, experiments");
   verb->add_option("state", arguments->state, "A state folder, as of `leat run --state`")
       ->required();
   auto* digest = verb->add_flag("--digest", arguments->digest,

@@ -151,6 +151,8 @@ struct Report {
   std::vector<std::pair<std::string, int64_t>> records;  ///< read, taken, rejected, late, ...
   std::vector<std::pair<std::string, int64_t>> rejects;  ///< By reason.
   std::vector<std::pair<std::string, int64_t>> labels;   ///< The account: predicted, matched, ...
+  /// Of each experiment, what it says: for people, and as JSON.
+  std::vector<std::pair<std::string, std::string>> experiments;
   EventTime first, last;
   double seconds = 0;  ///< Wall time, shown on stderr and in HTML only.
   std::string digest;  ///< Of the final state.

@@ -238,6 +238,15 @@ void AppendSummaries(const Report& report, std::string& out) {
   out += "</div></section>";
 }
 
+void AppendExperiments(const Report& report, std::string& out) {
+  if (report.experiments.empty()) return;
+  out += "<section><h2>Experiments</h2>";
+  for (const auto& [table, json] : report.experiments) {
+    Put(out, "<pre>{}</pre>", EscapeHtml(table));
+  }
+  out += "</section>";
+}
+
 void AppendFooter(const Report& report, std::string& out) {
   out += "<footer>";
   if (!report.digest.empty()) {
@@ -276,6 +285,7 @@ std::string RenderHtml(const Report& report) {
   }
   AppendLabels(report, out);
   AppendDrift(report, out);
+  AppendExperiments(report, out);
   AppendRejects(report, out);
   AppendSummaries(report, out);
   out += "</main>";

@@ -79,7 +79,7 @@ std::string RenderJson(const Report& report) {
         {"labels", sample.labels}, {"time", Time(sample.time)}, {"rows", std::move(values)}});
   }
   for (const Report::DriftMark& mark : report.drift) drift.emplace_back(MarkOf(mark));
-  const json::object out = {
+  json::object out = {
       {"format", "leat-report/1"},          {"pipeline", ValidUtf8(report.pipeline)},
       {"task", TaskName(report.task)},      {"classes", std::move(classes)},
       {"first", Time(report.first)},        {"last", Time(report.last)},
@@ -87,6 +87,12 @@ std::string RenderJson(const Report& report) {
       {"rejects", Counts(report.rejects)},  {"rows", std::move(rows)},
       {"curve", std::move(curve)},          {"drift", std::move(drift)},
       {"digest", ValidUtf8(report.digest)}, {"memory_bytes", report.memory_bytes}};
+  if (!report.experiments.empty()) {
+    json::array experiments;
+    for (const auto& [table, text] : report.experiments)
+      experiments.emplace_back(json::parse(text));
+    out["experiments"] = std::move(experiments);
+  }
   return json::serialize(out) + "\n";
 }
 

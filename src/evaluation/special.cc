@@ -5,6 +5,8 @@
 #include <boost/math/special_functions/beta.hpp>
 #include <boost/math/special_functions/erf.hpp>
 #include <boost/math/special_functions/gamma.hpp>
+#include <boost/math/special_functions/lambert_w.hpp>
+#include <boost/math/special_functions/zeta.hpp>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -156,9 +158,33 @@ double StudentTSf(double t, double df) {
   return bm::cdf(bm::complement(distribution, t));
 }
 
+double StudentTQuantile(double p, double df) {
+  if (std::isnan(p) || !(p > 0 && p < 1)) return kNone;
+  if (std::isinf(df) && df > 0) return NormalQuantile(p);
+  if (!(df > 0)) return kNone;
+  return bm::quantile(bm::students_t_distribution<double, Quiet>(df), p);
+}
+
 double BetaInc(double a, double b, double x) {
   if (!(a > 0 && b > 0 && x >= 0 && x <= 1)) return kNone;
   return bm::ibeta(a, b, x, Quiet());
+}
+
+double LogGamma(double x) { return x > 0 ? bm::lgamma(x, Quiet()) : kNone; }
+
+double LogBeta(double a, double b) {
+  if (!(a > 0 && b > 0)) return kNone;
+  return LogGamma(a) + LogGamma(b) - LogGamma(a + b);
+}
+
+double GammaP(double a, double x) { return a > 0 && x >= 0 ? bm::gamma_p(a, x, Quiet()) : kNone; }
+
+double GammaQ(double a, double x) { return a > 0 && x >= 0 ? bm::gamma_q(a, x, Quiet()) : kNone; }
+
+double Zeta(double s) { return s > 1 ? bm::zeta(s, Quiet()) : kNone; }
+
+double LambertWm1(double x) {
+  return x < 0 && x >= -1 / std::numbers::e ? bm::lambert_wm1(x, Quiet()) : kNone;
 }
 
 double KolmogorovSf(double x) {

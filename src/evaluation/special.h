@@ -23,8 +23,22 @@ double ChiSquaredSf(double x, double df);
 /// P(T > t) of Student's t with `df` > 0 degrees of freedom.
 double StudentTSf(double t, double df);
 
+/// The t with StudentTSf(t) = 1 - p, for 0 < p < 1; the normal's where `df` is infinite.
+double StudentTQuantile(double p, double df);
+
 /// The regularised incomplete beta function I_x(a, b).
 double BetaInc(double a, double b, double x);
+/// ln of the beta function; a, b > 0.
+double LogBeta(double a, double b);
+/// ln of the gamma function; x > 0.
+double LogGamma(double x);
+/// The regularised incomplete gamma functions, lower and upper; a > 0, x >= 0.
+double GammaP(double a, double x);
+double GammaQ(double a, double x);
+/// Riemann's zeta function; s > 1.
+double Zeta(double s);
+/// The branch of Lambert's W below -1; -1/e <= x < 0.
+double LambertWm1(double x);
 
 /// P(K > x) of Kolmogorov's limiting distribution.
 double KolmogorovSf(double x);

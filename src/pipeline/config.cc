@@ -94,9 +94,12 @@ void ReadAll(Build& b, const YamlNode& root) {
   section("record", ReadRecord, "how a record is read: {id, time, fields}");
   section("label", ReadLabel, "");
   ReadFeatures(b, p.Get("features"), p.Get("limits"));
-  section("models", ReadModels, "at least one model");
+  section("models", ReadModels,
+          p.Has("experiments") || p.Has("bandits") ? "" : "at least one model");
   section("drift", ReadDrift, "");
   section("evaluation", ReadEvaluation, "");
+  section("experiments", ReadExperiments, "");
+  section("bandits", ReadBandits, "");
   config.state_path = "state/" + config.name;
   section("sinks", ReadSinks, "");
   section("state", ReadState, "");

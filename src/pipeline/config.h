@@ -106,6 +106,9 @@ struct DriftConfig {
   DriftAction then = DriftAction::kAlert;
 };
 
+struct ExperimentConfig;  ///< config_experiments.h
+struct BanditConfig;      ///< config_bandits.h
+
 struct SinkConfig {
   std::string predictions = "predictions.csv";  ///< .csv or .jsonl; `-` is stdout; empty: none.
   std::string events = "events.jsonl";
@@ -133,6 +136,8 @@ struct Config {
   std::vector<ModelConfig> models;  ///< The first serves.
   std::vector<DriftConfig> drift;
   EvaluationOptions evaluation;
+  std::shared_ptr<const std::vector<ExperimentConfig>> experiments;  ///< Null: none.
+  std::shared_ptr<const std::vector<BanditConfig>> bandits;          ///< Null: none.
   SinkConfig sinks;
   std::string state_path;
   Micros snapshot_every = 10 * kSecond;     ///< Of wall time.

@@ -60,6 +60,8 @@ void ReadModels(Build& b, const YamlNode& node);
 void ReadInputs(Build& b, YamlParams& p, ModelConfig& model);
 void ReadDrift(Build& b, const YamlNode& node);
 void ReadEvaluation(Build& b, const YamlNode& node);
+void ReadExperiments(Build& b, const YamlNode& node);
+void ReadBandits(Build& b, const YamlNode& node);
 void ReadSinks(Build& b, const YamlNode& node);
 void ReadState(Build& b, const YamlNode& node);
 

@@ -1,7 +1,9 @@
 // DescribeConfig, and the canonical text behind the fingerprint.
 #include <algorithm>
 
+#include "pipeline/config_bandits.h"
 #include "pipeline/config_build.h"
+#include "pipeline/config_experiments.h"
 #include "pipeline/params_doc.h"
 #include "record/time_format.h"
 
@@ -148,6 +150,11 @@ std::string EvaluationText(const Config& config) {
   return "evaluation:\n" + Values("  ", [&](SectionParams& p) { Describe(p, options); });
 }
 
+std::string TextOfExperiments(const Config& config) {
+  return (config.experiments == nullptr ? "" : ExperimentsText(*config.experiments)) +
+         (config.bandits == nullptr ? "" : BanditsText(*config.bandits));
+}
+
 std::string KafkaText(const Config& config) {
   if (config.kafka.brokers.empty()) return "";
   KafkaConfig kafka = config.kafka;
@@ -231,7 +238,7 @@ std::string CanonicalText(const Config& config) {
   const bool aborted = !config.source.kafka.topics.empty() && !config.kafka.read_committed;
   return "leat-config-1\n" + std::string(aborted ? "source:\n  read_committed: false\n" : "") +
          RecordText(config) + LabelText(config, false) + FeaturesText(config) + ModelsText(config) +
-         DriftText(config) + EvaluationText(config);
+         DriftText(config) + EvaluationText(config) + TextOfExperiments(config);
 }
 
 }  // namespace config
@@ -248,7 +255,8 @@ std::string DescribeConfig(const Config& config) {
                       config::RecordText(config) + config::LabelText(config, true);
   config::HideEnvironment(config, paths);
   out += paths + config::FeaturesText(config) + config::ModelsText(config) +
-         config::DriftText(config) + config::EvaluationText(config);
+         config::DriftText(config) + config::EvaluationText(config) +
+         config::TextOfExperiments(config);
   paths = config::SinksText(config) + "state: {path: " + config::YamlText(config.state_path) +
           ", snapshot_every: " + config::FormatDuration(config.snapshot_every) +
           ", memory: " + config::FormatSize(config.state_memory) + "}\n";

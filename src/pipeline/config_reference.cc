@@ -1,5 +1,7 @@
 // docs/configuration.md, written from the same descriptions that the reader visits.
+#include "pipeline/config_bandits.h"
 #include "pipeline/config_build.h"
+#include "pipeline/config_experiments.h"
 #include "pipeline/params_doc.h"
 
 namespace leat {
@@ -154,6 +156,21 @@ std::string ConfigReference() {
   for (const std::string_view name : MetricNames())
     metrics.push_back("`" + std::string(name) + "`");
   out += "Metrics: " + config::Join(metrics, ", ") + ".\n\n";
+
+  out += Section("experiments",
+                 "Each experiment by its name; docs/experiments.md has the meaning. Where a "
+                 "setting names a number, it is a field or a feature: expressions are written "
+                 "under `features`.");
+  ExperimentConfig experiment;
+  out += Table([&](SectionParams& p) { config::DescribeExperiment(p, experiment); });
+  out += "### experiments.metrics\n\n";
+  experiments::AnalysedMetric analysed;
+  std::string of, per;
+  out += Table([&](SectionParams& p) { config::DescribeExperimentMetric(p, analysed, of, per); });
+
+  out += Section("bandits", "Each bandit by its name; docs/experiments.md has the meaning.");
+  BanditConfig bandit;
+  out += Table([&](SectionParams& p) { config::DescribeBandit(p, bandit); });
 
   out += Section("sinks", "A path alone stands for `{file: PATH}`; `none` is no sink.");
   out += Table([&](SectionParams& p) { config::DescribeSinks(p, c.sinks); });

@@ -46,6 +46,10 @@ void DescribeTop(SectionParams& p, TopLevel& top) {
           "The first (clustering aside) serves; the others are evaluated beside it.");
   p.Shape("drift", "list of detectors", "none", "What watches for change.");
   p.Shape("evaluation", "map", "none", "What is measured, and how often.");
+  p.Shape("experiments", "map of names to experiments", "none",
+          "A/B tests over the stream; with them, `models` may be left out.");
+  p.Shape("bandits", "map of names to bandits", "none",
+          "Choosing among actions, and learning from rewards; `models` may be left out.");
   p.Shape("sinks", "map", "none", "Where outputs go.");
   p.Shape("state", "map, or a path", "none", "Where the pipeline keeps what it knows.");
   p.Choice("delivery", top.delivery, kDeliveries,

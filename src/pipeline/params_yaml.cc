@@ -13,7 +13,7 @@ std::string With(std::string expected, const std::string& range) {
 bool IsPlainScalar(const YamlNode& node) { return node.IsScalar() && !node.quoted; }
 
 /// Names of settings that belong to parts which other builds of Leat have.
-constexpr std::string_view kElsewhere[] = {"kafka", "experiments"};
+constexpr std::string_view kElsewhere[] = {"kafka"};
 
 }  // namespace
 

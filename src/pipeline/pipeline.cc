@@ -12,6 +12,8 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "pipeline/bandit_set.h"
+#include "pipeline/experiment_set.h"
 #include "pipeline/label_join.h"
 #include "pipeline/monitor.h"
 #include "pipeline/prediction_writer.h"
@@ -65,6 +67,8 @@ struct Pipeline::Impl {
   size_t Width() const;
   void Advance(EventTime time);
   void Drain(Outputs& out);
+  /// What experiments and bandits do because time has come to `now`.
+  void AdvanceTrials(Outputs& out);
   void PrefetchLabels() const;
   void Settle(LabelJoin::Handle handle, double target, Outputs& out);
   void WriteReject(std::string_view code, std::string_view detail, const Record& record,
@@ -89,6 +93,8 @@ struct Pipeline::Impl {
   std::unique_ptr<Roster> roster;
   std::unique_ptr<Monitor> monitor;
   std::unique_ptr<Scoreboard> scoreboard;
+  std::unique_ptr<ExperimentSet> experiments;  ///< Null: none.
+  std::unique_ptr<BanditSet> bandits;          ///< Null: none.
   PredictionWriter writer;
   Targets targets;
   LabelJoin join;
@@ -121,6 +127,13 @@ Status Pipeline::Impl::Init() {
   for (size_t m = 0; m < roster->size(); ++m) models.push_back(roster->name(m));
   for (size_t i = 0; i < roster->cluster_count(); ++i) clusters.push_back(roster->cluster_name(i));
   scoreboard = std::make_unique<Scoreboard>(targets.task(), config.evaluation, models);
+  if (config.experiments != nullptr) {
+    LEAT_ASSIGN_OR_RETURN(experiments,
+                          ExperimentSet::Create(*config.experiments, config.schema, *graph));
+  }
+  if (config.bandits != nullptr) {
+    LEAT_ASSIGN_OR_RETURN(bandits, BanditSet::Create(*config.bandits, config.schema, *graph));
+  }
   std::vector<std::pair<std::string, size_t>> features;
   for (const std::string& name : config.sinks.prediction_features) {
     const auto slot = graph->SlotOf(name);
@@ -163,6 +176,13 @@ size_t Pipeline::Impl::Width() const {
 void Pipeline::Impl::Advance(EventTime time) {
   if (now == EventTime{}) first = time;
   now = std::max(now, time);
+}
+
+void Pipeline::Impl::AdvanceTrials(Outputs& out) {
+  if (experiments != nullptr) experiments->Advance(now, out.metrics, out.events);
+  if (bandits != nullptr) {
+    bandits->Advance(now, now - config.time.allowed_lateness, out.metrics);
+  }
 }
 
 void Pipeline::Impl::Settle(LabelJoin::Handle handle, double target, Outputs& out) {
@@ -323,6 +343,9 @@ void Pipeline::Step(const Record& record, Outputs& out) {
   ++s.taken;
 
   s.graph->Step(record, s.slots);
+  s.AdvanceTrials(out);
+  if (s.experiments != nullptr) s.experiments->OnRecord(record, s.slots, out.events);
+  if (s.bandits != nullptr) s.bandits->OnRecord(record, s.slots, out.events);
   if (s.monitor->watches_features()) {
     s.monitor->OnRecord(s.slots, {record.time, record.id_text, s.scoreboard->labels()}, *s.roster,
                         out.events);
@@ -407,6 +430,7 @@ EventTime Pipeline::now() const { return impl_->now; }
 void Pipeline::Tick(EventTime time, Outputs& out) {
   impl_->Advance(time);
   impl_->Drain(out);
+  impl_->AdvanceTrials(out);
 }
 
 void Pipeline::StepReject(const Record& record, const Reject& reject, Outputs& out) {
@@ -424,6 +448,8 @@ void Pipeline::Finish(Outputs& out) {
   Impl& s = *impl_;
   s.Tidy(out);
   if (s.scoreboard->labels() > 0) s.scoreboard->WriteRow(s.now, out.metrics);
+  if (s.experiments != nullptr) s.experiments->Finish(s.now, out.metrics, out.events);
+  if (s.bandits != nullptr) s.bandits->Finish(s.now, out.metrics);
 }
 
 Pipeline::Counts Pipeline::GetCounts() const {
@@ -448,6 +474,24 @@ Report Pipeline::MakeReport() const {
                      {"labels", a.labels},          {"early", a.early},
                      {"waiting", s.join.waiting()}, {"late", a.late},
                      {"duplicate", a.duplicate},    {"orphan", a.orphan}};
+  }
+  if (s.experiments != nullptr) {
+    for (const experiments::Experiment* e : s.experiments->All()) {
+      const experiments::LookResult look = e->Peek(s.now);
+      std::string json;
+      AppendJson(*e, look, json);
+      report.experiments.emplace_back(experiments::Table(*e, look), std::move(json));
+    }
+  }
+  if (s.bandits != nullptr) {
+    for (const experiments::Bandit* b : s.bandits->All()) {
+      std::string json;
+      AppendJson(*b, s.now, json);
+      report.experiments.emplace_back(experiments::Table(*b), std::move(json));
+    }
+  }
+  if (!report.experiments.empty() && !s.config.has_label) {
+    report.rows.clear();  // There is nothing to score.
   }
   report.first = s.first;
   report.last = s.now;
@@ -495,6 +539,8 @@ void Pipeline::Save(StateWriter& out) const {
   s.targets.Save(out);
   s.join.Save(out);
   s.seen.Save(out);
+  if (s.experiments != nullptr) s.experiments->Save(out);
+  if (s.bandits != nullptr) s.bandits->Save(out);
 }
 
 Status Pipeline::Load(StateReader& in) {
@@ -506,7 +552,9 @@ Status Pipeline::Load(StateReader& in) {
   LEAT_RETURN_IF_ERROR(s.scoreboard->Load(in));
   s.targets.Load(in);
   LEAT_RETURN_IF_ERROR(s.join.Load(in));
-  return s.seen.Load(in);
+  LEAT_RETURN_IF_ERROR(s.seen.Load(in));
+  if (s.experiments != nullptr) LEAT_RETURN_IF_ERROR(s.experiments->Load(in));
+  return s.bandits != nullptr ? s.bandits->Load(in) : Status::Ok();
 }
 
 void Pipeline::Track(const StateStore& store) {
@@ -534,6 +582,12 @@ std::vector<PartAccess> Pipeline::Impl::Parts() {
   };
   for (auto more : {roster->Parts(), monitor->Parts(), scoreboard->Parts()}) {
     for (PartAccess& part : more) parts.push_back(std::move(part));
+  }
+  if (experiments != nullptr) {
+    for (PartAccess& part : experiments->Parts()) parts.push_back(std::move(part));
+  }
+  if (bandits != nullptr) {
+    for (PartAccess& part : bandits->Parts()) parts.push_back(std::move(part));
   }
   return parts;
 }
@@ -697,6 +751,16 @@ Result<std::vector<Pipeline::KeyFacts>> Pipeline::DescribeKey(
   return facts;
 }
 
+std::vector<const experiments::Experiment*> Pipeline::Experiments() const {
+  return impl_->experiments != nullptr ? impl_->experiments->All()
+                                       : std::vector<const experiments::Experiment*>();
+}
+
+std::vector<const experiments::Bandit*> Pipeline::Bandits() const {
+  return impl_->bandits != nullptr ? impl_->bandits->All()
+                                   : std::vector<const experiments::Bandit*>();
+}
+
 std::vector<ModelFacts> Pipeline::Models() const { return impl_->roster->Facts(); }
 
 Result<ModelState> Pipeline::TakeModel(std::string_view name) const {
@@ -739,7 +803,8 @@ std::string Pipeline::Digest() const {
 size_t Pipeline::MemoryBytes() const {
   const Impl& s = *impl_;
   return s.graph->MemoryBytes() + s.roster->MemoryBytes() + s.monitor->MemoryBytes() +
-         s.scoreboard->MemoryBytes() + s.join.MemoryBytes() + s.seen.MemoryBytes();
+         s.scoreboard->MemoryBytes() + s.join.MemoryBytes() + s.seen.MemoryBytes() +
+         (s.experiments != nullptr ? s.experiments->MemoryBytes() : 0);
 }
 
 }  // namespace leat

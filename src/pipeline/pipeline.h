@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "evaluation/evaluation.h"
+#include "experiments/bandit.h"
+#include "experiments/experiment.h"
 #include "features/features.h"
 #include "leat/state.h"
 #include "leat/status.h"
@@ -131,6 +133,9 @@ class Pipeline {
       std::span<const std::pair<std::string, std::string>> key) const;
   /// The scored models, the serving one first, then the clustering ones.
   std::vector<ModelFacts> Models() const;
+  /// In the order of the configuration; they live as long as the pipeline.
+  std::vector<const experiments::Experiment*> Experiments() const;
+  std::vector<const experiments::Bandit*> Bandits() const;
   /// See Roster::Take and Put. What differs is an Invalid with a line each.
   Result<ModelState> TakeModel(std::string_view name) const;
   Status PutModel(std::string_view name, const ModelState& model, bool shared_inputs);

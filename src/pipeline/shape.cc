@@ -11,6 +11,8 @@ namespace leat {
 namespace {
 
 constexpr size_t kShownLines = 6;
+/// How the sections of what may come and go begin.
+constexpr std::string_view kComing[] = {"experiment ", "bandit "};
 
 /// The lines that are in one text only: `- ` those of before, `+ ` those of now.
 std::string Difference(const std::string& before, const std::string& now) {
@@ -68,6 +70,7 @@ std::string_view InputsOf(std::string_view model) {
 Result<std::vector<std::string>> CompareShapes(std::string_view before, std::string_view now) {
   const Shape a = ParseShape(before), b = ParseShape(now);
   std::string refused;
+  std::vector<std::string> changes;
   std::set<std::string> sections;
   for (const auto& [name, text] : a.sections) sections.insert(name);
   for (const auto& [name, text] : b.sections) sections.insert(name);
@@ -78,9 +81,15 @@ Result<std::vector<std::string>> CompareShapes(std::string_view before, std::str
   };
   for (const std::string& name : sections) {
     const std::string was = text_of(a.sections, name), is = text_of(b.sections, name);
-    if (was != is) refused += Difference(was, is);
+    const bool comes = std::any_of(std::begin(kComing), std::end(kComing),
+                                   [&](auto prefix) { return name.starts_with(prefix); });
+    if (was != is && comes && (was.empty() || is.empty())) {
+      changes.push_back(fmt::format("the {} {}", std::string_view(name).substr(0, name.size() - 1),
+                                    was.empty() ? "is new" : "is gone: its state is dropped"));
+    } else if (was != is) {
+      refused += Difference(was, is);
+    }
   }
-  std::vector<std::string> changes;
   for (const auto& [name, text] : b.models) {
     const auto was = a.models.find(name);
     if (was == a.models.end()) {

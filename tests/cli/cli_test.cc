@@ -180,7 +180,8 @@ TEST_F(Cli, EveryCommandOfTheReadmesRuns) {
   int commands = 0;
   const std::regex rows("--rows [0-9]+");
   for (const char* page : {"README.md", "examples/fraud/README.md", "examples/churn/README.md",
-                           "examples/replay/README.md"}) {
+                           "examples/replay/README.md", "examples/experiment/README.md",
+                           "examples/bandit/README.md"}) {
     for (const std::string& block : Blocks(Slurp(root / page), "sh")) {
       if (!block.starts_with("leat ")) continue;
       Write("block.sh", "set -e\n" + std::regex_replace(block, rows, "--rows 5000"));

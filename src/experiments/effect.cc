@@ -1,0 +1,254 @@
+#include "experiments/effect.h"
+
+#include <algorithm>
+
+#include "evaluation/special.h"
+
+namespace leat::experiments {
+namespace {
+
+using statistics::NormalQuantile;
+using statistics::NormalSf;
+using statistics::StudentTQuantile;
+using statistics::StudentTSf;
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+double Covariance(double sum_ab, double sum_a, double sum_b, double n) {
+  return n < 2 ? kNone : (sum_ab - sum_a * sum_b / n) / (n - 1);
+}
+double Variance(double sum_squares, double sum, double n) {
+  return Covariance(sum_squares, sum, sum, n);
+}
+
+double RatioVariance(const RatioSums& s) {
+  const double mean_den = s.den / s.n;
+  const double ratio = s.num / s.den;
+  return (Variance(s.num_squares, s.num, s.n) +
+          ratio * ratio * Variance(s.den_squares, s.den, s.n) -
+          2 * ratio * Covariance(s.num_den, s.num, s.den, s.n)) /
+         (mean_den * mean_den);
+}
+
+/// An arm of which theta times the covariate is taken off. `toward` is the mean whose change the
+/// relative effect feels through its denominator: -d(effect)/d(control mean) * base^2.
+Arm Adjusted(double n, double theta, double y, double x, double vy, double vx, double c,
+             double toward) {
+  Arm arm;
+  arm.n = n;
+  arm.base = y;
+  arm.covariate = theta * x;
+  arm.mean = y - theta * x;
+  arm.variance = vy + theta * theta * vx - 2 * theta * c;
+  // Of the control only: the unadjusted mean stands in numerator and denominator.
+  arm.gradient = vy * toward * toward - 2 * theta * toward * y * c + theta * theta * y * y * vx;
+  return arm;
+}
+
+double WelchDf(const Arm& a, const Arm& b) {
+  const double va = a.variance / a.n, vb = b.variance / b.n;
+  return (va + vb) * (va + vb) / (va * va / (a.n - 1) + vb * vb / (b.n - 1));
+}
+
+}  // namespace
+
+Arm MeanArm(const MeanSums& s) {
+  Arm arm;
+  arm.n = s.n;
+  arm.mean = arm.base = s.n > 0 ? s.sum / s.n : kNone;
+  arm.variance = Variance(s.sum_squares, s.sum, s.n);
+  return arm;
+}
+
+Arm ProportionArm(double n, double x) {
+  Arm arm;
+  arm.n = n;
+  arm.mean = arm.base = n > 0 ? x / n : kNone;
+  arm.variance = arm.mean * (1 - arm.mean);
+  return arm;
+}
+
+Arm RatioArm(const RatioSums& s) {
+  Arm arm;
+  arm.n = s.n;
+  arm.mean = arm.base = s.den != 0 ? s.num / s.den : kNone;
+  arm.variance = s.den != 0 && s.n >= 2 ? RatioVariance(s) : kNone;
+  return arm;
+}
+
+CupedArms Cuped(const CupedSums& a, const CupedSums& b) {
+  const auto variance = [](const CupedSums& s, double squares, double sum) {
+    const double mean = sum / s.n;
+    return s.proportion ? mean * (1 - mean) : Variance(squares, sum, s.n);
+  };
+  const auto covariance = [](const CupedSums& s) {
+    return Covariance(s.xy, s.x, s.y, s.n) * (s.proportion ? (s.n - 1) / s.n : 1);
+  };
+  const CupedSums pool{a.n + b.n,
+                       a.y + b.y,
+                       a.y_squares + b.y_squares,
+                       a.x + b.x,
+                       a.x_squares + b.x_squares,
+                       a.xy + b.xy,
+                       a.proportion && b.proportion};
+  CupedArms out;
+  const double spread = variance(pool, pool.x_squares, pool.x);
+  out.theta = spread > 0 ? covariance(pool) / spread : 0;
+  const auto make = [&](const CupedSums& s, double toward) {
+    return Adjusted(s.n, out.theta, s.y / s.n, s.x / s.n, variance(s, s.y_squares, s.y),
+                    variance(s, s.x_squares, s.x), covariance(s), toward);
+  };
+  out.control = make(a, b.y / b.n);
+  out.treatment = make(b, b.y / b.n);
+  return out;
+}
+
+CupedArms CupedRatio(const CupedRatioSums& a, const CupedRatioSums& b) {
+  const auto covariance = [](const CupedRatioSums& s) {
+    const double n = s.after.n;
+    const double r = s.after.num / s.after.den, rx = s.before.num / s.before.den;
+    return (Covariance(s.num_num, s.after.num, s.before.num, n) -
+            rx * Covariance(s.num_after_den_before, s.after.num, s.before.den, n) -
+            r * Covariance(s.num_before_den_after, s.before.num, s.after.den, n) +
+            r * rx * Covariance(s.den_den, s.after.den, s.before.den, n)) /
+           (s.after.den / n * (s.before.den / n));
+  };
+  CupedArms out;
+  const double va = RatioVariance(a.before), vb = RatioVariance(b.before);
+  out.theta = va + vb > 0 ? (covariance(a) + covariance(b)) / (va + vb) : 0;
+  const auto ratio = [](const RatioSums& s) { return s.num / s.den; };
+  // The exact gradient: what the treatment differs by includes the covariates' difference.
+  const double toward = ratio(b.after) - out.theta * (ratio(b.before) - ratio(a.before));
+  const auto make = [&](const CupedRatioSums& s, double before_variance) {
+    return Adjusted(s.after.n, out.theta, ratio(s.after), ratio(s.before), RatioVariance(s.after),
+                    before_variance, covariance(s), toward);
+  };
+  out.control = make(a, va);
+  out.treatment = make(b, vb);
+  return out;
+}
+
+Effect AbsoluteEffect(const Arm& a, const Arm& b) {
+  Effect effect;
+  effect.units = a.n + b.n;
+  effect.estimate = b.mean - a.mean;
+  effect.standard_error = std::sqrt(a.variance / a.n + b.variance / b.n);
+  effect.df = WelchDf(a, b);
+  return effect;
+}
+
+Effect RelativeEffect(const Arm& a, const Arm& b) {
+  Effect effect = AbsoluteEffect(a, b);
+  const double base = a.base;
+  if (base == 0) {
+    effect.estimate = effect.standard_error = kNone;
+    return effect;
+  }
+  effect.estimate /= base;
+  const double control = a.gradient != 0 ? a.gradient : a.variance * b.mean * b.mean;
+  const double square = base * base;
+  effect.standard_error =
+      std::sqrt(b.variance / (b.n * square) + control / (a.n * square * square));
+  return effect;
+}
+
+Inference FixedHorizon(const Effect& effect, double alpha, Alternative alternative) {
+  Inference out;
+  if (!effect.ok() || !(effect.df > 0)) return out;
+  const double t = effect.estimate / effect.standard_error;
+  const double tail = alternative == Alternative::kTwoSided ? alpha / 2 : alpha;
+  const double reach = StudentTQuantile(1 - tail, effect.df) * effect.standard_error;
+  switch (alternative) {
+    case Alternative::kTwoSided:
+      out.interval = {effect.estimate - reach, effect.estimate + reach};
+      out.p = 2 * StudentTSf(std::abs(t), effect.df);
+      break;
+    case Alternative::kGreater:
+      out.interval.lo = effect.estimate - reach;
+      out.p = StudentTSf(t, effect.df);
+      break;
+    case Alternative::kLess:
+      out.interval.hi = effect.estimate + reach;
+      out.p = StudentTSf(-t, effect.df);
+      break;
+  }
+  return out;
+}
+
+ProportionTest TwoProportionZ(double na, double xa, double nb, double xb, double alpha) {
+  ProportionTest out;
+  const double pa = xa / na, pb = xb / nb;
+  out.difference = pb - pa;
+  const double reach =
+      NormalQuantile(1 - alpha / 2) * std::sqrt(pa * (1 - pa) / na + pb * (1 - pb) / nb);
+  out.interval = {out.difference - reach, out.difference + reach};
+  const double pooled = (xa + xb) / (na + nb);
+  const double se = std::sqrt(pooled * (1 - pooled) * (1 / na + 1 / nb));
+  out.p = se > 0 ? 2 * NormalSf(std::abs(out.difference) / se) : 1;
+  out.relative = out.difference / pa;
+  out.relative_interval = {out.interval.lo / pa, out.interval.hi / pa};
+  return out;
+}
+
+FiellerResult Fieller(const Arm& a, const Arm& b, double alpha) {
+  const double z = NormalQuantile(1 - alpha / 2);
+  const double sa = a.variance / a.n, sb = b.variance / b.n;
+  FiellerResult out;
+  out.g = z * z * sa / (a.mean * a.mean);
+  const double qa = a.mean * a.mean - z * z * sa;
+  const double qb = -2 * a.mean * b.mean;
+  const double qc = b.mean * b.mean - z * z * sb;
+  const double disc = qb * qb - 4 * qa * qc;
+  if (!(qa > 0) || !(disc >= 0)) {
+    out.interval = {kNone, kNone};
+    return out;
+  }
+  const double root = std::sqrt(disc);
+  out.interval = {(-qb - root) / (2 * qa) - 1, (-qb + root) / (2 * qa) - 1};
+  return out;
+}
+
+PostStratified PostStratify(std::span<const Stratum> strata) {
+  double units = 0;
+  for (const Stratum& s : strata) units += s.control.n + s.treatment.n;
+  // Moments of the pair (control mean, treatment mean), over strata of random sizes.
+  double ma = 0, mb = 0;
+  for (const Stratum& s : strata) {
+    const double share = (s.control.n + s.treatment.n) / units;
+    ma += share * s.control.mean;
+    mb += share * s.treatment.mean;
+  }
+  double va = 0, vb = 0, caa = 0, cbb = 0, cab = 0;
+  for (const Stratum& s : strata) {
+    const double share = (s.control.n + s.treatment.n) / units;
+    va += share * share * s.control.variance / s.control.n;
+    vb += share * share * s.treatment.variance / s.treatment.n;
+    caa += share * (s.control.mean - ma) * (s.control.mean - ma);
+    cbb += share * (s.treatment.mean - mb) * (s.treatment.mean - mb);
+    cab += share * (s.control.mean - ma) * (s.treatment.mean - mb);
+  }
+  va += caa / units;
+  vb += cbb / units;
+  const double c = cab / units;
+  PostStratified out;
+  out.absolute.units = out.relative.units = units;
+  out.absolute.estimate = mb - ma;
+  out.absolute.standard_error = std::sqrt(va + vb - 2 * c);
+  if (ma != 0) {
+    const double ratio = mb / ma;
+    out.relative.estimate = ratio - 1;
+    out.relative.standard_error = std::sqrt((vb + ratio * ratio * va - 2 * ratio * c) / (ma * ma));
+  }
+  return out;
+}
+
+Arm QuantileToArm(const QuantileArm& q) {
+  const double se = (q.hi - q.lo) / (2 * NormalQuantile(0.975));
+  Arm arm;
+  arm.n = q.n;
+  arm.mean = arm.base = q.value;
+  arm.variance = se * se * (q.n - 1);  // As gbstats has it: the interval's was with n.
+  return arm;
+}
+
+}  // namespace leat::experiments

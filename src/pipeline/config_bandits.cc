@@ -1,0 +1,155 @@
+// The section bandits.
+#include "pipeline/config_bandits.h"
+
+#include <algorithm>
+
+#include "pipeline/config_build.h"
+#include "pipeline/params_doc.h"
+
+namespace leat::config {
+namespace {
+
+constexpr double kTenThousandYears = 3'652'425.0 * static_cast<double>(kDay);
+constexpr Range kLength{0, kTenThousandYears, false, false};
+constexpr Range kSomeTime{0, kTenThousandYears, true, false};
+
+}  // namespace
+
+void DescribeBandit(SectionParams& p, BanditConfig& b) {
+  experiments::BanditOptions& o = b.options;
+  experiments::PolicyOptions& policy = o.policy;
+  p.TextList("actions", o.actions, "Names of the actions. Required.");
+  p.Enumeration("policy", policy.kind, experiments::PolicyNames(),
+                "How actions are chosen; linucb, lints and squarecb see the context.");
+  p.TextList("context", b.context, "Numbers (fields or features) that describe a decision.");
+  p.Text("decide", b.decide,
+         "Number: a record on which it is not 0 asks for a decision; every record unless said.");
+  p.Text("decision", b.decision,
+         "Field with the id of the record whose decision is rewarded; the record's own unless "
+         "said.");
+  p.Text("reward", b.reward, "Number: a reward, where it is not missing. Required.");
+  p.Text("taken", b.taken,
+         "Field with the action that another system took: then Leat learns and scores only.");
+  p.Text("propensity", b.propensity, "Number: with `taken`, the probability it was taken with.");
+  p.Duration("reward_window", o.reward_window, kSomeTime,
+             "How long rewards of a decision are waited for; then it is learnt from, once.");
+  p.Number("default_reward", o.default_reward, Range{}, "Of a decision that had none.");
+  p.Enumeration("fold", o.fold, experiments::FoldNames(), "What several rewards make.");
+  p.Number("floor", policy.floor, kFraction, "Probability of each action, at least.");
+  p.Number("epsilon", policy.epsilon, kFraction, "Epsilon-greedy: share of exploration.");
+  p.Number("decay", policy.decay, kNotNegative, "Epsilon-greedy: epsilon / (1 + decay * rewards).");
+  p.Number("width", policy.width, kNotNegative, "ucb1, linucb, lints: of the exploration.");
+  p.Number("temperature", policy.temperature, kPositive, "softmax: of the mean rewards.");
+  p.Number("gamma", policy.gamma, kNotNegative, "squarecb: gamma * sqrt(rewards).");
+  p.Number("ridge", policy.ridge, kPositive, "Policies with context: of the regressions.");
+  p.Number("noise", policy.noise, kPositive, "thompson_gauss: standard deviation of a reward.");
+  p.Duration("half_life", policy.half_life, kLength,
+             "Of what was learnt, for rewards that change; 0: nothing fades.");
+  p.Duration("window", policy.window, kLength,
+             "Policies without context: what is older is forgotten; 0: never.");
+  p.Integer("refresh", policy.refresh, {1, 1e9},
+            "Thompson: rewards between two computations of the probabilities.");
+  p.Boolean("inverse_propensity", o.inverse_propensity,
+            "Policies with context learn with weight 1 / p.");
+  p.TextList("candidates", b.candidates,
+             "Policies that learn from the same rewards and are scored off-policy, beside uniform "
+             "and each action alone.");
+  p.Integer("max_pending", o.max_pending, {1, 1e9},
+            "Decisions that wait; beyond, the oldest are learnt from early.");
+  int64_t seed = static_cast<int64_t>(o.seed);
+  p.Integer("seed", seed, {0, 9e15}, "Of the draws.");
+  o.seed = static_cast<uint64_t>(seed);
+  p.Number("alpha", o.alpha, kOpenFraction, "Level of the intervals.");
+  p.Duration("every", b.every, Range{static_cast<double>(kSecond), kTenThousandYears, false, false},
+             "Event time between two rows of the metrics sink.");
+  p.Boolean("log_decisions", b.log_decisions,
+            "Each decision is an event: id, context hash, actions, probabilities, version.");
+}
+
+void ReadBandits(Build& b, const YamlNode& node) {
+  if (!node.IsMap() || node.items.empty()) {
+    return b.Problem(node, "bandits",
+                     "found " + (node.IsMap() ? "an empty map" : Found(node)) +
+                         ", expected a map of names to bandits");
+  }
+  auto all = std::make_shared<std::vector<BanditConfig>>();
+  for (const YamlNode& item : node.items) {
+    BanditConfig bandit;
+    const size_t before = b.problems.size();
+    YamlParams p = b.Map(item, "bandits." + item.key);
+    if (!item.IsMap()) continue;
+    if (!IsIdentifier(item.key)) {
+      b.problems.AddKey(item, "bandits", Quote(item.key) + " is no name: letters, digits, _");
+    }
+    bandit.options.name = item.key;
+    DescribeBandit(p, bandit);
+    p.Finish();
+    const auto number = [&](std::string_view key, const YamlNode& at, const std::string& name) {
+      const auto slot = b.slots.find(name);
+      if (slot == b.slots.end()) {
+        p.Problem(at, key, "unknown feature " + Quote(name) + Suggestion(name, b.SlotNames()));
+      } else if (slot->second != SlotKind::kNumber) {
+        p.Problem(at, key, Quote(name) + " is text, expected a number");
+      }
+    };
+    const auto text = [&](std::string_view key, const std::string& name) {
+      std::vector<std::string> names;
+      for (const FieldSpec& f : b.config.schema.fields) {
+        if (f.type != FieldType::kId && f.type != FieldType::kCategory) continue;
+        if (f.name == name) return;
+        names.push_back(f.name);
+      }
+      p.Problem(*p.Get(key), key,
+                Quote(name) + " is no field of type id or category" + Suggestion(name, names));
+    };
+    for (const YamlNode* at : NameNodes(p.Get("context"))) number("context", *at, at->scalar);
+    if (!bandit.decide.empty()) number("decide", *p.Get("decide"), bandit.decide);
+    if (bandit.reward.empty()) {
+      p.Refuse("", "expected `reward`, the number that is to be large");
+    } else {
+      number("reward", *p.Get("reward"), bandit.reward);
+    }
+    if (!bandit.decision.empty()) text("decision", bandit.decision);
+    if (!bandit.taken.empty()) text("taken", bandit.taken);
+    if (!bandit.propensity.empty()) number("propensity", *p.Get("propensity"), bandit.propensity);
+    if (bandit.taken.empty() != bandit.propensity.empty()) {
+      p.Refuse("", "`taken` and `propensity` go together");
+    }
+    if (bandit.taken.empty() && bandit.decision.empty()) {
+      p.Refuse("", "expected `decision`: a reward comes after the decision, on another record");
+    }
+    if (b.config.schema.id_column.empty()) {
+      p.Refuse("", "decisions are known by the record's id: `record.id` is missing");
+    }
+    const auto policies = Strings(experiments::PolicyNames());
+    for (const YamlNode* at : NameNodes(p.Get("candidates"))) {
+      const auto found = std::find(policies.begin(), policies.end(), at->scalar);
+      if (found == policies.end()) {
+        p.Problem(*at, "candidates",
+                  "no policy is called " + Quote(at->scalar) + Suggestion(at->scalar, policies));
+        continue;
+      }
+      bandit.options.candidates.push_back(
+          static_cast<experiments::PolicyKind>(found - policies.begin()));
+    }
+    bandit.options.context = bandit.context.size();
+    if (b.problems.size() == before) {
+      const auto made = experiments::Bandit::Create(bandit.options);
+      if (!made.ok()) b.Problem(item, p.where(), std::string(made.status().message()));
+    }
+    all->push_back(std::move(bandit));
+  }
+  b.config.bandits = std::move(all);
+}
+
+std::string BanditsText(const std::vector<BanditConfig>& bandits) {
+  std::string out;
+  for (BanditConfig bandit : bandits) {
+    ValueParams values("  ");
+    DescribeBandit(values, bandit);
+    out += "bandit " + bandit.options.name + ":\n" + values.text();
+  }
+  return out;
+}
+
+}  // namespace leat::config

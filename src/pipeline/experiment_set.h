@@ -1,0 +1,61 @@
+/// The experiments of a pipeline: from records to exposures, outcomes, looks and decisions.
+///
+/// A record may expose its unit, add to metrics of it and flag it as a bot, in this order: what a
+/// record brings counts after the exposure that it makes. Looks happen when event time passes a
+/// multiple of `every`; each is a row of the metrics sink, its decisions are events. Part of the
+/// pipeline's state, so its numbers are committed with everything else. Cost: O(1) a record and
+/// experiment, but at looks. Thread safety: none. Determinism: as the pipeline.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "features/features.h"
+#include "pipeline/config_experiments.h"
+#include "pipeline/part.h"
+#include "record/record.h"
+
+namespace leat {
+
+class ExperimentSet {
+ public:
+  static Result<std::unique_ptr<ExperimentSet>> Create(const std::vector<ExperimentConfig>& configs,
+                                                       const Schema& schema,
+                                                       const FeatureGraph& graph);
+
+  void OnRecord(const Record& record, std::span<const double> slots, std::string& events);
+  /// Time has come to `now`: looks that are due are written.
+  void Advance(EventTime now, std::string& metrics, std::string& events);
+  /// A last row of each, at the end of a bounded input.
+  void Finish(EventTime now, std::string& metrics, std::string& events);
+
+  std::vector<const experiments::Experiment*> All() const;
+
+  void Save(StateWriter& out) const;
+  Status Load(StateReader& in);
+  size_t MemoryBytes() const;
+  /// One an experiment.
+  std::vector<PartAccess> Parts();
+
+ private:
+  struct Running {
+    ExperimentConfig config;
+    std::unique_ptr<experiments::Experiment> experiment;
+    size_t unit = 0, assigned = 0;  ///< Fields.
+    std::vector<size_t> segments;
+    int64_t expose = -1, where = -1, bot = -1;  ///< Slots; -1: none.
+    std::vector<size_t> of, per;
+    int64_t next_look = 0;  ///< 0: time has not begun.
+
+    void Save(StateWriter& out) const;
+    Status Load(StateReader& in);
+  };
+  void Look(Running& running, EventTime now, std::string& metrics, std::string& events);
+
+  std::vector<Running> running_;
+  bool has_ids_ = false;
+};
+
+}  // namespace leat

@@ -1,0 +1,183 @@
+// How often methods that may be watched are wrong when they are, and what naive ones do.
+//
+// LEAT_REPLICATIONS=20000 for the full gate (its figures are in docs/experiments.md); seeded. Each
+// replication is an A/A of a share of 0.1 with 10,000 units an arm that enter one by one, looked at
+// after every 50 units an arm from 100 on.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <map>
+
+#include "base/random.h"
+#include "experiments/aggregate.h"
+#include "experiments/decisions.h"
+#include "experiments/sequential.h"
+
+namespace leat::experiments {
+namespace {
+
+int64_t Replications() {
+  const char* const asked = std::getenv("LEAT_REPLICATIONS");
+  return asked != nullptr ? std::atoll(asked) : 400;
+}
+
+struct Tally {
+  bool watchable;
+  int64_t wrong = 0;
+};
+
+void Report(const std::map<std::string, Tally>& tallies, int64_t replications) {
+  const double n = static_cast<double>(replications);
+  const double bound = 0.05 + 3 * std::sqrt(0.05 * 0.95 / n);
+  printf("ever rejected in %lld replications (bound %.4f):\n", static_cast<long long>(replications),
+         bound);
+  for (const auto& [name, tally] : tallies) {
+    const double rate = static_cast<double>(tally.wrong) / n;
+    printf("  %-44s %.4f %s\n", name.c_str(), rate, tally.watchable ? "" : "(not to be watched)");
+    if (tally.watchable) {
+      EXPECT_LE(rate, bound) << name;
+    }
+  }
+}
+
+TEST(MonteCarlo, WatchedContinuouslyAnAaIsRarelyRejected) {
+  const int64_t replications = Replications();
+  constexpr int kUnits = 10'000, kLook = 50;
+  constexpr double kRate = 0.1;
+  const double threshold = std::log(1 / 0.05);
+  const Mixture bernoulli(MixtureKind::kBetaBinomialTwoSided, 1000 * kRate * (1 - kRate), 0.05, 1,
+                          kRate, 1 - kRate);
+  const std::vector<double> shares = {0.2, 0.4, 0.6, 0.8, 1.0};
+  const auto boundaries = GroupSequential(shares, 0.05, 2, Spending::kObrienFleming);
+  std::map<std::string, Tally> tallies = {{"asymptotic sequence, planned 20,000", {true}},
+                                          {"asymptotic sequence, planned 5,000", {true}},
+                                          {"guardrail, one-sided", {true}},
+                                          {"mSPRT, fixed tau", {true}},
+                                          {"beta-binomial sequence of a rate", {true}},
+                                          {"gamma-exponential effect, bounded outcomes", {true}},
+                                          {"betting mean, bounded outcomes", {true}},
+                                          {"sample ratio, sequential", {true}},
+                                          {"group sequential, five looks", {true}},
+                                          {"z test, peeked at", {false}},
+                                          {"chi-squared sample ratio, peeked at", {false}}};
+  for (int64_t r = 0; r < replications; ++r) {
+    CounterRandom random(2026, 1, static_cast<uint64_t>(r) << 32);
+    std::map<std::string, bool> wrong;
+    double x[2] = {}, arms[2] = {};
+    BoundedEffect bounded({.propensity = 0.5, .lo = 0, .hi = 1, .v_opt = 1000, .alpha = 0.05});
+    BettingMean betting(0.05);
+    size_t look = 0;
+    for (int unit = 1; unit <= kUnits; ++unit) {
+      for (int arm = 0; arm < 2; ++arm) {
+        // The first arm is treated when the bit says so: a fair coin for the bounded effect.
+        const uint64_t bits = random.Next();
+        const double y = static_cast<double>(bits >> 11) * 0x1.0p-53 < kRate ? 1 : 0;
+        x[arm] += y;
+        bounded.Add((bits & 1) != 0, y);
+        arms[bits >> 1 & 1] += 1;
+        if (arm == 0) betting.Add(y);
+      }
+      if (unit < 100 || unit % kLook != 0) continue;
+      const double n = unit;
+      const Effect effect = AbsoluteEffect(ProportionArm(n, x[0]), ProportionArm(n, x[1]));
+      const auto mark = [&](const char* name, bool rejected) {
+        if (rejected) wrong[name] = true;
+      };
+      mark("asymptotic sequence, planned 20,000",
+           AsymptoticSequence(effect, {0.05, 20'000, Alternative::kTwoSided}).p <= 0.05);
+      mark("asymptotic sequence, planned 5,000",
+           AsymptoticSequence(effect, {0.05, 5'000, Alternative::kTwoSided}).p <= 0.05);
+      mark("guardrail, one-sided",
+           AsymptoticSequence(effect, {0.05, 20'000, Alternative::kGreater}).p <= 0.05);
+      const double pooled = (x[0] + x[1]) / (2 * n);
+      mark("mSPRT, fixed tau",
+           Msprt(n, effect.estimate, 2 * pooled * (1 - pooled), 1e-4, 0.05).p <= 0.05);
+      mark("beta-binomial sequence of a rate",
+           bernoulli.LogE(x[0] - n * kRate, n * kRate * (1 - kRate)) >= threshold);
+      const Interval mean = betting.interval();
+      mark("betting mean, bounded outcomes", mean.lo > kRate || mean.hi < kRate);
+      if (unit % (kLook * 4) == 0) {
+        mark("gamma-exponential effect, bounded outcomes", bounded.p() <= 0.05);
+      }
+      const std::vector<double> weights = {1, 1}, counts = {arms[0], arms[1]};
+      mark("sample ratio, sequential", SrmLogE(counts, weights) >= threshold);
+      mark("chi-squared sample ratio, peeked at", SrmChiSquared(counts, weights) <= 0.05);
+      const double z = std::abs(effect.estimate) / effect.standard_error;
+      mark("z test, peeked at", z > 1.959964);
+      if (unit == static_cast<int>(shares[std::min(look, shares.size() - 1)] * kUnits)) {
+        mark("group sequential, five looks", z >= boundaries[look].z);
+        ++look;
+      }
+    }
+    for (const auto& [name, rejected] : wrong) ++tallies.at(name).wrong;
+  }
+  Report(tallies, replications);
+  EXPECT_GT(static_cast<double>(tallies.at("z test, peeked at").wrong),
+            0.2 * static_cast<double>(replications))
+      << "a test that is peeked at is wrong often: else this gate measures nothing";
+}
+
+TEST(MonteCarlo, EventsOfOneUnitAreNoIndependentUnits) {
+  const int64_t replications = std::min<int64_t>(Replications(), 2000);
+  int64_t event_level = 0, unit_level = 0, ratio_level = 0;
+  for (int64_t r = 0; r < replications; ++r) {
+    CounterRandom random(2026, 2, static_cast<uint64_t>(r) << 32);
+    MeanSums events[2];
+    Aggregate units[2];
+    for (int arm = 0; arm < 2; ++arm) {
+      for (int unit = 0; unit < 200; ++unit) {
+        const double taste = random.Normal();
+        const uint64_t n = 1 + random.Poisson(19);
+        double sum = 0;
+        for (uint64_t k = 0; k < n; ++k) {
+          const double y = taste + random.Normal();
+          events[arm].n += 1;
+          events[arm].sum += y;
+          events[arm].sum_squares += y * y;
+          sum += y;
+        }
+        units[arm].Add({ToFixed(sum), ToFixed(static_cast<double>(n)), 0, 0});
+      }
+    }
+    const auto rejects = [](const Arm& a, const Arm& b) {
+      return FixedHorizon(AbsoluteEffect(a, b), 0.05).p <= 0.05;
+    };
+    event_level += rejects(MeanArm(events[0]), MeanArm(events[1]));
+    unit_level += rejects(MeanArm(units[0].Mean()), MeanArm(units[1].Mean()));
+    ratio_level += rejects(RatioArm(units[0].Ratio()), RatioArm(units[1].Ratio()));
+  }
+  const double n = static_cast<double>(replications);
+  printf("one look, A/A: event-level t %.3f, unit-level t %.3f, ratio by the delta method %.3f\n",
+         static_cast<double>(event_level) / n, static_cast<double>(unit_level) / n,
+         static_cast<double>(ratio_level) / n);
+  const double bound = 0.05 + 4 * std::sqrt(0.05 * 0.95 / n);
+  EXPECT_LE(static_cast<double>(unit_level) / n, bound);
+  EXPECT_LE(static_cast<double>(ratio_level) / n, bound);
+  EXPECT_GT(static_cast<double>(event_level) / n, 0.3);
+}
+
+TEST(MonteCarlo, CupedTakesTheVarianceThatTheCorrelationAllows) {
+  for (const double rho : {0.3, 0.6, 0.9}) {
+    CounterRandom random(2026, 3);
+    Aggregate arms[2];
+    double sx = 0, sy = 0, sxx = 0, syy = 0, sxy = 0;
+    constexpr int kUnits = 20'000;
+    for (int i = 0; i < 2 * kUnits; ++i) {
+      const double x = random.Normal();
+      const double y = 5 + rho * x + std::sqrt(1 - rho * rho) * random.Normal();
+      arms[i % 2].Add({ToFixed(y), 0, ToFixed(x), 0});
+      sx += x, sy += y, sxx += x * x, syy += y * y, sxy += x * y;
+    }
+    const double n = 2 * kUnits;
+    const double c = sxy - sx * sy / n;
+    const double correlation2 = c * c / ((sxx - sx * sx / n) * (syy - sy * sy / n));
+    const CupedArms cuped = Cuped(arms[0].CupedMean(), arms[1].CupedMean());
+    const double kept = (cuped.control.variance + cuped.treatment.variance) /
+                        (MeanArm(arms[0].Mean()).variance + MeanArm(arms[1].Mean()).variance);
+    EXPECT_NEAR(kept / (1 - correlation2), 1, 0.02) << rho;
+  }
+}
+
+}  // namespace
+}  // namespace leat::experiments

@@ -1,0 +1,184 @@
+// Experiments as a part of the pipeline: looks, decisions, and state that goes on bit for bit.
+#include <gmock/gmock.h>
+
+#include "base/text.h"
+#include "connectors/generate/generate.h"
+#include "pipeline/harness.h"
+#include "pipeline/shape.h"
+
+namespace leat {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr char kHead[] = R"(
+name: shop
+source: {file: visits.csv}
+record:
+  id: event_id
+  time: time
+  allowed_lateness: 10m
+  fields: {user_id: id, country: category, offer: category, layout: category, banner: category,
+           search: category, revenue: number, errors: number}
+features:
+  bought: revenue > 0
+sinks: {predictions: none}
+experiments:
+)";
+
+std::string One(const std::string& name) {
+  return "  " + name + R"(:
+    unit: user_id
+    variants: {control: 1, treatment: 1}
+    assigned: )" +
+         name + R"(
+    segments: [country]
+    every: 12h
+    planned: 8000
+    metrics:
+      converted: {type: proportion, of: bought, window: 1d, role: primary, cuped: true}
+      median: {of: revenue, window: 1d, quantile: 0.9}
+      errors: {of: errors, window: 1d, role: guardrail, better: down, margin: 0.3}
+)";
+}
+
+std::string Visits(int64_t rows) {
+  GenerateOptions options;
+  options.name = "shop";
+  options.rows = rows;
+  options.interval = 10 * kSecond;
+  auto generator = MakeGenerator(options);
+  EXPECT_TRUE(generator.ok());
+  std::string text = (*generator)->Header() + "\n", line;
+  while ((*generator)->Next(line)) text += line + "\n";
+  return text;
+}
+
+TEST(PipelineExperiments, DecideWhatIsTrueAndWithholdWhatIsBroken) {
+  const Config config =
+      Parse(std::string(kHead) + One("offer") + One("layout") + One("banner") + One("search"));
+  const auto pipeline = MakePipeline(config);
+  Collect sink;
+  DriveText(*pipeline, config, Visits(80'000), sink);
+  const std::vector<std::string> events = LinesOf(sink.all.events);
+  const auto decided = [&](const std::string& experiment, const std::string& kind) {
+    return std::count_if(events.begin(), events.end(), [&](const std::string& line) {
+      return line.find("\"experiment\":\"" + experiment + "\"") != std::string::npos &&
+             line.find("\"decision\":\"" + kind + "\"") != std::string::npos;
+    });
+  };
+  EXPECT_EQ(decided("banner", "sample_ratio_mismatch"), 1);
+  EXPECT_EQ(decided("banner", "ship"), 0);
+  EXPECT_EQ(decided("search", "guardrail_breach"), 1);
+  EXPECT_EQ(decided("layout", "ship") + decided("layout", "guardrail_breach") +
+                decided("layout", "sample_ratio_mismatch"),
+            0);
+  EXPECT_THAT(sink.all.metrics, HasSubstr("the ratio of units is not what was assigned"));
+  const auto experiments = pipeline->Experiments();
+  ASSERT_EQ(experiments.size(), 4u);
+  const auto& account = experiments[0]->ledger().account();
+  EXPECT_EQ(account.exposures, 80'000);
+  EXPECT_EQ(account.late + account.duplicate + account.refused, 0);
+}
+
+TEST(PipelineExperiments, SavedAndLoadedTheyGoOnBitForBit) {
+  const Config config = Parse(std::string(kHead) + One("offer") + One("banner"));
+  const std::string visits = Visits(20'000);
+  Collect whole_sink;
+  const auto whole = MakePipeline(config);
+  DriveText(*whole, config, visits, whole_sink);
+
+  Collect sink;
+  const auto first = MakePipeline(config);
+  const DriveResult half = DriveText(*first, config, visits, sink, {}, {}, 9'000);
+  // Once as a whole, once in parts.
+  StateWriter saved;
+  first->Save(saved);
+  const auto second = MakePipeline(config);
+  StateReader in(saved.bytes());
+  ASSERT_TRUE(second->Load(in).ok());
+  EXPECT_EQ(second->Digest(), first->Digest());
+  const auto third = MakePipeline(config);
+  ASSERT_TRUE(third->LoadParts(first->SaveParts()).ok());
+  const auto of = [](const Pipeline& p) {
+    StateWriter out;
+    for (const auto* e : p.Experiments()) e->Save(out);
+    return out.Take();
+  };
+  EXPECT_EQ(of(*third), of(*first));
+
+  DriveText(*second, config, visits, sink, {}, half.position);
+  EXPECT_EQ(second->Digest(), whole->Digest());
+  EXPECT_EQ(sink.all.metrics, whole_sink.all.metrics);
+  EXPECT_EQ(sink.all.events, whole_sink.all.events);
+}
+
+TEST(PipelineExperiments, LeatsOwnAssignmentExposesAndIsSticky) {
+  const Config config = Parse(std::string(kHead) + R"(
+  own:
+    unit: user_id
+    variants: {a: 1, b: 3}
+    traffic: 0.5
+    where: bought
+    log_exposures: true
+    metrics: {spent: {of: revenue, window: 1d}}
+)");
+  const auto pipeline = MakePipeline(config);
+  Collect sink;
+  DriveText(*pipeline, config, Visits(20'000), sink);
+  const auto* e = pipeline->Experiments().at(0);
+  const double a = static_cast<double>(e->ledger().exposed(0));
+  const double b = static_cast<double>(e->ledger().exposed(1));
+  EXPECT_GT(a, 100);
+  EXPECT_NEAR(b / a, 3, 0.6);
+  EXPECT_EQ(e->ledger().account().second_variant, 0);
+  EXPECT_GT(e->not_assigned(), 100);
+  EXPECT_EQ(static_cast<double>(LinesOf(sink.all.events).size()), a + b);
+}
+
+TEST(PipelineExperiments, OneMayBeAddedAndRemovedButNotChanged) {
+  const Config two = Parse(std::string(kHead) + One("offer") + One("banner"));
+  const Config one = Parse(std::string(kHead) + One("offer"));
+  std::string changed = std::string(kHead) + One("offer");
+  changed.replace(changed.find("planned: 8000"), 13, "planned: 9000");
+  const auto added = CompareShapes(one.shape, two.shape);
+  ASSERT_TRUE(added.ok()) << added.status().message();
+  EXPECT_THAT(added->at(0), HasSubstr("banner is new"));
+  const auto removed = CompareShapes(two.shape, one.shape);
+  ASSERT_TRUE(removed.ok());
+  EXPECT_THAT(removed->at(0), HasSubstr("banner is gone"));
+  EXPECT_FALSE(CompareShapes(one.shape, Parse(changed).shape).ok());
+
+  const std::string visits = Visits(3'000);
+  Collect sink;
+  const auto before = MakePipeline(one);
+  DriveText(*before, one, visits, sink);
+  const auto after = MakePipeline(two);
+  ASSERT_TRUE(after->LoadParts(before->SaveParts()).ok());
+  EXPECT_GT(after->Experiments()[0]->ledger().units(), 0);
+  EXPECT_EQ(after->Experiments()[1]->ledger().units(), 0);
+}
+
+TEST(PipelineExperiments, MistakesAreNamedWithTheirPlace) {
+  const auto parsed = ParseConfig(std::string(kHead) + R"(
+  own:
+    unit: revenue
+    variants: {a: 1, b: 0}
+    expose: bougt
+    metrics:
+      spent: {type: ratio, of: revenue}
+      harm: {of: errors, role: guardrail}
+)",
+                                  "test.yaml");
+  ASSERT_FALSE(parsed.ok());
+  const std::string message(parsed.status().message());
+  EXPECT_THAT(message, HasSubstr("experiments.own.unit"));
+  EXPECT_THAT(message, HasSubstr("experiments.own.variants.b"));
+  EXPECT_THAT(message, HasSubstr("did you mean 'bought'?"));
+  EXPECT_THAT(message, HasSubstr("expected `per`"));
+  EXPECT_THAT(message, HasSubstr("needs a `window`"));
+}
+
+}  // namespace
+}  // namespace leat
