@@ -25,19 +25,23 @@ class Crash : public Cli {
  protected:
   void SetUp() override {
     Cli::SetUp();
+    Prepare("examples/fraud/fraud.yaml", Log(kRows));
+  }
+  /// The run that is not killed.
+  void Prepare(const std::string& example, const std::string& log) {
     // Snapshots follow each other closely, so that crashes meet them.
-    std::string pipeline = Slurp("examples/fraud/fraud.yaml");
-    const size_t state = pipeline.find("state: {path: state/fraud}");
-    ASSERT_NE(state, std::string::npos);
-    pipeline.replace(state, std::string::npos, "state: {path: state, snapshot_every: 15ms}\n");
-    Write("fraud.yaml", pipeline);
-    log_ = Log(kRows);
+    std::string pipeline = Slurp(example);
+    if (const size_t state = pipeline.find("\nstate:"); state != std::string::npos) {
+      pipeline.resize(state + 1);  // The last section.
+    }
+    Write("pipeline.yaml", pipeline + "state: {path: state, snapshot_every: 15ms}\n");
+    log_ = log;
     whole_ = Run("whole");
     ASSERT_EQ(whole_.code, 0) << whole_.err;
   }
   Ran Run(const std::string& name, const std::string& before = {}, const std::string& more = {}) {
     return Leat(fmt::format("run {} --json --input {} --output {} --state {} {}",
-                            Path("fraud.yaml"), log_, Path(name), Path(name + "-state"), more),
+                            Path("pipeline.yaml"), log_, Path(name), Path(name + "-state"), more),
                 before);
   }
   void ExpectAsWhole(const std::string& name, const Ran& last) {
@@ -47,6 +51,17 @@ class Crash : public Cli {
     }
     EXPECT_EQ(boost::json::parse(last.out).at("digest"),
               boost::json::parse(whole_.out).at("digest"));
+  }
+
+  void KillAtRandom() {
+    int killed = 0;
+    for (int i = 0; i < 20; ++i) {
+      const Ran ran = Run("random", fmt::format("timeout -s KILL 0.0{:02}", 20 + i * 37 % 80));
+      if (ran.code == kKilled) ++killed;
+      ASSERT_TRUE(ran.code == kKilled || ran.code == 0) << ran.err;
+    }
+    EXPECT_GE(killed, 5);
+    ExpectAsWhole("random", Run("random"));
   }
 
   /// The newest file of a run's journal.
@@ -86,15 +101,21 @@ TEST_F(Crash, AgainWhileRecovering) {
   ExpectAsWhole("again", run({}));
 }
 
-TEST_F(Crash, AtRandomMoments) {
-  int killed = 0;
-  for (int i = 0; i < 20; ++i) {
-    const Ran ran = Run("random", fmt::format("timeout -s KILL 0.0{:02}", 20 + i * 37 % 80));
-    if (ran.code == kKilled) ++killed;
-    ASSERT_TRUE(ran.code == kKilled || ran.code == 0) << ran.err;
+TEST_F(Crash, AtRandomMoments) { KillAtRandom(); }
+
+TEST_F(Crash, ExperimentsAndBanditsAtRandomMoments) {
+  const std::string log = Path("visits.csv");
+  const Ran made = Leat(fmt::format(
+      "generate shop --rows {} --interval 10s --start 2026-03-01 --quiet --output {}", kRows, log));
+  ASSERT_EQ(made.code, 0) << made.err;
+  for (const char* example : {"examples/experiment/shop.yaml", "examples/bandit/offers.yaml"}) {
+    SCOPED_TRACE(example);
+    for (const char* old : {"whole", "whole-state", "random", "random-state"}) {
+      fs::remove_all(Path(old));
+    }
+    Prepare(example, log);
+    KillAtRandom();
   }
-  EXPECT_GE(killed, 5);
-  ExpectAsWhole("random", Run("random"));
 }
 
 TEST_F(Crash, ATornJournalIsCutAndADamagedOneRefused) {
