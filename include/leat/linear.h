@@ -7,8 +7,18 @@
 /// "Adaptive Subgradient Methods" (JMLR 2011, figure 1), with 1e-8 under the root; FTRL-Proximal:
 /// McMahan et al., "Ad Click Prediction: a View from the Trenches" (KDD 2013, algorithm 1), the
 /// intercept being a feature of value 1 and so under its L1 and L2 too.
-/// Deviations: with AdaGrad the cumulative L1 penalty grows with the global rate, not with that of
-/// each coordinate. Under SGD and AdaGrad the intercept takes plain gradient steps of its own rate.
+/// Momentum: Polyak (1964) and Nesterov (1983), in the form of Sutskever et al. (ICML 2013), with
+/// the rate inside the step; RMSProp: Tieleman, Hinton (2012); AdaDelta: Zeiler (arXiv 1212.5701,
+/// algorithm 1); Adam and AdaMax: Kingma, Ba (ICLR 2015, algorithms 1 and 2); Nadam: Dozat (ICLR
+/// workshop 2016); AMSGrad: Reddi, Kale, Kumar (ICLR 2018, algorithm 2), with Adam's correction of
+/// the bias. Passive-aggressive, PA-I and PA-II: Crammer et al. (JMLR 2006, sections 3 to 5).
+/// Perceptron: Rosenblatt (1958). ftrl_delayed is FTRL with weights one step behind z and n, which
+/// is how River computes it: there to repeat its results.
+/// Deviations: the intercept of every optimizer but ftrl and passive_aggressive takes plain steps
+/// of its own rate; that of passive_aggressive is not part of the norm of the inputs. An optimizer
+/// with memory touches a sparse feature only when it is present. A weight scales C of PA-I and
+/// PA-II. With AdaGrad the cumulative L1 penalty grows with the global rate, not with that of each
+/// coordinate.
 ///
 /// Shapes: margin r = w . x + b over the dense part (d numbers) and the sparse part (index, value).
 /// A weight of k scales the gradient of the loss by k. For sparse features L1 and L2 act when the
@@ -23,10 +33,12 @@
 /// A gradient is taken against the prediction as it was before the class was known. Labels that are
 /// not whole numbers in [0, max_classes) are ignored and counted. Cost: one pass over the inputs to
 /// predict, two to learn (times the classes if more than two). Bytes per dense or sparse position:
-/// 8 (sgd), 16 (adagrad), 32 (ftrl: w, z, n, root of n side by side), 8 more with L1 under sgd and
-/// adagrad; times the classes if more than two. Thread safety and determinism: as said in model.h;
-/// sums run in one fixed order and the exponential is our own, so that the bits are the same on any
-/// processor; where it has AVX2, four coordinates are stepped at a time instead of two.
+/// 8 (sgd, passive_aggressive), 16 (adagrad, rmsprop, momentum, nesterov), 24 (adadelta, adam,
+/// adamax, nadam, ftrl_delayed), 32 (amsgrad; ftrl: w, z, n, root of n side by side), 8 more with
+/// L1 under all but the two of FTRL; times the classes if more than two. Thread safety and
+/// determinism: as said in model.h; sums run in one fixed order and the exponential is our own, so
+/// that the bits are the same on any processor; where it has AVX2, four coordinates are stepped at
+/// a time instead of two.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +53,33 @@
 
 namespace leat {
 
-enum class LinearOptimizer { kSgd, kAdaGrad, kFtrl };
-enum class LinearLoss { kLog, kHinge, kSquared, kAbsolute, kHuber, kQuantile };
+enum class LinearOptimizer {
+  kSgd,
+  kAdaGrad,
+  kFtrl,
+  kMomentum,
+  kNesterov,
+  kRmsProp,
+  kAdaDelta,
+  kAdam,
+  kAmsGrad,
+  kAdaMax,
+  kNadam,
+  kFtrlDelayed,
+  kPassiveAggressive,
+};
+enum class LinearLoss {
+  kLog,
+  kHinge,
+  kSquared,
+  kAbsolute,
+  kHuber,
+  kQuantile,
+  kPerceptron,
+  kEpsilonInsensitive,
+};
+/// Passive-aggressive: steps without a bound, bounded by C (PA-I), or softened by C (PA-II).
+enum class LinearAggression { kPa, kPa1, kPa2 };
 enum class LinearSchedule { kConstant, kInverseScaling, kInverseTime, kExponential };
 enum class LinearMulticlass {
   kSoftmax,      ///< One row until a third class appears, then softmax over a row a class.
@@ -53,17 +90,25 @@ enum class LinearClassWeight { kNone, kBalanced };
 
 struct LinearOptions {
   LinearOptimizer optimizer = LinearOptimizer::kAdaGrad;
-  /// log or hinge to classify; squared, absolute, huber or quantile for numbers.
+  /// log, hinge or perceptron to classify; the others for numbers.
   LinearLoss loss = LinearLoss::kLog;
   double learning_rate = 0.1;  ///< [1e-12, 1e6]; alpha of FTRL.
   LinearSchedule schedule = LinearSchedule::kConstant;
   double power = 0.5;          ///< Of inverse_scaling; [0, 1].
   double half_life = 100'000;  ///< Of inverse_time and exponential, in records; > 0.
   double beta = 1;             ///< Of FTRL; (0, 1e6].
+  double momentum = 0.9;       ///< Share kept of the last step: momentum, nesterov; [0, 0.9999].
+  double decay = 0.9;          ///< Share kept of the mean squares: rmsprop, adadelta; [0, 0.9999].
+  double beta_1 = 0.9;         ///< Share kept of the mean gradient: adam and its kin; below beta_2.
+  double beta_2 = 0.999;       ///< Share kept of the mean squared gradient; (0, 0.999999].
+  double epsilon = 1e-8;  ///< Keeps the steps of rmsprop, adadelta, adam... finite; [1e-12, 1].
+  LinearAggression aggression = LinearAggression::kPa1;
+  double aggressiveness = 1;   ///< C of PA-I and PA-II; (0, 1e6].
+  double insensitivity = 0.1;  ///< Errors up to this cost nothing: epsilon_insensitive; [0, 1e50].
   double l1 = 0;               ///< [0, 1e6].
   double l2 = 0;               ///< [0, 1e6]; learning_rate * l2 <= 1 under sgd.
   bool intercept = true;
-  double intercept_learning_rate = 0.01;  ///< sgd and adagrad; [0, 1e6].
+  double intercept_learning_rate = 0.01;  ///< Not ftrl, passive_aggressive; [0, 1e6].
   double clip_gradient = 1e12;            ///< Largest size of the loss's derivative; > 0.
   double huber_delta = 1;                 ///< Where huber turns linear, in units of the target.
   double quantile = 0.5;                  ///< (0, 1).
@@ -85,7 +130,9 @@ class LinearModel : public Model {
   virtual double DenseWeight(size_t row, size_t i) const = 0;
   virtual double SparseWeight(size_t row, uint32_t index) const = 0;
   /// The optimizer's state at a dense position, or of the intercept for i = the dense length:
-  /// adagrad: 0 = sum of squares; ftrl: 0 = z, 1 = n.
+  /// adagrad: 0 = sum of squares; ftrl: 0 = z, 1 = n; momentum and nesterov: the last step;
+  /// rmsprop: the mean square; adadelta: mean squares of gradients, of steps; adam and its kin: the
+  /// mean gradient, the mean square (adamax: the largest), and its maximum for amsgrad.
   virtual double OptimizerState(size_t row, size_t i, size_t which) const = 0;
   /// Predict followed by Learn with the margins computed once; same results, bit for bit.
   virtual void PredictAndLearn(const Input& input, double target, double weight,

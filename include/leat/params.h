@@ -51,6 +51,11 @@ class Params {
   virtual void NumberMap(std::string_view name, std::map<std::string, double>& values, Range range,
                          std::string_view help) = 0;
 
+  /// Whether to go through settings that matter only with some values of the earlier ones, which is
+  /// what `matters` says of those at hand. A reader and the reference page ask for all; the text of
+  /// a configuration leaves out what does not matter, and so stays what it was when such are added.
+  virtual bool Wants([[maybe_unused]] bool matters) { return true; }
+
   /// Choice for an enum class whose enumerators count from 0 in the order of `choices`.
   template <typename Enum>
   void Enumeration(std::string_view name, Enum& value, std::span<const std::string_view> choices,

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "leat/bayes.h"
+#include "leat/bayesian_linear.h"
 #include "leat/ensembles.h"
 #include "leat/hoeffding_tree.h"
 #include "leat/kmeans.h"
@@ -58,6 +59,9 @@ constexpr std::array kTypes{
          New<AdaptiveRandomForestOptions, MakeAdaptiveRandomForest>},
     Type{"adwin_bagging", "Bagged trees, of which the worst starts again when errors rise.",
          New<AdwinBaggingOptions, MakeAdwinBagging>},
+    Type{"bayesian_linear_regression",
+         "A weighted sum that predicts a number, with the exact posterior of its weights.",
+         New<BayesianLinearOptions, MakeBayesianLinear, Task::kRegression>},
     Type{"bernoulli_nb", "Naive Bayes over the presence and absence of features.",
          New<BernoulliNbOptions, MakeBernoulliNb>},
     Type{"extremely_fast_tree",

@@ -48,6 +48,7 @@ class DocParams final : public SectionParams {
 class ValueParams final : public SectionParams {
  public:
   explicit ValueParams(std::string indent = "") : indent_(std::move(indent)) {}
+  bool Wants(bool matters) override { return matters; }
   void Number(std::string_view name, double& value, Range range, std::string_view help) override;
   void Integer(std::string_view name, int64_t& value, Range range, std::string_view help) override;
   void Boolean(std::string_view name, bool& value, std::string_view help) override;

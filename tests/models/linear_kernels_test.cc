@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "models/linear/kernels.h"
+#include "models/linear/memory_rules.h"
 #include "models/linear/row.h"
 
 namespace leat::linear {
@@ -44,6 +45,14 @@ Pace SomePace(CounterRandom& random, bool l2) {
   pace.ridge = 10.01;
   pace.gradient = random.Normal();
   pace.step = pace.rate * pace.gradient;
+  pace.keep = 0.9;
+  pace.take = 1 - pace.keep;
+  pace.keep2 = 0.999;
+  pace.take2 = 1 - pace.keep2;
+  pace.epsilon = 1e-8;
+  pace.unbias = 3.7;
+  pace.unbias2 = 300.1;
+  pace.corrected = pace.rate * 0.21;
   return pace;
 }
 
@@ -111,6 +120,16 @@ TEST_F(WideKernels, DenseStepsHaveTheSameBits) {
   StepsAgree<SgdRule>();
   StepsAgree<AdaGradRule>();
   StepsAgree<FtrlRule>();
+  StepsAgree<MomentumRule>();
+  StepsAgree<NesterovRule>();
+  StepsAgree<RmsPropRule>();
+  StepsAgree<AdaDeltaRule>();
+  StepsAgree<AdamRule>();
+  StepsAgree<AmsGradRule>();
+  StepsAgree<AdaMaxRule>();
+  StepsAgree<NadamRule>();
+  StepsAgree<FtrlDelayedRule>();
+  StepsAgree<PassiveAggressiveRule>();
 }
 
 TEST_F(WideKernels, SparseStepsHaveTheSameBits) {

@@ -41,6 +41,7 @@ std::unique_ptr<LinearModel> Classifier(const LinearOptions& options, const Inpu
 }
 std::unique_ptr<LinearModel> Regressor(LinearOptions options, const InputSpec& inputs) {
   if (options.loss == LinearLoss::kLog) options.loss = LinearLoss::kSquared;
+  if (options.loss == LinearLoss::kHinge) options.loss = LinearLoss::kEpsilonInsensitive;
   return Cast(MakeLinearRegression(options, inputs));
 }
 
@@ -53,8 +54,22 @@ LinearOptions Sgd(double rate) {
 LinearOptions With(LinearOptimizer optimizer) {
   LinearOptions options;
   options.optimizer = optimizer;
+  if (optimizer == LinearOptimizer::kPassiveAggressive) options.loss = LinearLoss::kHinge;
   return options;
 }
+constexpr LinearOptimizer kEveryOptimizer[] = {LinearOptimizer::kSgd,
+                                               LinearOptimizer::kAdaGrad,
+                                               LinearOptimizer::kFtrl,
+                                               LinearOptimizer::kMomentum,
+                                               LinearOptimizer::kNesterov,
+                                               LinearOptimizer::kRmsProp,
+                                               LinearOptimizer::kAdaDelta,
+                                               LinearOptimizer::kAdam,
+                                               LinearOptimizer::kAmsGrad,
+                                               LinearOptimizer::kAdaMax,
+                                               LinearOptimizer::kNadam,
+                                               LinearOptimizer::kFtrlDelayed,
+                                               LinearOptimizer::kPassiveAggressive};
 
 std::vector<double> Predicted(const Model& model, const Input& input) {
   std::vector<double> out;
@@ -367,12 +382,11 @@ TEST(LogisticRegression, BalancedWeighsByTheShareSoFar) {
 }
 
 TEST(LogisticRegression, SavedAndLoadedGoesOnBitForBit) {
-  for (const LinearOptimizer optimizer :
-       {LinearOptimizer::kSgd, LinearOptimizer::kAdaGrad, LinearOptimizer::kFtrl}) {
+  for (const LinearOptimizer optimizer : kEveryOptimizer) {
     for (const uint64_t classes : {2u, 4u}) {
       LinearOptions options = With(optimizer);
-      options.l1 = 0.001;
-      options.l2 = 0.01;
+      options.l1 = optimizer == LinearOptimizer::kPassiveAggressive ? 0 : 0.001;
+      options.l2 = 10 * options.l1;
       options.class_weight = LinearClassWeight::kBalanced;
       auto model = Classifier(options, Layout(5, 30));
       const std::vector<Record> records = Stream(400, 5, 30, classes);
@@ -430,29 +444,29 @@ TEST(LogisticRegression, RefusesTheStateOfAnotherModel) {
 }
 
 TEST(LogisticRegression, PredictAndLearnIsPredictThenLearn) {
-  for (const uint64_t classes : {2u, 3u}) {
-    for (const LinearMulticlass multiclass :
-         {LinearMulticlass::kSoftmax, LinearMulticlass::kOneVsRest}) {
-      LinearOptions options;
-      options.multiclass = multiclass;
-      auto one = Classifier(options, Layout(5, 20));
-      auto two = Classifier(options, Layout(5, 20));
-      std::vector<double> p;
-      for (Record& r : Stream(200, 5, 20, classes)) {
-        if (r.sparse[0].index == 3) r.dense[2] = kNan;
-        const std::vector<double> expected = Predicted(*two, r.input());
-        two->Learn(r.input(), r.target, 1);
-        one->PredictAndLearn(r.input(), r.target, 1, p);
-        ASSERT_EQ(p, expected);
+  for (const LinearOptimizer optimizer : kEveryOptimizer)
+    for (const uint64_t classes : {2u, 3u}) {
+      for (const LinearMulticlass multiclass :
+           {LinearMulticlass::kSoftmax, LinearMulticlass::kOneVsRest}) {
+        LinearOptions options = With(optimizer);
+        options.multiclass = multiclass;
+        auto one = Classifier(options, Layout(5, 20));
+        auto two = Classifier(options, Layout(5, 20));
+        std::vector<double> p;
+        for (Record& r : Stream(200, 5, 20, classes)) {
+          if (r.sparse[0].index == 3) r.dense[2] = kNan;
+          const std::vector<double> expected = Predicted(*two, r.input());
+          two->Learn(r.input(), r.target, 1);
+          one->PredictAndLearn(r.input(), r.target, 1, p);
+          ASSERT_EQ(p, expected);
+        }
+        EXPECT_EQ(Bytes(*one), Bytes(*two));
       }
-      EXPECT_EQ(Bytes(*one), Bytes(*two));
     }
-  }
 }
 
 TEST(LinearModels, MissingAndInfiniteInputsCountAsZero) {
-  for (const LinearOptimizer optimizer :
-       {LinearOptimizer::kSgd, LinearOptimizer::kAdaGrad, LinearOptimizer::kFtrl}) {
+  for (const LinearOptimizer optimizer : kEveryOptimizer) {
     auto holes = Classifier(With(optimizer), Layout(3, 2));
     auto zeros = Classifier(With(optimizer), Layout(3, 2));
     const float inf = std::numeric_limits<float>::infinity();
@@ -471,11 +485,11 @@ TEST(LinearModels, MissingAndInfiniteInputsCountAsZero) {
 
 TEST(LinearModels, NothingThatComesInMakesANan) {
   const std::vector<double> values{0, 1, -1, kNan, kInf, -kInf, 1e308, -1e308, 1e49, -1e49, 5e-324};
-  for (const LinearOptimizer optimizer :
-       {LinearOptimizer::kSgd, LinearOptimizer::kAdaGrad, LinearOptimizer::kFtrl}) {
+  for (const LinearOptimizer optimizer : kEveryOptimizer) {
     LinearOptions options = With(optimizer);
     options.learning_rate = optimizer == LinearOptimizer::kSgd ? 1e6 : 1;
-    options.l1 = 0.1;
+    options.l1 = optimizer == LinearOptimizer::kPassiveAggressive ? 0 : 0.1;
+    options.aggression = LinearAggression::kPa;
     options.clip_gradient = 1e300;
     for (const bool classify : {true, false}) {
       auto model = classify ? Classifier(options, Layout(3, 4)) : Regressor(options, Layout(3, 4));
@@ -537,6 +551,151 @@ TEST(LinearModels, RefuseOptionsThatMakeNoSense) {
   InputSpec nominal = Layout(1);
   nominal.dense[0] = {"colour", true, 3};
   EXPECT_THAT(message(MakeLogisticRegression({}, nominal)), HasSubstr("'colour'"));
+}
+
+TEST(LinearModels, EveryOptimizerLearns) {
+  for (const LinearOptimizer optimizer : kEveryOptimizer) {
+    LinearOptions options = With(optimizer);
+    options.learning_rate = 0.05;
+    options.aggressiveness = 0.05;
+    options.epsilon = optimizer == LinearOptimizer::kAdaDelta ? 1e-6 : 1e-8;
+    for (const uint64_t classes : {2u, 3u}) {
+      auto model = Classifier(options, Layout(6));
+      int correct = 0, counted = 0;
+      for (const Record& r : Stream(4000, 6, 0, classes)) {
+        const std::vector<double> p = Predicted(*model, r.input());
+        if (++counted > 2000) {
+          correct +=
+              std::max_element(p.begin(), p.end()) - p.begin() == static_cast<ptrdiff_t>(r.target);
+        }
+        model->Learn(r.input(), r.target, 1);
+      }
+      // Chance is 1000 and 667.
+      EXPECT_GT(correct, classes == 2 ? 1600 : 1150) << static_cast<int>(optimizer);
+    }
+  }
+}
+
+TEST(LogisticRegression, MomentumTakesTheStepsWorkedByHand) {
+  LinearOptions options = With(LinearOptimizer::kMomentum);
+  options.learning_rate = 1;
+  options.momentum = 0.5;
+  options.loss = LinearLoss::kHinge;
+  options.intercept = false;
+  auto model = Classifier(options, Layout(1));
+  model->Learn({std::vector<double>{2}, {}}, 1, 1);  // step 2
+  EXPECT_DOUBLE_EQ(model->DenseWeight(0, 0), 2);
+  model->Learn({std::vector<double>{2}, {}}, 1, 1);  // margin 4: no loss, half of the last step
+  EXPECT_DOUBLE_EQ(model->DenseWeight(0, 0), 3);
+  EXPECT_DOUBLE_EQ(model->OptimizerState(0, 0, 0), -1);
+}
+
+TEST(LogisticRegression, NesterovTakesTheGradientWhereTheLastStepLeads) {
+  LinearOptions options = With(LinearOptimizer::kNesterov);
+  options.learning_rate = 1;
+  options.momentum = 0.5;
+  options.loss = LinearLoss::kHinge;
+  options.intercept = false;
+  auto model = Classifier(options, Layout(1, 1));
+  const std::vector<double> x{0.75};
+  model->Learn({x, std::vector<SparseEntry>{{0, 0}}}, 1, 1);
+  EXPECT_DOUBLE_EQ(model->DenseWeight(0, 0), 0.75);
+  // The margin is 0.5625, but 0.84375 where half of the step leads: still a loss, so a gradient.
+  model->Learn({x, {}}, 1, 1);
+  EXPECT_DOUBLE_EQ(model->DenseWeight(0, 0), 0.75 + 0.375 + 0.75);
+  // Now 1.40625 at the weights, and further ahead: none.
+  model->Learn({x, {}}, 1, 1);
+  EXPECT_DOUBLE_EQ(model->DenseWeight(0, 0), 1.875 + 0.5625);
+}
+
+TEST(LogisticRegression, PassiveAggressiveStepsByTheLossOverTheLength) {
+  LinearOptions options = With(LinearOptimizer::kPassiveAggressive);
+  options.intercept = false;
+  const std::vector<double> dense{1};
+  const std::vector<SparseEntry> sparse{{1, 1}};
+  const struct {
+    LinearAggression aggression;
+    double c, weight, expected;
+  } cases[] = {{LinearAggression::kPa, 0.1, 1, 0.5},      // 1 / 2, whatever C is
+               {LinearAggression::kPa1, 0.1, 1, 0.1},     // at most C
+               {LinearAggression::kPa1, 0.1, 3, 0.3},     // ... times the record's weight
+               {LinearAggression::kPa1, 9, 1, 0.5},       //
+               {LinearAggression::kPa2, 0.25, 1, 0.25}};  // 1 / (2 + 2)
+  for (const auto& c : cases) {
+    options.aggression = c.aggression;
+    options.aggressiveness = c.c;
+    auto model = Classifier(options, Layout(1, 2));
+    model->Learn({dense, sparse}, 1, c.weight);
+    EXPECT_DOUBLE_EQ(model->DenseWeight(0, 0), c.expected);
+    EXPECT_DOUBLE_EQ(model->SparseWeight(0, 1), c.expected);
+    EXPECT_EQ(model->Intercept(0), 0);
+  }
+}
+
+TEST(LinearRegression, PassiveAggressiveLeavesSmallErrorsAlone) {
+  LinearOptions options = With(LinearOptimizer::kPassiveAggressive);
+  options.insensitivity = 0.5;
+  options.aggression = LinearAggression::kPa;
+  auto model = Regressor(options, Layout(1));
+  const std::vector<double> x{2};
+  model->Learn({x, {}}, 0.5, 1);
+  EXPECT_EQ(model->DenseWeight(0, 0), 0);
+  model->Learn({x, {}}, -4.5, 1);  // loss 4 over a squared length of 4
+  EXPECT_DOUBLE_EQ(model->DenseWeight(0, 0), -2);
+  EXPECT_DOUBLE_EQ(model->Intercept(0), -1);
+}
+
+TEST(LinearRegression, EpsilonInsensitiveStepsByTheSignOfALargeError) {
+  LinearOptions options = Sgd(0.5);
+  options.loss = LinearLoss::kEpsilonInsensitive;
+  options.insensitivity = 1;
+  options.intercept = false;
+  auto model = Regressor(options, Layout(1));
+  const std::vector<double> x{1};
+  model->Learn({x, {}}, 1, 1);
+  EXPECT_EQ(model->DenseWeight(0, 0), 0);
+  model->Learn({x, {}}, 1.5, 1);
+  EXPECT_DOUBLE_EQ(model->DenseWeight(0, 0), 0.5);
+}
+
+TEST(LogisticRegression, ThePerceptronStepsOnlyWhenTheSideIsWrong) {
+  LinearOptions options = Sgd(1);
+  options.loss = LinearLoss::kPerceptron;
+  options.intercept = false;
+  auto model = Classifier(options, Layout(1));
+  const std::vector<double> x{0.5};
+  model->Learn({x, {}}, 1, 1);  // margin 0 is on no side
+  EXPECT_DOUBLE_EQ(model->DenseWeight(0, 0), 0.5);
+  model->Learn({x, {}}, 1, 1);  // margin 0.25, right
+  EXPECT_DOUBLE_EQ(model->DenseWeight(0, 0), 0.5);
+  model->Learn({x, {}}, 0, 1);
+  EXPECT_DOUBLE_EQ(model->DenseWeight(0, 0), 0);
+}
+
+TEST(LinearModels, RefuseOptionsOfOptimizersThatMakeNoSense) {
+  const auto message = [](const LinearOptions& options) {
+    const auto made = MakeLogisticRegression(options, Layout(1));
+    return made.ok() ? std::string() : std::string(made.status().message());
+  };
+  LinearOptions options = With(LinearOptimizer::kPassiveAggressive);
+  options.l2 = 0.1;
+  EXPECT_THAT(message(options), HasSubstr("no l1 or l2"));
+  options = With(LinearOptimizer::kPassiveAggressive);
+  options.loss = LinearLoss::kLog;
+  EXPECT_THAT(message(options), HasSubstr("hinge"));
+  options = With(LinearOptimizer::kAdam);
+  options.beta_1 = options.beta_2 = 0.9;
+  EXPECT_THAT(message(options), HasSubstr("beta_1"));
+  options = With(LinearOptimizer::kMomentum);
+  options.momentum = 1;
+  EXPECT_THAT(message(options), HasSubstr("range"));
+  options = With(LinearOptimizer::kNesterov);
+  options.learning_rate = 10;
+  options.l2 = 1;
+  EXPECT_THAT(message(options), HasSubstr("nesterov"));
+  options = With(LinearOptimizer::kFtrlDelayed);
+  options.schedule = LinearSchedule::kExponential;
+  EXPECT_THAT(message(options), HasSubstr("ftrl_delayed"));
 }
 
 TEST(LinearModels, MemoryIsWhatTheHeaderSays) {

@@ -1,11 +1,11 @@
-/// Cases of linear.json: SGD with its penalties, schedules and losses, AdaGrad, canonical FTRL and
-/// softmax. Passive-aggressive, the perceptron, Bayesian regression and the other optimizers have
-/// no runner.
+/// Cases of linear.json: every optimizer with its penalties, schedules and losses, softmax,
+/// passive-aggressive, the perceptron and Bayesian regression.
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "leat/bayesian_linear.h"
 #include "leat/linear.h"
 #include "reference/model_inputs.h"
 
@@ -21,6 +21,37 @@ double Parameter(const object& params, const char* name, double otherwise) {
   return params.contains(name) && params.at(name).is_number() ? Number(params.at(name)) : otherwise;
 }
 
+/// The optimizer that the reference calls `name`, but for FTRL.
+std::optional<LinearOptimizer> OptimizerCalled(const std::string& name) {
+  const std::pair<const char*, LinearOptimizer> names[] = {
+      {"SGD", LinearOptimizer::kSgd},
+      {"Momentum", LinearOptimizer::kMomentum},
+      {"NesterovMomentum", LinearOptimizer::kNesterov},
+      {"AdaGrad", LinearOptimizer::kAdaGrad},
+      {"RMSProp", LinearOptimizer::kRmsProp},
+      {"AdaDelta", LinearOptimizer::kAdaDelta},
+      {"Adam", LinearOptimizer::kAdam},
+      {"AMSGrad", LinearOptimizer::kAmsGrad},
+      {"AdaMax", LinearOptimizer::kAdaMax},
+      {"Nadam", LinearOptimizer::kNadam},
+      {"FTRLProximal", LinearOptimizer::kFtrlDelayed},
+  };
+  for (const auto& [called, optimizer] : names) {
+    if (name == called) return optimizer;
+  }
+  return std::nullopt;
+}
+
+LinearOptions PassiveAggressive(const object& params, bool classify) {
+  LinearOptions options;
+  options.optimizer = LinearOptimizer::kPassiveAggressive;
+  options.loss = classify ? LinearLoss::kHinge : LinearLoss::kEpsilonInsensitive;
+  options.aggression = static_cast<LinearAggression>(static_cast<int>(Number(params.at("mode"))));
+  options.aggressiveness = Number(params.at("C"));
+  options.insensitivity = Parameter(params, "eps", 0);
+  return options;
+}
+
 /// The options that a case asks for; nothing if they are not offered.
 std::optional<LinearOptions> OptionsFor(const object& test_case) {
   const std::string id = Id(test_case);
@@ -34,7 +65,14 @@ std::optional<LinearOptions> OptionsFor(const object& test_case) {
     options.l2 = Number(params.at("l2"));
     return options;
   }
+  if (StartsWith(id, "pa_")) return PassiveAggressive(params, StartsWith(id, "pa_classifier/"));
   options.optimizer = LinearOptimizer::kSgd;
+  if (id == "perceptron") {
+    options.loss = LinearLoss::kPerceptron;
+    options.learning_rate = options.intercept_learning_rate = 1;
+    options.l2 = Parameter(params, "l2", 0);
+    return options;
+  }
   options.learning_rate = Parameter(params, "lr", 0.01);
   options.l1 = Parameter(params, "l1", 0);
   options.l2 = Parameter(params, "l2", 0);
@@ -48,12 +86,15 @@ std::optional<LinearOptions> OptionsFor(const object& test_case) {
   if (!logistic && !StartsWith(id, "linear/")) return std::nullopt;
   if (!logistic) options.loss = LinearLoss::kSquared;
   if (params.contains("optimizer")) {
-    const std::string name(params.at("optimizer").as_string());
-    if (name == "AdaGrad") {
-      options.optimizer = LinearOptimizer::kAdaGrad;
-    } else if (name != "SGD") {
-      return std::nullopt;
-    }
+    const auto optimizer = OptimizerCalled(std::string(params.at("optimizer").as_string()));
+    if (!optimizer) return std::nullopt;
+    options.optimizer = *optimizer;
+    options.momentum = options.decay = Parameter(params, "rho", 0.9);
+    options.beta_1 = Parameter(params, "beta_1", 0.9);
+    options.beta_2 = Parameter(params, "beta_2", 0.999);
+    options.epsilon = Parameter(params, "eps", 1e-8);
+    options.beta = Parameter(params, "beta", 1);
+    if (params.contains("alpha")) options.learning_rate = Number(params.at("alpha"));
   }
   if (params.contains("lr") && params.at("lr").is_string()) {
     if (params.at("lr").as_string() != "InverseScaling(0.1, 0.5)") return std::nullopt;
@@ -198,11 +239,50 @@ Outcome RunSoftmax(const object& test_case) {
   return compare.Result();
 }
 
-const bool registered = Register(
-    {"linear.json", [](const object& test_case) { return OptionsFor(test_case).has_value(); },
-     [](const object& test_case) {
-       return Id(test_case) == "softmax" ? RunSoftmax(test_case) : RunOneRow(test_case);
-     }});
+Outcome RunBayesian(const object& test_case) {
+  const CaseRows rows = ReadCase(test_case.at("input").as_object());
+  if (!rows.present) return Skip("no data file");
+  const object& params = test_case.at("params").as_object();
+  BayesianLinearOptions options;
+  options.alpha = Number(params.at("alpha"));
+  options.beta = Number(params.at("beta"));
+  options.intercept = false;
+  InputSpec inputs;
+  inputs.dense.resize(rows.inputs.at(0).size());
+  auto model = MakeBayesianLinear(options, inputs).value();
+  const auto& points = test_case.at("expect").as_object().at("checkpoints").as_array();
+  Comparison compare(1e-9);
+  std::vector<double> out;
+  size_t next = 0;
+  for (size_t i = 0; i < rows.inputs.size(); ++i) {
+    const Input x{rows.inputs[i], {}};
+    if (next < points.size() &&
+        Number(points[next].as_object().at("i")) == static_cast<double>(i)) {
+      model->Predict(x, out);
+      compare.Expect("row " + std::to_string(i), out[0],
+                     Number(points[next++].as_object().at("prediction_before")));
+    }
+    model->Learn(x, std::strtod(rows.targets[i].c_str(), nullptr), 1);
+  }
+  if (next != points.size()) return Fail("not every checkpoint was reached");
+  return compare.Result();
+}
+
+bool Bayesian(const object& test_case) {
+  const object& params = test_case.at("params").as_object();
+  return Id(test_case) == "bayesian_linear" &&
+         (!params.contains("smoothing") || params.at("smoothing").is_null());
+}
+
+const bool registered =
+    Register({"linear.json",
+              [](const object& test_case) {
+                return Bayesian(test_case) || OptionsFor(test_case).has_value();
+              },
+              [](const object& test_case) {
+                if (Bayesian(test_case)) return RunBayesian(test_case);
+                return Id(test_case) == "softmax" ? RunSoftmax(test_case) : RunOneRow(test_case);
+              }});
 
 }  // namespace
 }  // namespace leat::reference

@@ -441,7 +441,14 @@ inline void CheckModel(const Value& part) {
     const size_t classes = model["classes"]["weights"].size();
     EXPECT_EQ(classes == 0 ? 0 : model["moments"].size() % classes, 0u);
   }
-  const auto width = [&] { return size_t{1} << model["optimizer"].bits; };
+  const auto width = [&] {  // Numbers of a coordinate, by optimizer.
+    constexpr size_t kNumbers[] = {1, 2, 4, 2, 2, 2, 3, 3, 4, 3, 3, 3, 1};
+    return kNumbers[model["optimizer"].bits];
+  };
+  if (model.type == "bayesian-linear") {
+    EXPECT_EQ(model["skipped"].bits, 0u);
+    EXPECT_EQ(model["records"].bits, part["learnt"].bits);
+  }
   if (model.type == "logistic") {
     for (const Value& row : model["rows"].items) CheckRow(row, width());
   }

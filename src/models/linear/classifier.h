@@ -19,8 +19,8 @@ class Classifier final : public LinearModel {
         inputs_(inputs),
         base_(BasePace(options)),
         fixed_weights_(std::move(weights)) {
-    // Hinge has no softmax: its margins are not log-odds.
-    if (options_.loss == LinearLoss::kHinge) options_.multiclass = LinearMulticlass::kOneVsRest;
+    // Without log loss there is no softmax: margins are not log-odds.
+    if (options_.loss != LinearLoss::kLog) options_.multiclass = LinearMulticlass::kOneVsRest;
     if (!full()) rows_.push_back(NewRow());
   }
 
@@ -220,10 +220,8 @@ class Classifier final : public LinearModel {
     if (c >= seen_.size() || seen_[c] == 0) [[unlikely]]
       Grow(c);
     counts_[c] += weight;
-    Pace pace = PaceAt(options_, base_, steps_++);
-    StepRow(0, input, pace,
-            ClassGradient(options_.loss, margin, static_cast<double>(c), odds,
-                          weight * ClassWeight(c)));
+    Pace pace = PaceAt<Rule>(options_, base_, steps_++);
+    StepRow(0, input, pace, margin, static_cast<double>(c), odds, weight * ClassWeight(c));
   }
 
   void LearnMulticlass(const Input& input, size_t c, double weight, std::vector<double>* out) {
@@ -232,7 +230,14 @@ class Classifier final : public LinearModel {
     if (one_vs_rest()) {
       if (c >= seen_.size() || seen_[c] == 0) Grow(c);
     } else {
-      if (out != nullptr) {
+      if constexpr (Rule::kLooksAhead) {
+        scores_.resize(seen_.size());
+        for (size_t k = 0; k < seen_.size(); ++k) {
+          const Row<Rule>& row = rows_[binary() ? 0 : k];
+          scores_[k] = binary() && k == 0 ? 0 : row.MarginAhead(input, row.Margin(input), base_);
+        }
+        if (std::count(seen_.begin(), seen_.end(), 1) > 0) Softmax(scores_, seen_);
+      } else if (out != nullptr) {
         scores_ = *out;
       } else {
         Predict(input, scores_);
@@ -241,24 +246,38 @@ class Classifier final : public LinearModel {
       scores_.resize(rows_.size(), 0.0);
     }
     counts_[c] += weight;
-    Pace pace = PaceAt(options_, base_, steps_++);
+    Pace pace = PaceAt<Rule>(options_, base_, steps_++);
     const double scale = weight * ClassWeight(c);
     for (size_t k = 0; k < rows_.size(); ++k) {
       if (seen_[k] == 0) continue;
-      double gradient = 0;
+      const double positive = k == c ? 1 : 0;
       if (one_vs_rest()) {
         const double margin = rows_[k].Margin(input);
-        gradient = ClassGradient(options_.loss, margin, k == c ? 1.0 : 0.0, Odds(margin), scale);
+        StepRow(k, input, pace, margin, positive, Odds(margin), scale);
       } else {
-        gradient = (scores_[k] - (k == c ? 1.0 : 0.0)) * scale;
+        SetGradient(pace, (scores_[k] - positive) * scale, options_.clip_gradient);
+        if (!Idle<Rule>(pace)) rows_[k].Step(input, pace, options_.intercept);
       }
-      StepRow(k, input, pace, gradient);
     }
   }
 
-  void StepRow(size_t k, const Input& input, Pace& pace, double gradient) {
-    SetGradient(pace, gradient, options_.clip_gradient);
-    if (!Idle(pace)) rows_[k].Step(input, pace, options_.intercept);
+  /// Steps row `k` as a binary learner; `margin` and `odds` are its own.
+  void StepRow(size_t k, const Input& input, Pace& pace, double margin, double positive,
+               double odds, double scale) {
+    if constexpr (Rule::kOwnStep) {
+      const double sign = 2 * positive - 1;
+      SetOwnStep(pace, sign,
+                 PassiveAggressiveStep(options_, 1 - sign * margin, rows_[k].Norm(input), scale));
+    } else {
+      if constexpr (Rule::kLooksAhead) {
+        margin = rows_[k].MarginAhead(input, margin, pace);
+        odds = Odds(margin);
+      }
+      if constexpr (Rule::kRestless) odds = Saturated(margin, positive, odds);
+      SetGradient(pace, ClassGradient(options_.loss, margin, positive, odds, scale),
+                  options_.clip_gradient);
+    }
+    if (!Idle<Rule>(pace)) rows_[k].Step(input, pace, options_.intercept);
   }
 
   /// A probe without weights: the largest input; the result is NaN if there is a NaN.

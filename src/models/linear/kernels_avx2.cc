@@ -1,6 +1,7 @@
 /// The kernels with four numbers a register; compiled with -mavx2 (src/models/CMakeLists.txt) and
 /// called only where the processor has it. Not FMA: a fused multiply-add has other bits.
 #include "models/linear/kernels.h"
+#include "models/linear/memory_rules.h"
 
 #if defined(__x86_64__)
 
@@ -20,6 +21,16 @@ void StepDense(const double* x, double* planes, size_t size, const Pace& pace) {
 template void StepDense<SgdRule>(const double*, double*, size_t, const Pace&);
 template void StepDense<AdaGradRule>(const double*, double*, size_t, const Pace&);
 template void StepDense<FtrlRule>(const double*, double*, size_t, const Pace&);
+template void StepDense<MomentumRule>(const double*, double*, size_t, const Pace&);
+template void StepDense<NesterovRule>(const double*, double*, size_t, const Pace&);
+template void StepDense<RmsPropRule>(const double*, double*, size_t, const Pace&);
+template void StepDense<AdaDeltaRule>(const double*, double*, size_t, const Pace&);
+template void StepDense<AdamRule>(const double*, double*, size_t, const Pace&);
+template void StepDense<AmsGradRule>(const double*, double*, size_t, const Pace&);
+template void StepDense<AdaMaxRule>(const double*, double*, size_t, const Pace&);
+template void StepDense<NadamRule>(const double*, double*, size_t, const Pace&);
+template void StepDense<FtrlDelayedRule>(const double*, double*, size_t, const Pace&);
+template void StepDense<PassiveAggressiveRule>(const double*, double*, size_t, const Pace&);
 
 template <typename Rule>
 void StepSparse(std::span<const SparseEntry> entries, double* slots, size_t sparse_size,

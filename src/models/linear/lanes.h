@@ -28,6 +28,9 @@ LEAT_LANES double Abs(double v) { return __builtin_fabs(v); }
 /// The larger of two numbers; `b` when either is NaN.
 LEAT_LANES double Max(double a, double b) { return a > b ? a : b; }
 LEAT_LANES double CopySign(double size, double sign) { return __builtin_copysign(size, sign); }
+/// `a` where `test` is above 0, else `b`.
+LEAT_LANES double Choose(double test, double a, double b) { return test > 0 ? a : b; }
+LEAT_LANES Pair Choose(Pair test, Pair a, Pair b) { return test > Pair{} ? a : b; }
 LEAT_LANES bool AllZero(double v) { return v == 0; }
 
 #ifdef __SSE2__
@@ -79,6 +82,9 @@ LEAT_LANES PairedQuad Max(PairedQuad a, PairedQuad b) {
 LEAT_LANES PairedQuad CopySign(PairedQuad size, PairedQuad sign) {
   return {CopySign(size.low, sign.low), CopySign(size.high, sign.high)};
 }
+LEAT_LANES PairedQuad Choose(PairedQuad test, PairedQuad a, PairedQuad b) {
+  return {Choose(test.low, a.low, b.low), Choose(test.high, a.high, b.high)};
+}
 LEAT_LANES bool AllZero(PairedQuad v) { return AllZero(v.low) && AllZero(v.high); }
 LEAT_LANES Pair Low(PairedQuad v) { return v.low; }
 LEAT_LANES Pair High(PairedQuad v) { return v.high; }
@@ -94,6 +100,9 @@ LEAT_LANES WideQuad Max(WideQuad a, WideQuad b) { return _mm256_max_pd(a, b); }
 LEAT_LANES WideQuad CopySign(WideQuad size, WideQuad sign) {
   const WideQuad mask = _mm256_set1_pd(-0.0);
   return _mm256_or_pd(_mm256_andnot_pd(mask, size), _mm256_and_pd(mask, sign));
+}
+LEAT_LANES WideQuad Choose(WideQuad test, WideQuad a, WideQuad b) {
+  return test > WideQuad{} ? a : b;
 }
 LEAT_LANES bool AllZero(WideQuad v) {
   return _mm256_movemask_pd(_mm256_cmp_pd(v, _mm256_setzero_pd(), _CMP_NEQ_UQ)) == 0;

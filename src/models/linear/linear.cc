@@ -10,9 +10,13 @@
 namespace leat {
 namespace {
 
-constexpr std::array<std::string_view, 3> kOptimizers{"sgd", "adagrad", "ftrl"};
-constexpr std::array<std::string_view, 6> kLosses{"log",      "hinge", "squared",
-                                                  "absolute", "huber", "quantile"};
+constexpr std::array<std::string_view, 13> kOptimizers{
+    "sgd",  "adagrad", "ftrl",   "momentum", "nesterov",     "rmsprop",           "adadelta",
+    "adam", "amsgrad", "adamax", "nadam",    "ftrl_delayed", "passive_aggressive"};
+constexpr std::array<std::string_view, 8> kLosses{
+    "log",   "hinge",    "squared",    "absolute",
+    "huber", "quantile", "perceptron", "epsilon_insensitive"};
+constexpr std::array<std::string_view, 3> kAggressions{"pa", "pa_1", "pa_2"};
 constexpr std::array<std::string_view, 4> kSchedules{"constant", "inverse_scaling", "inverse_time",
                                                      "exponential"};
 constexpr std::array<std::string_view, 3> kMulticlass{"softmax", "one_vs_rest", "softmax_full"};
@@ -41,14 +45,52 @@ Status CheckCommon(const LinearOptions& options, const InputSpec& inputs) {
       !within(static_cast<double>(options.max_classes), 2, 65536)) {
     return Status::Invalid("an option of the linear model is out of its range");
   }
-  if (options.optimizer == LinearOptimizer::kSgd && options.learning_rate * options.l2 > 1) {
-    return Status::Invalid("learning_rate times l2 must be at most 1 with the optimizer sgd");
+  if (!within(options.momentum, 0, 0.9999) || !within(options.decay, 0, 0.9999) ||
+      !within(options.beta_1, 0, 0.9999) || !within(options.beta_2, 0, 0.999999) ||
+      !within(options.epsilon, 1e-12, 1) || !within(options.insensitivity, 0, 1e50) ||
+      !(options.aggressiveness > 0 && options.aggressiveness <= 1e6)) {
+    return Status::Invalid("an option of the optimizer is out of its range");
   }
-  if (options.optimizer == LinearOptimizer::kFtrl &&
-      options.schedule != LinearSchedule::kConstant) {
-    return Status::Invalid("the optimizer ftrl has its own rates: schedule must be constant");
+  if (options.beta_1 >= options.beta_2) return Status::Invalid("beta_1 must be below beta_2");
+  const auto name = [&options] {
+    return std::string(kOptimizers[static_cast<size_t>(options.optimizer)]);
+  };
+  switch (options.optimizer) {
+    case LinearOptimizer::kSgd:
+    case LinearOptimizer::kMomentum:
+    case LinearOptimizer::kNesterov:
+      if (options.learning_rate * options.l2 > 1) {
+        return Status::Invalid("learning_rate times l2 must be at most 1 with the optimizer " +
+                               name());
+      }
+      break;
+    case LinearOptimizer::kFtrl:
+    case LinearOptimizer::kFtrlDelayed:
+    case LinearOptimizer::kPassiveAggressive:
+      if (options.schedule != LinearSchedule::kConstant) {
+        return Status::Invalid("the optimizer " + name() +
+                               " has its own rates: schedule must be constant");
+      }
+      break;
+    default:
+      break;
+  }
+  if (options.optimizer == LinearOptimizer::kPassiveAggressive) {
+    if (options.l1 > 0 || options.l2 > 0) {
+      return Status::Invalid("the optimizer passive_aggressive takes no l1 or l2");
+    }
+    if (options.loss != LinearLoss::kHinge && options.loss != LinearLoss::kEpsilonInsensitive) {
+      return Status::Invalid(
+          "the optimizer passive_aggressive needs the loss hinge for classes, "
+          "epsilon_insensitive for numbers");
+    }
   }
   return Status::Ok();
+}
+
+/// Whether a loss is one of classes.
+bool OfClasses(LinearLoss loss) {
+  return loss == LinearLoss::kLog || loss == LinearLoss::kHinge || loss == LinearLoss::kPerceptron;
 }
 
 Result<std::vector<double>> ParseClassWeights(const LinearOptions& options) {
@@ -77,6 +119,26 @@ std::unique_ptr<Model> WithRule(LinearOptimizer optimizer, const Args&... args) 
       return std::make_unique<Learner<linear::SgdRule>>(args...);
     case LinearOptimizer::kAdaGrad:
       return std::make_unique<Learner<linear::AdaGradRule>>(args...);
+    case LinearOptimizer::kMomentum:
+      return std::make_unique<Learner<linear::MomentumRule>>(args...);
+    case LinearOptimizer::kNesterov:
+      return std::make_unique<Learner<linear::NesterovRule>>(args...);
+    case LinearOptimizer::kRmsProp:
+      return std::make_unique<Learner<linear::RmsPropRule>>(args...);
+    case LinearOptimizer::kAdaDelta:
+      return std::make_unique<Learner<linear::AdaDeltaRule>>(args...);
+    case LinearOptimizer::kAdam:
+      return std::make_unique<Learner<linear::AdamRule>>(args...);
+    case LinearOptimizer::kAmsGrad:
+      return std::make_unique<Learner<linear::AmsGradRule>>(args...);
+    case LinearOptimizer::kAdaMax:
+      return std::make_unique<Learner<linear::AdaMaxRule>>(args...);
+    case LinearOptimizer::kNadam:
+      return std::make_unique<Learner<linear::NadamRule>>(args...);
+    case LinearOptimizer::kFtrlDelayed:
+      return std::make_unique<Learner<linear::FtrlDelayedRule>>(args...);
+    case LinearOptimizer::kPassiveAggressive:
+      return std::make_unique<Learner<linear::PassiveAggressiveRule>>(args...);
     case LinearOptimizer::kFtrl:
       break;
   }
@@ -88,26 +150,68 @@ std::unique_ptr<Model> WithRule(LinearOptimizer optimizer, const Args&... args) 
 void Describe(Params& params, LinearOptions& options) {
   params.Enumeration("optimizer", options.optimizer, kOptimizers,
                      "How weights move: plain gradient steps (sgd), steps that shrink by feature "
-                     "(adagrad), or FTRL-Proximal, the choice for many sparse features (ftrl).");
+                     "(adagrad), FTRL-Proximal, the choice for many sparse features (ftrl), steps "
+                     "with memory (momentum to nadam), ftrl with weights a step behind "
+                     "(ftrl_delayed), or the step that just mends the error "
+                     "(passive_aggressive).");
   params.Enumeration("loss", options.loss, kLosses,
-                     "log or hinge for logistic_regression; squared, absolute, huber or quantile "
-                     "for linear_regression.");
+                     "log, hinge or perceptron for logistic_regression; squared, absolute, huber, "
+                     "quantile or epsilon_insensitive for linear_regression.");
   params.Number("learning_rate", options.learning_rate, {1e-12, 1e6},
-                "Size of a step; alpha of ftrl.");
+                "Size of a step; alpha of ftrl. Not used by adadelta, passive_aggressive.");
   params.Enumeration("schedule", options.schedule, kSchedules,
                      "How the learning rate falls with the number t of records learnt: constant; "
                      "rate / (t + 1)^power; rate / (1 + t / half_life); rate * 2^(-t / half_life). "
-                     "Not with ftrl.");
+                     "Not with ftrl, ftrl_delayed, passive_aggressive.");
   params.Number("power", options.power, {0, 1}, "Exponent of the schedule inverse_scaling.");
   params.Number("half_life", options.half_life, kPositive,
                 "Records until the rate of inverse_time or exponential has halved.");
   params.Number("beta", options.beta, {0, 1e6, true, false},
                 "ftrl: damps the first steps of a feature.");
+  const LinearOptimizer rule = options.optimizer;
+  const bool pushes = rule == LinearOptimizer::kMomentum || rule == LinearOptimizer::kNesterov;
+  const bool fades = rule == LinearOptimizer::kRmsProp || rule == LinearOptimizer::kAdaDelta;
+  const bool adam = rule == LinearOptimizer::kAdam || rule == LinearOptimizer::kAmsGrad ||
+                    rule == LinearOptimizer::kAdaMax || rule == LinearOptimizer::kNadam;
+  if (params.Wants(pushes)) {
+    params.Number("momentum", options.momentum, {0, 0.9999},
+                  "momentum, nesterov: share of the last step that is taken again.");
+  }
+  if (params.Wants(fades)) {
+    params.Number("decay", options.decay, {0, 0.9999},
+                  "rmsprop, adadelta: share of the mean squares that is kept at a record.");
+  }
+  if (params.Wants(adam)) {
+    params.Number("beta_1", options.beta_1, {0, 0.9999},
+                  "adam, amsgrad, adamax, nadam: share of the mean gradient that is kept; below "
+                  "beta_2.");
+    params.Number("beta_2", options.beta_2, {0, 0.999999},
+                  "The same of the mean squared gradient (adamax: of the largest).");
+  }
+  if (params.Wants(fades || adam)) {
+    params.Number(
+        "epsilon", options.epsilon, {1e-12, 1},
+        "rmsprop, adadelta, adam and its kin: keeps first steps finite; 1e-6 is usual for "
+        "adadelta.");
+  }
+  if (params.Wants(rule == LinearOptimizer::kPassiveAggressive)) {
+    params.Enumeration("aggression", options.aggression, kAggressions,
+                       "passive_aggressive: steps without a bound (pa), of at most aggressiveness "
+                       "(pa_1), or softened by it (pa_2).");
+    params.Number("aggressiveness", options.aggressiveness, {0, 1e6, true, false},
+                  "C of pa_1 and pa_2; a record's weight multiplies it.");
+  }
+  if (params.Wants(options.loss == LinearLoss::kEpsilonInsensitive)) {
+    params.Number(
+        "insensitivity", options.insensitivity, {0, 1e50},
+        "Error up to which epsilon_insensitive asks for no step, in units of the target.");
+  }
   params.Number("l1", options.l1, {0, 1e6}, "Penalty on the size of weights; makes exact zeros.");
   params.Number("l2", options.l2, {0, 1e6}, "Penalty on the square of weights.");
   params.Boolean("intercept", options.intercept, "Whether the margin has a constant term.");
   params.Number("intercept_learning_rate", options.intercept_learning_rate, {0, 1e6},
-                "Rate of the constant term under sgd and adagrad; constant over time.");
+                "Rate of the constant term; constant over time. Not used by ftrl and "
+                "passive_aggressive.");
   params.Number("clip_gradient", options.clip_gradient, kPositive,
                 "Largest size of the loss's derivative, after weighting.");
   params.Number("huber_delta", options.huber_delta, kPositive,
@@ -128,10 +232,10 @@ void Describe(Params& params, LinearOptions& options) {
 Result<std::unique_ptr<Model>> MakeLogisticRegression(const LinearOptions& options,
                                                       const InputSpec& inputs) {
   LEAT_RETURN_IF_ERROR(CheckCommon(options, inputs));
-  if (options.loss != LinearLoss::kLog && options.loss != LinearLoss::kHinge) {
-    return Status::Invalid("logistic_regression takes the loss log or hinge");
+  if (!OfClasses(options.loss)) {
+    return Status::Invalid("logistic_regression takes the loss log or hinge, or perceptron");
   }
-  if (options.loss == LinearLoss::kHinge && options.multiclass == LinearMulticlass::kSoftmaxFull) {
+  if (options.loss != LinearLoss::kLog && options.multiclass == LinearMulticlass::kSoftmaxFull) {
     return Status::Invalid("softmax_full needs the loss log");
   }
   LEAT_ASSIGN_OR_RETURN(std::vector<double> weights, ParseClassWeights(options));
@@ -141,8 +245,10 @@ Result<std::unique_ptr<Model>> MakeLogisticRegression(const LinearOptions& optio
 Result<std::unique_ptr<Model>> MakeLinearRegression(const LinearOptions& options,
                                                     const InputSpec& inputs) {
   LEAT_RETURN_IF_ERROR(CheckCommon(options, inputs));
-  if (options.loss == LinearLoss::kLog || options.loss == LinearLoss::kHinge) {
-    return Status::Invalid("linear_regression takes the loss squared, absolute, huber or quantile");
+  if (OfClasses(options.loss)) {
+    return Status::Invalid(
+        "linear_regression takes the loss squared, absolute, huber, quantile or "
+        "epsilon_insensitive");
   }
   if (options.class_weight != LinearClassWeight::kNone || !options.class_weights.empty()) {
     return Status::Invalid("class weights belong to logistic_regression");

@@ -102,9 +102,17 @@ class Regressor final : public LinearModel {
   }
 
   void LearnClean(const Input& input, double target, double weight, double margin) {
-    Pace pace = PaceAt(options_, base_, steps_++);
-    SetGradient(pace, TargetGradient(options_, margin, target) * weight, options_.clip_gradient);
-    if (!Idle(pace)) row_.Step(input, pace, options_.intercept);
+    Pace pace = PaceAt<Rule>(options_, base_, steps_++);
+    if constexpr (Rule::kOwnStep) {
+      const double error = target - margin;
+      SetOwnStep(pace, error > 0 ? 1 : -1,
+                 PassiveAggressiveStep(options_, std::fabs(error) - options_.insensitivity,
+                                       row_.Norm(input), weight));
+    } else {
+      if constexpr (Rule::kLooksAhead) margin = row_.MarginAhead(input, margin, pace);
+      SetGradient(pace, TargetGradient(options_, margin, target) * weight, options_.clip_gradient);
+    }
+    if (!Idle<Rule>(pace)) row_.Step(input, pace, options_.intercept);
   }
 
   LinearOptions options_;

@@ -77,6 +77,30 @@ class Row {
     return DotAndLargest(input.dense.data(), Offset<false>(input), largest);
   }
 
+  /// The margin where the last step would lead again, `margin` being the one at the weights.
+  /// REQUIRES the inputs of Step.
+  double MarginAhead(const Input& input, double margin, const Pace& pace) const {
+    static_assert(Rule::kState > 0);
+    double led = DotWith<PairedQuad, Probe::kNone>(dense_.data() + size_, input.dense.data(), size_,
+                                                   0, nullptr);
+    for (const SparseEntry& entry : input.sparse) {
+      if (entry.index >= sparse_.size() / kWidth) continue;
+      led += sparse_[entry.index * kWidth + 1] * CleanSparse(entry.value);
+    }
+    return margin - pace.keep * led;
+  }
+
+  /// The squared length of the inputs, without the intercept. REQUIRES the inputs of Step.
+  double Norm(const Input& input) const {
+    double norm = 0;
+    for (const double x : input.dense) norm += x * x;
+    for (const SparseEntry& entry : input.sparse) {
+      if (entry.index >= sparse_.size() / kWidth) continue;
+      norm += CleanSparse(entry.value) * CleanSparse(entry.value);
+    }
+    return norm;
+  }
+
   /// REQUIRES finite inputs of at most kLargestInput in size.
   void Step(const Input& input, const Pace& pace, bool intercept) {
     StepDense(input.dense.data(), pace);
@@ -96,7 +120,7 @@ class Row {
     Convert(other, [](const double* c, double* mine, double* theirs) {
       for (size_t k = 0; k < kWidth; ++k) mine[k] = theirs[k] = c[k];
       theirs[0] = -c[0];
-      if (Rule::kOwnPenalty) theirs[1] = -c[1];  // FTRL: z has the sign of -w
+      for (size_t k = 1; k <= Rule::kSigned; ++k) theirs[k] = -c[k];
     });
   }
 

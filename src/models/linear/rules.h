@@ -22,31 +22,57 @@ struct Pace {
   double inverse_alpha = 1;  ///< FTRL: 1 / alpha.
   double ridge = 1;          ///< FTRL: beta / alpha + l2.
   double intercept_rate = 0;
+  // The rules with memory:
+  double keep = 0;       ///< momentum, decay or beta_1.
+  double take = 1;       ///< 1 - keep.
+  double keep2 = 0;      ///< beta_2.
+  double take2 = 1;      ///< 1 - beta_2.
+  double epsilon = 0;    ///< Added to a root, or under it.
+  double corrected = 0;  ///< The rate with the corrections of the bias of both means.
+  double unbias = 1;     ///< 1 / (1 - beta_1^t), t from 1.
+  double unbias2 = 1;    ///< The same of beta_2.
 };
 
-struct SgdRule {
+/// What most rules are; each says what differs.
+struct RuleBase {
+  static constexpr size_t kSigned = 0;          ///< So many numbers after the weight have its sign.
+  static constexpr bool kRestless = false;      ///< Moves a weight without a gradient, too.
+  static constexpr bool kLooksAhead = false;    ///< Takes the gradient where the last step leads.
+  static constexpr bool kCorrectsBias = false;  ///< Needs unbias of Pace.
+  static constexpr bool kOwnStep = false;       ///< Its step comes from the loss, not a derivative.
+  static constexpr bool kOwnPenalty = false;    ///< L1 is part of the rule.
+  static constexpr bool kCostly = false;        ///< Worth testing for x = 0, which changes nothing.
+
+  static void UpdateIntercept(const Pace& pace, double* c) {
+    c[0] -= pace.intercept_rate * pace.gradient;
+  }
+};
+
+/// Halves the weight and what has its sign; the rest is the same in both.
+template <typename Rule>
+void HalveSigned(const double* c, double* positive, double* negative) {
+  for (size_t k = 0; k < 1 + Rule::kState; ++k) {
+    positive[k] = k <= Rule::kSigned ? c[k] / 2 : c[k];
+    negative[k] = k <= Rule::kSigned ? -c[k] / 2 : c[k];
+  }
+}
+
+struct SgdRule : RuleBase {
   static constexpr LinearOptimizer kName = LinearOptimizer::kSgd;
   static constexpr size_t kState = 0;
-  static constexpr bool kOwnPenalty = false;  ///< L1 is part of the rule.
-  static constexpr bool kCostly = false;      ///< Worth testing for x = 0, which changes nothing.
 
   template <typename T>
   LEAT_LANES static void Update(const Pace& pace, T x, T* c) {
     c[0] = c[0] * pace.shrink - x * pace.step;
   }
-  static void UpdateIntercept(const Pace& pace, double* c) {
-    c[0] -= pace.intercept_rate * pace.gradient;
-  }
   static void Halve(const Pace&, const double* c, double* positive, double* negative) {
-    positive[0] = c[0] / 2;
-    negative[0] = -c[0] / 2;
+    HalveSigned<SgdRule>(c, positive, negative);
   }
 };
 
-struct AdaGradRule {
+struct AdaGradRule : RuleBase {
   static constexpr LinearOptimizer kName = LinearOptimizer::kAdaGrad;
   static constexpr size_t kState = 1;  // sum of squared gradients
-  static constexpr bool kOwnPenalty = false;
   static constexpr bool kCostly = true;
   static constexpr double kEpsilon = 1e-8;
 
@@ -56,20 +82,16 @@ struct AdaGradRule {
     c[1] = c[1] + g * g;
     c[0] = c[0] - g * pace.rate / Sqrt(c[1] + kEpsilon);
   }
-  static void UpdateIntercept(const Pace& pace, double* c) {
-    c[0] -= pace.intercept_rate * pace.gradient;
-  }
   static void Halve(const Pace&, const double* c, double* positive, double* negative) {
-    positive[0] = c[0] / 2;
-    negative[0] = -c[0] / 2;
-    positive[1] = negative[1] = c[1];
+    HalveSigned<AdaGradRule>(c, positive, negative);
   }
 };
 
-struct FtrlRule {
+struct FtrlRule : RuleBase {
   static constexpr LinearOptimizer kName = LinearOptimizer::kFtrl;
   // z, n, and the root of n: kept so that a step takes one root, not two.
   static constexpr size_t kState = 3;
+  static constexpr size_t kSigned = 1;
   static constexpr bool kOwnPenalty = true;
   static constexpr bool kCostly = true;
 

@@ -9,6 +9,7 @@
 
 #include "leat/linear.h"
 #include "models/linear/loss.h"
+#include "models/linear/memory_rules.h"
 #include "models/linear/row.h"
 
 namespace leat::linear {
@@ -43,14 +44,45 @@ inline Pace BasePace(const LinearOptions& options) {
   pace.inverse_alpha = 1 / options.learning_rate;
   pace.ridge = options.beta / options.learning_rate + options.l2;
   pace.intercept_rate = options.intercept_learning_rate;
+  switch (options.optimizer) {
+    case LinearOptimizer::kMomentum:
+    case LinearOptimizer::kNesterov:
+      pace.keep = options.momentum;
+      break;
+    case LinearOptimizer::kRmsProp:
+    case LinearOptimizer::kAdaDelta:
+      pace.keep = options.decay;
+      break;
+    default:
+      pace.keep = options.beta_1;
+  }
+  pace.take = 1 - pace.keep;
+  pace.keep2 = options.beta_2;
+  pace.take2 = 1 - pace.keep2;
+  pace.epsilon = options.epsilon;
   return pace;
 }
 
-inline Pace PaceAt(const LinearOptions& options, const Pace& base, uint64_t t) {
+/// base^n by squaring: the same bits on any processor, which pow does not promise.
+inline double Power(double base, uint64_t n) {
+  double power = 1;
+  for (; n > 0 && power > 0; n >>= 1, base *= base) {
+    if (n & 1) power *= base;
+  }
+  return power;
+}
+
+template <typename Rule>
+Pace PaceAt(const LinearOptions& options, const Pace& base, uint64_t t) {
   Pace pace = base;
   if (options.schedule != LinearSchedule::kConstant) {
     pace.rate = RateAt(options, t);
     pace.shrink = 1 - pace.rate * options.l2;
+  }
+  if constexpr (Rule::kCorrectsBias) {
+    pace.unbias = 1 / (1 - Power(options.beta_1, t + 1));
+    pace.unbias2 = 1 / (1 - Power(options.beta_2, t + 1));
+    pace.corrected = pace.rate * pace.unbias / std::sqrt(pace.unbias2);
   }
   return pace;
 }
@@ -63,8 +95,16 @@ inline void SetGradient(Pace& pace, double gradient, double clip) {
   pace.step = pace.rate * pace.gradient;
 }
 
+/// Gives a step of the rule's own size to the pace, along `sign` times the inputs.
+inline void SetOwnStep(Pace& pace, double sign, double size) {
+  pace.gradient = pace.step = -sign * size;
+}
+
 /// Whether a step with derivative 0 would change nothing (losses with a flat part).
-inline bool Idle(const Pace& pace) { return pace.gradient == 0 && pace.l1 == 0 && pace.l2 == 0; }
+template <typename Rule>
+bool Idle(const Pace& pace) {
+  return !Rule::kRestless && pace.gradient == 0 && pace.l1 == 0 && pace.l2 == 0;
+}
 
 /// Finds out whether a record can be learnt as it is. Only when the probe's margin or largest input
 /// say that something is amiss is the record looked at: `cleaned` then holds the dense part with 0
