@@ -2,11 +2,11 @@
 ///
 /// Streams: `card-fraud` (after the simulator that Le Borgne, Siblini, Lebichot and Bontempi
 /// describe in "Reproducible Machine Learning for Credit Card Fraud Detection", chapter 3), `churn`
-/// and `shop` (our own), `sea` (Street and Kim 2001), `agrawal` (Agrawal, Imielinski and Swami 1993) and
-/// `random-tree` (Domingos and Hulten 2000). Deviations are named in docs/generators.md. Order:
-/// event time never falls. Memory: the population (customers, terminals, subscribers) and one day
-/// of transactions, whatever the number of rows. Cost: well under a microsecond a row for the
-/// artificial streams. Determinism: the same options give the same bytes. Thread safety: none.
+/// and `shop` (our own), `sea` (Street and Kim 2001), `agrawal` (Agrawal, Imielinski and Swami
+/// 1993) and `random-tree` (Domingos and Hulten 2000). Deviations are named in docs/generators.md.
+/// Order: event time never falls. Memory: the population (customers, terminals, subscribers) and
+/// one day of transactions, whatever the number of rows. Cost: well under a microsecond a row for
+/// the artificial streams. Determinism: the same options give the same bytes. Thread safety: none.
 #pragma once
 
 #include <cstdint>

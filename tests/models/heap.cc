@@ -19,12 +19,16 @@ void* operator new(size_t size) {
   return p;
 }
 
+/// What std::stable_sort asks.
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return operator new(size); }
+
 void operator delete(void* p) noexcept {
   if (p != nullptr) held -= malloc_usable_size(p) + 8;
   std::free(p);
 }
 
 void operator delete(void* p, size_t) noexcept { operator delete(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { operator delete(p); }
 
 namespace leat {
 
