@@ -165,6 +165,7 @@ class Source final : public MessageSource {
   template <typename Question>
   Result<std::vector<int64_t>> AskForAll(std::string_view what, int64_t value, Question ask);
   Status Assign(std::span<const int64_t> offsets);
+  Status Stand(std::span<const InputMark> marks);
   void Close();
   Status Verify(uint32_t input, const InputMark& mark);
   Status Await(uint32_t input);
@@ -190,6 +191,7 @@ class Source final : public MessageSource {
   std::vector<Message> given_;   ///< By Poll, with
   std::vector<Batch> spent_;     ///< what of it belongs to no input's batch any more.
   bool assigned_ = false;
+  bool live_ = false;
   Status status_;          ///< What has stopped it, if anything has.
   bool doubted_ = false;   ///< Some topic is said not to be there any more,
   bool returned_ = false;  ///< and then it was.
@@ -372,6 +374,17 @@ Status Source::Assign(std::span<const int64_t> offsets) {
 }
 
 Status Source::Start(std::span<const InputMark> marks) {
+  live_ = false;
+  returned_ = false;
+  const Status standing = Stand(marks);
+  // Nothing is to be read from where it stands now; a doubt meanwhile asks for another start, too.
+  if (!standing.ok()) returned_ = true;
+  return standing;
+}
+
+Status Source::Stand(std::span<const InputMark> marks) {
+  // The start before may have ended without a client.
+  if (!client_) LEAT_RETURN_IF_ERROR(Open());
   std::vector<int64_t> offsets(inputs_.size());
   for (size_t i = 0; i < offsets.size(); ++i) {
     const InputMark& mark = marks[i];
@@ -393,7 +406,6 @@ Status Source::Start(std::span<const InputMark> marks) {
     offsets[i] = mark.last >= kept.low ? mark.last : mark.next;
   }
   LEAT_RETURN_IF_ERROR(Assign(offsets));
-  returned_ = false;
   for (uint32_t i = 0; i < inputs_.size(); ++i) {
     if (marks[i].last >= 0 && offsets[i] == marks[i].last) {
       LEAT_RETURN_IF_ERROR(Verify(i, marks[i]));
@@ -458,6 +470,7 @@ Status Source::Live(std::span<const int64_t> next) {
     back = back || next[i] < inputs_[i].expected;
   }
   if (back) LEAT_RETURN_IF_ERROR(Assign(next));
+  live_ = true;
   const uint64_t one = 1;
   for (size_t i = 0; i < inputs_.size(); ++i) {
     inputs_[i].expected = next[i];  // What is before is dropped as it comes.
@@ -489,7 +502,7 @@ Status Source::Accept(uint32_t input, const rd_kafka_message_t& message, Batch& 
   Input& in = inputs_[input];
   in.ended = false;
   // What follows a doubt may be of another topic; Start goes back to before it.
-  if (doubted_ || message.offset < in.expected) return Status::Ok();
+  if ((live_ && doubted_) || message.offset < in.expected) return Status::Ok();
   if (message.offset > in.expected && !options_.gaps) {
     return Status::Corrupt(fmt::format(
         "{}: offset {} was expected and {} came. Topics that are compacted or written by "

@@ -110,14 +110,17 @@ Status Shard::Load(StateStorage& storage) {
         "folder from a copy",
         options_.folder, why));
   };
+  const auto without_snapshot = [&] {
+    return damaged("there is a journal but no snapshot: files are missing");
+  };
   LEAT_ASSIGN_OR_RETURN(const bool exists, storage.Exists());
   LEAT_ASSIGN_OR_RETURN(const bool journal, journal_.Exists());
-  if (!exists && journal) return damaged("there is a journal but no snapshot: files are missing");
+  if (!exists && journal) return without_snapshot();
   LEAT_ASSIGN_OR_RETURN(store_, storage.Open());
   snapshots_ = std::make_unique<Snapshots>(*store_, options_.items_at_once);
   LEAT_ASSIGN_OR_RETURN(const std::optional<SnapshotInfo> info, snapshots_->Read());
   if (!info) {
-    if (journal) return damaged("there is a journal but no snapshot: files are missing");
+    if (journal) return without_snapshot();
     loaded_.state_id = RandomId();
     if (options_.begin) {
       LEAT_ASSIGN_OR_RETURN(loaded_.epoch.position, options_.begin());

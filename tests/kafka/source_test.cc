@@ -326,6 +326,30 @@ TEST_F(SourceTest, TopicMadeAgainIsRefused) {
   EXPECT_THAT(std::string(longer.message()), HasSubstr("made again"));
 }
 
+TEST_F(SourceTest, AStartThatWasNotVerifiedIsNotReadFrom) {
+  Topic topic(1);
+  topic.Fill(0, 20);
+  SourceOptions options = Options({&topic}, 1);
+  const InputMark mark = MarkAfter(options, 12);
+  // The broker waits for more than there is, longer than the start is willing to.
+  options.cluster.properties = {{"fetch.min.bytes", "10000000"}, {"fetch.wait.max.ms", "1000"}};
+  bool hurried = true;
+  options.give_up = [&] { return hurried; };
+  auto source = Open(options);
+  EXPECT_EQ(source->Start(std::vector<InputMark>{mark}).code(), StatusCode::kIo);
+  EXPECT_TRUE(source->returned());
+  // It stands at the message that was read last, which must not come a second time.
+  std::vector<Seen> seen;
+  EXPECT_EQ(PollUntil(*source, 1, seen, std::chrono::seconds(2)).code(), StatusCode::kIo);
+  EXPECT_TRUE(seen.empty());
+  hurried = false;
+  ASSERT_TRUE(source->Start(std::vector<InputMark>{mark}).ok());
+  EXPECT_FALSE(source->returned());
+  ASSERT_TRUE(source->Live(std::vector<int64_t>{mark.next}).ok());
+  ASSERT_TRUE(PollUntil(*source, 8, seen).ok());
+  EXPECT_EQ(seen.front(), (Seen{0, 12, "0:12"}));
+}
+
 TEST_F(SourceTest, ExpiredMessagesAreRefusedOnlyIfNeeded) {
   Topic topic(1);
   topic.Fill(0, 20);

@@ -1,5 +1,5 @@
-/// A topic of its own for a test, at the broker that LEAT_KAFKA_BROKERS names: written to, cut and
-/// deleted by librdkafka itself. What fails is a failure of the test.
+/// A topic of its own for a test, at the broker that LEAT_KAFKA_BROKERS names: written to by
+/// librdkafka itself. What fails is a failure of the test.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -16,6 +16,7 @@
 
 #include "connectors/kafka/client.h"
 #include "connectors/kafka/topics.h"
+#include "support/kafka_broker.h"
 
 namespace leat::kafka {
 
@@ -81,24 +82,14 @@ class Topic {
     Await([&] { return Partitions() == partitions_; });
   }
   void Delete() {
-    rd_kafka_DeleteTopic_t* wanted = rd_kafka_DeleteTopic_new(name_.c_str());
-    const Handle<rd_kafka_queue_t> queue(rd_kafka_queue_new(SharedProducer()));
-    rd_kafka_DeleteTopics(SharedProducer(), &wanted, 1, nullptr, queue.get());
-    const Handle<rd_kafka_event_t> event(rd_kafka_queue_poll(queue.get(), 30'000));
-    rd_kafka_DeleteTopic_destroy(wanted);
+    const Status deleted = DeleteTopic(Brokers(), name_);
+    EXPECT_TRUE(deleted.ok()) << deleted.message();
     Await([&] { return Partitions() == 0; });
   }
   /// Deletes the messages before `offset`.
   void Cut(int32_t partition, int64_t offset) {
-    const Handle<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(1));
-    rd_kafka_topic_partition_list_add(list.get(), name_.c_str(), partition)->offset = offset;
-    rd_kafka_DeleteRecords_t* wanted = rd_kafka_DeleteRecords_new(list.get());
-    const Handle<rd_kafka_queue_t> queue(rd_kafka_queue_new(SharedProducer()));
-    rd_kafka_DeleteRecords(SharedProducer(), &wanted, 1, nullptr, queue.get());
-    const Handle<rd_kafka_event_t> event(rd_kafka_queue_poll(queue.get(), 30'000));
-    rd_kafka_DeleteRecords_destroy(wanted);
-    ASSERT_TRUE(event);
-    ASSERT_EQ(rd_kafka_event_error(event.get()), RD_KAFKA_RESP_ERR_NO_ERROR);
+    const Status cut = DeleteRecords(Brokers(), name_, partition, offset);
+    ASSERT_TRUE(cut.ok()) << cut.message();
   }
   void Write(int32_t partition, const Record& record, rd_kafka_t* producer = SharedProducer()) {
     rd_kafka_headers_t* headers = rd_kafka_headers_new(record.headers.size());
