@@ -42,6 +42,9 @@ class StateStore {
   virtual Status Write(StateBatch& batch) = 0;
   /// False when there is no such key.
   virtual Result<bool> Get(Family family, std::string_view key, std::string& value) const = 0;
+  /// Get will soon be called for this key, and for windows by the same thread: it may be read
+  /// meanwhile. Changes nothing but how long that takes.
+  virtual void Expect(Family /*family*/, std::string_view /*key*/) const {}
   /// visit(key, value) for every key that starts with `prefix`, in order, until it fails.
   virtual Status Scan(
       Family family, std::string_view prefix,

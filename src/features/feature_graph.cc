@@ -259,6 +259,12 @@ void FeatureGraph::Evict(size_t target) {
   }
 }
 
+bool FeatureGraph::has_cold_keys() const {
+  const auto& groups = impl_->program.groups;
+  return std::any_of(groups.begin(), groups.end(),
+                     [](const auto& group) { return group.windows->cold_keys() > 0; });
+}
+
 Status FeatureGraph::status() const {
   for (const auto& group : impl_->program.groups) {
     LEAT_RETURN_IF_ERROR(group.windows->status());

@@ -56,8 +56,9 @@ struct FeatureError {
 };
 
 /// Keyed state is far larger than caches, and each part of it says where the next one is: the index
-/// of keys, the block of the key, its events.
-enum class FetchStage { kIndex, kBlock, kEvents };
+/// of keys, the block of the key, its events. A key that is not in memory is read from the store,
+/// which takes as long as some ten records: kStore comes early, or not at all.
+enum class FetchStage { kIndex, kStore, kBlock, kEvents };
 
 class FeatureGraph {
  public:
@@ -117,6 +118,8 @@ class FeatureGraph {
   /// Goes on giving up windows that have long not been used, until WindowBytes() is at most
   /// `target`; does a share of the work. Outputs do not change.
   void Evict(size_t target);
+  /// Whether there are keys whose windows are not in memory.
+  bool has_cold_keys() const;
   /// Not Ok once windows could not be read back: what was computed since must not be used.
   Status status() const;
 

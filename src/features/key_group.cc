@@ -319,6 +319,13 @@ void KeyGroup::DropOldest() {
 void KeyGroup::Prefetch(FetchStage stage, uint64_t key, EventTime time, bool labelled) const {
   if (key == 0) return;
   if (stage == FetchStage::kIndex) return index_.Prefetch(key);
+  if (stage == FetchStage::kStore) {
+    if (cold_ == 0 || Recent(key).key == key) return;
+    const std::byte* const cold = index_.Find(key);
+    if (cold == nullptr || !IsCold(cold)) return;
+    PutItemKey(key);
+    return store_->Expect(Family::kWindows, item_key_);
+  }
   std::byte* const block = Lookup(key);
   if (block == nullptr) return;
   if (stage == FetchStage::kBlock) {

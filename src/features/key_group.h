@@ -199,6 +199,7 @@ class KeyGroup final : public ItemState {
                          : HeaderOf(block).latest;
   }
   std::string ItemKey(uint64_t key) const;
+  void PutItemKey(uint64_t key) const;
   void SaveBlock(std::byte* block, StateWriter& out) const;
   std::byte* LoadBlock(uint64_t key, StateReader& in);
   void SaveItem(std::byte* block);
@@ -276,7 +277,8 @@ class KeyGroup final : public ItemState {
   size_t evict_at_ = 0, evict_left_ = 0;  // Of hot_, in this round.
   int64_t evict_before_ = 0;              // Only keys whose last event is older.
   StateWriter writer_;
-  std::string item_key_, value_;
+  mutable std::string item_key_;  ///< By PutItemKey.
+  std::string value_;
   Status status_;
 
   // The current event.

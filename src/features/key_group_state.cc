@@ -227,6 +227,11 @@ std::string KeyGroup::ItemKey(uint64_t key) const {
   return out;
 }
 
+void KeyGroup::PutItemKey(uint64_t key) const {
+  item_key_ = prefix_;
+  AppendOrdered(item_key_, key);
+}
+
 Status KeyGroup::LoadItem(uint64_t key, std::string_view value, bool in_memory) {
   if (key == 0 || index_.Find(key) != nullptr) return Status::Corrupt("a key is stored twice");
   StateReader in(value);
@@ -241,8 +246,9 @@ Status KeyGroup::LoadItem(uint64_t key, std::string_view value, bool in_memory) 
 }
 
 std::byte* KeyGroup::ReadBack(uint64_t key) {
+  PutItemKey(key);
   std::byte* block = nullptr;
-  const Result<bool> found = store_->Get(Family::kWindows, ItemKey(key), value_);
+  const Result<bool> found = store_->Get(Family::kWindows, item_key_, value_);
   if (found.ok() && *found) {
     StateReader in(value_);
     block = LoadBlock(key, in);
@@ -268,8 +274,7 @@ void KeyGroup::NoteChange(std::byte* block) {
 void KeyGroup::SaveItem(std::byte* block) {
   writer_.Clear();
   SaveBlock(block, writer_);
-  item_key_ = prefix_;
-  AppendOrdered(item_key_, HeaderOf(block).key);
+  PutItemKey(HeaderOf(block).key);
   batch_->Put(Family::kWindows, item_key_, writer_.bytes());
   ++HeaderOf(block).changed;  // It is in a batch.
 }

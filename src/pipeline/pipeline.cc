@@ -32,8 +32,10 @@ constexpr size_t kIdBytes = kIdDoubles * sizeof(double);
 /// How many labels before it is due a waiting prediction is fetched, and then each stage of what
 /// its label enters.
 constexpr size_t kPendingAhead = 8;
-constexpr std::pair<FetchStage, size_t> kLabelStages[] = {
-    {FetchStage::kIndex, 6}, {FetchStage::kBlock, 3}, {FetchStage::kEvents, 1}};
+constexpr std::pair<FetchStage, size_t> kLabelStages[] = {{FetchStage::kStore, 24},
+                                                          {FetchStage::kIndex, 6},
+                                                          {FetchStage::kBlock, 3},
+                                                          {FetchStage::kEvents, 1}};
 constexpr double kLogLossFloor = 1e-15;
 
 void PutId(std::string_view id, std::span<double> block) {
@@ -733,6 +735,8 @@ std::vector<ItemState*> Pipeline::Items() {
 size_t Pipeline::WindowBytes() const { return impl_->graph->WindowBytes(); }
 size_t Pipeline::ReservedWindowBytes() const { return impl_->graph->ReservedWindowBytes(); }
 void Pipeline::EvictWindows(size_t target) { impl_->graph->Evict(target); }
+bool Pipeline::has_cold_keys() const { return impl_->graph->has_cold_keys(); }
+
 Status Pipeline::status() const { return impl_->graph->status(); }
 std::vector<FeatureGraph::GroupFacts> Pipeline::Windows() const { return impl_->graph->Groups(); }
 

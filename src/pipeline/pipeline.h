@@ -119,6 +119,8 @@ class Pipeline {
   size_t WindowBytes() const;
   size_t ReservedWindowBytes() const;  ///< With what is set aside for more.
   void EvictWindows(size_t target);
+  /// Whether there are keys whose windows are not in memory.
+  bool has_cold_keys() const;
   /// Not Ok once state could not be read back: what was put out since must not be used.
   Status status() const;
   std::vector<FeatureGraph::GroupFacts> Windows() const;

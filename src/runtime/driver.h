@@ -39,6 +39,14 @@ class EpochSink {
   }
 };
 
+/// How far before it is worked on a record is taken from the input, so that the memory that it
+/// will need is fetched meanwhile; and how long before that each stage begins.
+struct Ahead {
+  static constexpr size_t kNear = 8, kBlock = 4, kEvents = 1;
+  /// When keys are to be read back from the store. Their places in the index are fetched first.
+  static constexpr size_t kFar = 64, kIndexed = 8;
+};
+
 class Driver {
  public:
   virtual ~Driver() = default;

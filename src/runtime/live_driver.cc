@@ -145,22 +145,28 @@ void LiveDriver::Take(std::span<const Message> messages) {
   // Labels have numbers of their own; only those of records can be ids.
   uint64_t number = position_.records;
   const auto decode = [&](size_t i) {
-    Slot& slot = slots_[i % kAhead];
+    Slot& slot = slots_[i % slots_.size()];
     const bool is_label = source_.inputs()[messages[i].input].labels;
     Decode(messages[i], is_label ? 0 : ++number, slot);
     if (slot.taken && !is_label) pipeline_.Prefetch(slot.record, FetchStage::kIndex);
   };
   const auto prefetch = [&](size_t i, FetchStage stage) {
     if (i >= messages.size() || source_.inputs()[messages[i].input].labels) return;
-    const Slot& slot = slots_[i % kAhead];
+    const Slot& slot = slots_[i % slots_.size()];
     if (slot.taken) pipeline_.Prefetch(slot.record, stage);
   };
-  size_t decoded = 0;
+  const bool far = pipeline_.has_cold_keys();
+  const size_t ahead = far ? Ahead::kFar : Ahead::kNear;
+  size_t decoded = 0, expected = 0;
   for (size_t i = 0; i < messages.size(); ++i) {
-    for (; decoded < messages.size() && decoded < i + kAhead; ++decoded) decode(decoded);
-    prefetch(i + kBlockAhead, FetchStage::kBlock);
-    prefetch(i + kEventsAhead, FetchStage::kEvents);
-    Step(messages[i], slots_[i % kAhead]);
+    for (; decoded < messages.size() && decoded < i + ahead; ++decoded) decode(decoded);
+    for (expected = std::max(expected, i); far && expected + Ahead::kIndexed < decoded;
+         ++expected) {
+      prefetch(expected, FetchStage::kStore);
+    }
+    prefetch(i + Ahead::kBlock, FetchStage::kBlock);
+    prefetch(i + Ahead::kEvents, FetchStage::kEvents);
+    Step(messages[i], slots_[i % slots_.size()]);
     if (i + 1 == messages.size() || messages[i + 1].input != messages[i].input) {
       NoteMark(messages[i]);
     }

@@ -63,8 +63,6 @@ class LiveDriver final : public Driver {
 
  private:
   using Clock = std::chrono::steady_clock;
-  static constexpr size_t kAhead = 8;  ///< Messages decoded ahead.
-  static constexpr size_t kBlockAhead = 4, kEventsAhead = 1;
 
   /// What messages of one kind are decoded with.
   struct Decoder {
@@ -110,7 +108,7 @@ class LiveDriver final : public Driver {
   std::optional<Decoder> records_, labels_;
   std::vector<std::string> origins_;  ///< Of each input.
   bool number_is_id_ = false;
-  std::array<Slot, kAhead> slots_;
+  std::array<Slot, Ahead::kFar> slots_;
 
   Outputs out_;
   std::vector<InputRun> runs_;  ///< Of this epoch.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace leat {
@@ -13,7 +14,7 @@ LogDriver::LogDriver(Pipeline& pipeline, RecordReader& records, RecordReader* la
 /// Fetches memory for the record that comes `ahead` after the next one.
 void LogDriver::Prefetch(size_t ahead, FetchStage stage) const {
   if (filled_ - first_ <= ahead) return;
-  const Slot& slot = slots_[(first_ + ahead) % kAhead];
+  const Slot& slot = slots_[(first_ + ahead) % slots_.size()];
   if (slot.outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, stage);
 }
 
@@ -21,22 +22,29 @@ void LogDriver::Prefetch(size_t ahead, FetchStage stage) const {
 /// the pipeline fetch the memory that it will need for them.
 Result<const LogDriver::Slot*> LogDriver::Next() {
   if (first_ == filled_) {
-    Slot& slot = slots_[filled_ % kAhead];
+    Slot& slot = slots_[filled_ % slots_.size()];
     LEAT_ASSIGN_OR_RETURN(slot.outcome, records_.Next(slot.record, slot.reject));
     ++filled_;
   }
   // One slot stays free: the record that is being worked on is still in use.
-  while (filled_ - first_ < kAhead - 1) {
-    Slot& slot = slots_[filled_ % kAhead];
+  const bool far = pipeline_.has_cold_keys();
+  while (filled_ - first_ < (far ? Ahead::kFar : Ahead::kNear) - 1) {
+    Slot& slot = slots_[filled_ % slots_.size()];
     const auto outcome = records_.NextAtHand(slot.record, slot.reject);
     if (!outcome) break;
     slot.outcome = *outcome;
     ++filled_;
     if (*outcome == ReadOutcome::kRecord) pipeline_.Prefetch(slot.record, FetchStage::kIndex);
   }
-  Prefetch(kBlockAhead, FetchStage::kBlock);
-  Prefetch(kEventsAhead, FetchStage::kEvents);
-  return &slots_[first_++ % kAhead];
+  if (far) {
+    expected_ = std::max(expected_, first_);
+    for (; expected_ + Ahead::kIndexed < filled_; ++expected_) {
+      Prefetch(expected_ - first_, FetchStage::kStore);
+    }
+  }
+  Prefetch(Ahead::kBlock, FetchStage::kBlock);
+  Prefetch(Ahead::kEvents, FetchStage::kEvents);
+  return &slots_[first_++ % slots_.size()];
 }
 
 /// Delivers every label known by `until` (all of them when empty).

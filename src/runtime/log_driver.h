@@ -44,9 +44,6 @@ class LogDriver final : public Driver {
   Status Retake(const Epoch& until, EpochSink& sink) override;
 
  private:
-  static constexpr size_t kAhead = 8;  ///< Records read ahead, as long as they are at hand.
-  static constexpr size_t kBlockAhead = 4, kEventsAhead = 1;
-
   struct Slot {
     Record record;
     Reject reject;
@@ -65,9 +62,10 @@ class LogDriver final : public Driver {
   uint64_t in_epoch_ = 0;
   std::optional<EventTime> tick_;  ///< Of this epoch.
 
-  std::array<Slot, kAhead> slots_;
+  std::array<Slot, Ahead::kFar> slots_;
   size_t first_ = 0, filled_ = 0;
-  Record label_;  ///< Read, and held until its time has come.
+  size_t expected_ = 0;  ///< Records whose keys the store was told of.
+  Record label_;         ///< Read, and held until its time has come.
   bool label_ready_ = false;
 };
 

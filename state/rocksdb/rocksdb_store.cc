@@ -14,9 +14,12 @@
 #include <array>
 #include <cstdarg>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <utility>
 #include <vector>
+
+#include "state/rocksdb/read_ahead.h"
 
 namespace leat {
 namespace {
@@ -39,13 +42,62 @@ Status FromRocks(const rocksdb::Status& status, const std::string& folder) {
   return Status::Io(std::move(message));
 }
 
+/// Memory from the system, so that it goes back there.
+struct Block {
+  explicit Block(size_t bytes)
+      : at(static_cast<char*>(
+            ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),
+        size(bytes) {
+    if (at == MAP_FAILED) throw std::bad_alloc();
+  }
+  Block(Block&& other) noexcept : at(std::exchange(other.at, nullptr)), size(other.size) {}
+  Block& operator=(Block&&) = delete;
+  ~Block() {
+    if (at != nullptr) ::munmap(at, size);
+  }
+  char* at;
+  size_t size;
+};
+
+/// Blocks that the next batch takes from the one before: memory that is new to the process costs
+/// more than what is copied into it. Thread-safe.
+class BlockPool {
+ public:
+  static constexpr size_t kBlock = size_t{1} << 20;
+  explicit BlockPool(size_t most_bytes) : most_(most_bytes / kBlock) {}
+
+  Block Take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) return Block(kBlock);
+    Block block = std::move(free_.back());
+    free_.pop_back();
+    return block;
+  }
+  void Return(std::vector<Block>& blocks) {
+    const std::lock_guard lock(mutex_);
+    for (Block& block : blocks) {
+      if (block.size == kBlock && free_.size() < most_) free_.push_back(std::move(block));
+    }
+  }
+
+ private:
+  const size_t most_;
+  std::mutex mutex_;
+  std::vector<Block> free_;
+};
+
 /// Bytes that stay where they are, in large blocks.
 class Arena {
  public:
+  explicit Arena(std::shared_ptr<BlockPool> pool) : pool_(std::move(pool)) {}
+  ~Arena() { pool_->Return(blocks_); }
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
   std::string_view Copy(std::string_view text) {
     if (text.size() > left_) {
-      left_ = std::max(kBlock, text.size());
-      blocks_.emplace_back(left_);
+      blocks_.push_back(text.size() > BlockPool::kBlock ? Block(text.size()) : pool_->Take());
+      left_ = blocks_.back().size;
       next_ = blocks_.back().at;
     }
     char* const at = std::copy(text.begin(), text.end(), next_) - text.size();
@@ -55,23 +107,7 @@ class Arena {
   }
 
  private:
-  static constexpr size_t kBlock = size_t{1} << 20;
-  /// From the system, so that it goes back there.
-  struct Block {
-    explicit Block(size_t bytes)
-        : at(static_cast<char*>(
-              ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),
-          size(bytes) {
-      if (at == MAP_FAILED) throw std::bad_alloc();
-    }
-    Block(Block&& other) noexcept : at(std::exchange(other.at, nullptr)), size(other.size) {}
-    Block& operator=(Block&&) = delete;
-    ~Block() {
-      if (at != nullptr) ::munmap(at, size);
-    }
-    char* at;
-    size_t size;
-  };
+  const std::shared_ptr<BlockPool> pool_;
   std::vector<Block> blocks_;
   char* next_ = nullptr;
   size_t left_ = 0;
@@ -79,6 +115,8 @@ class Arena {
 
 class RocksBatch final : public StateBatch {
  public:
+  explicit RocksBatch(std::shared_ptr<BlockPool> pool) : arena_(std::move(pool)) {}
+
   enum class Kind : uint8_t { kDeleteRange, kDelete, kPut };
   struct Change {
     Kind kind;
@@ -173,8 +211,10 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const RocksStoreOptions& options,
 
 class RocksStore final : public StateStore {
  public:
-  explicit RocksStore(std::string folder) : folder_(std::move(folder)) {}
+  explicit RocksStore(const RocksStoreOptions& options)
+      : folder_(options.folder), blocks_(std::make_shared<BlockPool>(options.memory / 2)) {}
   ~RocksStore() override {
+    ahead_.reset();
     if (!db_) return;
     for (rocksdb::ColumnFamilyHandle* handle : all_) db_->DestroyColumnFamilyHandle(handle);
     static_cast<void>(db_->Close());
@@ -206,10 +246,16 @@ class RocksStore final : public StateStore {
       }
     }
     std::copy(all_.begin() + 1, all_.end(), families_.begin());
+    ahead_ = std::make_unique<ReadAhead>([this](std::string_view key, std::string& value) {
+      const Result<bool> found = Read(Family::kWindows, key, value);
+      return found.ok() && *found;
+    });
     return Status::Ok();
   }
 
-  std::unique_ptr<StateBatch> NewBatch() const override { return std::make_unique<RocksBatch>(); }
+  std::unique_ptr<StateBatch> NewBatch() const override {
+    return std::make_unique<RocksBatch>(blocks_);
+  }
 
   Status Write(StateBatch& batch) override {
     LEAT_RETURN_IF_ERROR(status_);
@@ -219,18 +265,19 @@ class RocksStore final : public StateStore {
                             [](const RocksBatch::Change& change) { return !IsPoint(change); });
     }
     const bool large = own.bytes() >= kLargeBatch;
-    return status_ = FromRocks(large ? WriteAsFiles(own) : WriteThroughLog(own), folder_);
+    ahead_->Written();
+    status_ = FromRocks(large ? WriteAsFiles(own) : WriteThroughLog(own), folder_);
+    ahead_->Written();
+    return status_;
+  }
+
+  void Expect(Family family, std::string_view key) const override {
+    if (family == Family::kWindows) ahead_->Expect(key);
   }
 
   Result<bool> Get(Family family, std::string_view key, std::string& value) const override {
-    rocksdb::PinnableSlice slice(&value);
-    rocksdb::ReadOptions read;
-    read.fill_cache = family != Family::kWindows;  // Whoever asks keeps what is read.
-    const rocksdb::Status done = db_->Get(read, At(family), AsSlice(key), &slice);
-    if (done.IsNotFound()) return false;
-    LEAT_RETURN_IF_ERROR(FromRocks(done, folder_));
-    if (slice.IsPinned()) value.assign(slice.data(), slice.size());
-    return true;
+    if (family == Family::kWindows && ahead_->Take(key, value)) return true;
+    return Read(family, key, value);
   }
 
   Status Scan(
@@ -264,6 +311,17 @@ class RocksStore final : public StateStore {
 
   rocksdb::ColumnFamilyHandle* At(Family family) const {
     return families_[static_cast<size_t>(family)];
+  }
+
+  Result<bool> Read(Family family, std::string_view key, std::string& value) const {
+    rocksdb::PinnableSlice slice(&value);
+    rocksdb::ReadOptions read;
+    read.fill_cache = family != Family::kWindows;  // Whoever asks keeps what is read.
+    const rocksdb::Status done = db_->Get(read, At(family), AsSlice(key), &slice);
+    if (done.IsNotFound()) return false;
+    LEAT_RETURN_IF_ERROR(FromRocks(done, folder_));
+    if (slice.IsPinned()) value.assign(slice.data(), slice.size());
+    return true;
   }
 
   rocksdb::Status WriteThroughLog(RocksBatch& own) {
@@ -326,11 +384,14 @@ class RocksStore final : public StateStore {
   }
 
   const std::string folder_;
+  const std::shared_ptr<BlockPool> blocks_;  ///< Which batches share.
   std::array<rocksdb::ColumnFamilyOptions, kFamilies> family_options_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> all_;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> families_{};
   Status status_;
+  /// Of windows; while the database is open.
+  std::unique_ptr<ReadAhead> ahead_;
 };
 
 rocksdb::Env* EnvOf(const RocksStoreOptions& options) {
@@ -369,7 +430,7 @@ Status RocksStorage::CheckCurrent() const {
 
 Result<std::unique_ptr<StateStore>> RocksStorage::Open() {
   LEAT_RETURN_IF_ERROR(CheckCurrent());
-  auto store = std::make_unique<RocksStore>(options_.folder);
+  auto store = std::make_unique<RocksStore>(options_);
   LEAT_RETURN_IF_ERROR(store->Open(options_));
   return std::unique_ptr<StateStore>(std::move(store));
 }
