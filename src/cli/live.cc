@@ -9,6 +9,8 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/clock.h"
@@ -16,6 +18,7 @@
 #include "cli/run_state.h"
 #include "connectors/kafka/kafka_sinks.h"
 #include "connectors/kafka/kafka_source.h"
+#include "connectors/kafka/membership.h"
 #include "connectors/kafka/topics.h"
 #include "runtime/event_loop.h"
 #include "runtime/live_driver.h"
@@ -24,6 +27,7 @@ namespace leat {
 namespace {
 
 constexpr auto kStatusEvery = std::chrono::seconds(10);
+constexpr int kPollMs = 100;
 
 using Clock = std::chrono::steady_clock;
 
@@ -34,6 +38,9 @@ uint64_t ResidentBytes() {
   file >> size >> resident;
   return resident * 4096;
 }
+
+/// Of all processes together.
+int64_t SharesOf(const Config& config) { return config.kafka.instances * config.kafka.shards; }
 
 /// Which share of the partitions a shard has, among those of all processes.
 struct Share {
@@ -109,7 +116,7 @@ class Topology {
       }
     }
     const int32_t partitions = facts_.at(topics[0]).partitions;
-    const bool shared = config.kafka.instances * config.kafka.shards > 1;
+    const bool shared = SharesOf(config) > 1;
     for (const std::string& topic : topics) {
       if (!shared || facts_.at(topic).partitions == partitions) continue;
       return Status::Invalid(fmt::format(
@@ -381,41 +388,166 @@ class LiveShard {
   uint64_t told_records_ = 0;
 };
 
+/// The shares that run in this process, each on a thread.
+class Running {
+ public:
+  using Make = std::function<std::unique_ptr<LiveShard>(int64_t)>;
+  explicit Running(Make make) : make_(std::move(make)) {}
+  ~Running() {
+    Stop();
+    Join();
+  }
+
+  void Start(int64_t index) {
+    const std::lock_guard lock(mutex_);
+    auto share = std::make_unique<One>();
+    share->index = index;
+    share->shard = make_(index);
+    if (stopped_) share->shard->Stop();
+    share->thread = std::thread([this, one = share.get()] {
+      one->result.emplace(one->shard->Run());
+      if (one->result->ok()) return;
+      failed_ = true;
+      Stop();
+    });
+    shares_.push_back(std::move(share));
+  }
+  /// All of them end soon, and those that are started later at once.
+  void Stop() {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    for (const auto& share : shares_) share->shard->Stop();
+  }
+  /// Ends these, and waits for it.
+  void End(const std::vector<int64_t>& indices) {
+    JoinThose([&](const One& share) {
+      const bool ends = std::find(indices.begin(), indices.end(), share.index) != indices.end();
+      if (ends) share.shard->Stop();
+      return ends;
+    });
+  }
+  /// Waits until all have ended.
+  void Join() {
+    JoinThose([](const One&) { return true; });
+  }
+  void SaveSoon() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& share : shares_) share->shard->SaveSoon();
+  }
+  bool failed() const { return failed_; }
+  /// The first that failed decides. REQUIRES Join.
+  Result<std::vector<SessionResult>> Results() {
+    std::vector<SessionResult> results;
+    for (auto& ended : ended_) {
+      if (!ended.ok()) return ended.status();
+      results.push_back(std::move(ended).value());
+    }
+    return results;
+  }
+
+ private:
+  struct One {
+    int64_t index = 0;
+    std::unique_ptr<LiveShard> shard;
+    std::optional<Result<SessionResult>> result;
+    std::thread thread;
+  };
+
+  /// They stay where others can stop them until they have ended.
+  template <typename Which>
+  void JoinThose(Which which) {
+    std::vector<One*> ending;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& share : shares_) {
+        if (which(*share)) ending.push_back(share.get());
+      }
+    }
+    for (One* share : ending) {
+      share->thread.join();
+      ended_.push_back(std::move(*share->result));
+      const std::lock_guard lock(mutex_);
+      std::erase_if(shares_, [&](const auto& one) { return one.get() == share; });
+    }
+  }
+
+  const Make make_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<One>> shares_;
+  std::vector<Result<SessionResult>> ended_;
+  bool stopped_ = false;
+  std::atomic<bool> failed_ = false;
+};
+
+/// The shares that the group gives to this process, until it is told to stop.
+Status RunAsMember(const Config& config, const SessionOptions& options,
+                   const kafka::Cluster& cluster, EventLoop& loop, Running& running) {
+  const int64_t count = SharesOf(config);
+  const bool once = options.fresh || options.rebuild || options.accept_divergence;
+  if (once || options.to_end) {
+    return Status::Invalid(
+        fmt::format("kafka.instance: any of {}: which shares come here is not known, so {} needs "
+                    "--instance I/{}, share by share, while no other process runs",
+                    count, options.to_end ? "--to-end" : "this", count));
+  }
+  std::set<int64_t> mine;
+  const auto tell = [&] {
+    if (!options.progress) return;
+    std::string names;
+    for (const int64_t index : mine) names += fmt::format(" {}/{}", index + 1, count);
+    std::cerr << fmt::format("leat: {}: shares here:{}\n", config.name,
+                             names.empty() ? " none" : names);
+  };
+  kafka::MembershipOptions member;
+  member.cluster = cluster;
+  member.group = config.kafka.group + ".shares";
+  member.topic = config.source.kafka.topics[0];
+  member.shares = count;
+  member.taken = [&](const std::vector<int64_t>& shares) {
+    for (const int64_t index : shares) {
+      running.Start(index);
+      mine.insert(index);
+    }
+    tell();
+  };
+  member.given_up = [&](const std::vector<int64_t>& shares) {
+    running.End(shares);
+    for (const int64_t index : shares) mine.erase(index);
+    tell();
+  };
+  LEAT_ASSIGN_OR_RETURN(const auto membership, kafka::Membership::Join(std::move(member)));
+  while (!loop.stop_requested() && !running.failed()) {
+    LEAT_RETURN_IF_ERROR(membership->Poll(kPollMs));
+  }
+  return Status::Ok();
+}
+
 }  // namespace
 
 Result<std::vector<SessionResult>> RunLive(const Config& config, const SessionOptions& options) {
   EventLoop loop;
   const kafka::Cluster cluster{config.kafka.brokers, config.kafka.properties, "leat"};
   LEAT_ASSIGN_OR_RETURN(const Topology topology, Topology::Ask(config, cluster));
-  std::vector<std::unique_ptr<LiveShard>> shards;
-  for (int64_t i = 0; i < config.kafka.shards; ++i) {
-    const Share share{(config.kafka.instance - 1) * config.kafka.shards + i,
-                      config.kafka.instances * config.kafka.shards};
-    shards.push_back(std::make_unique<LiveShard>(config, options, topology, cluster, share));
-  }
-  const auto stop_all = [&] {
-    for (const auto& shard : shards) shard->Stop();
-  };
-  loop.OnStop(stop_all);
-  loop.Every(std::chrono::milliseconds(config.snapshot_every / kMillisecond), [&] {
-    for (const auto& shard : shards) shard->SaveSoon();
+  const int64_t shares = SharesOf(config);
+  Running running([&](int64_t index) {
+    return std::make_unique<LiveShard>(config, options, topology, cluster, Share{index, shares});
   });
-  std::vector<std::optional<Result<SessionResult>>> results(shards.size());
-  std::vector<std::thread> threads;
-  for (size_t i = 0; i < shards.size(); ++i) {
-    threads.emplace_back([&, i] {
-      results[i].emplace(shards[i]->Run());
-      if (!results[i]->ok()) stop_all();
-    });
+  loop.OnStop([&] { running.Stop(); });
+  loop.Every(std::chrono::milliseconds(config.snapshot_every / kMillisecond),
+             [&] { running.SaveSoon(); });
+  Status joined;
+  if (config.kafka.instance == kAnyInstance) {
+    joined = RunAsMember(config, options, cluster, loop, running);
+  } else {
+    for (int64_t i = 0; i < config.kafka.shards; ++i) {
+      running.Start((config.kafka.instance - 1) * config.kafka.shards + i);
+    }
   }
-  for (std::thread& thread : threads) thread.join();
+  if (!joined.ok()) running.Stop();
+  running.Join();
   loop.OnStop(nullptr);
-  std::vector<SessionResult> out;
-  for (auto& result : results) {
-    if (!result->ok()) return result->status();
-    out.push_back(std::move(*result).value());
-  }
-  return out;
+  LEAT_RETURN_IF_ERROR(joined);
+  return running.Results();
 }
 
 }  // namespace leat

@@ -74,7 +74,7 @@ Status RunAndReport(const Arguments& arguments, bool keep_state) {
     const auto instance = config::ParseInstance(arguments.instance);
     if (!instance) {
       return Status::Invalid(
-          fmt::format("--instance: found '{}', expected such as 1/3", arguments.instance));
+          fmt::format("--instance: found '{}', expected such as 1/3, or any/3", arguments.instance));
     }
     std::tie(config.kafka.instance, config.kafka.instances) = *instance;
   }
@@ -156,7 +156,7 @@ void AddRun(CLI::App& app, int& exit_code) {
       "--accept-divergence", arguments->accept_divergence,
       "Go on from the last snapshot although the input gives something else than it did");
   verb->add_option("--instance", arguments->instance,
-                   "Topics: which process of how many this is, such as 2/3");
+                   "Topics: which process of how many this is, such as 2/3, or any/3");
   verb->add_flag(
       "--to-end", arguments->to_end,
       "Topics: stop when all that is in them has been taken, instead of waiting for more");

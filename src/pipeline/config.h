@@ -33,6 +33,9 @@ struct TopicSource {
   EventTime start_time;                 ///< kTime.
 };
 
+/// In place of an instance's number: the processes agree among themselves who takes which share.
+inline constexpr int64_t kAnyInstance = 0;
+
 /// How Kafka is reached and used; the same for source, labels and sinks.
 struct KafkaConfig {
   std::string brokers;

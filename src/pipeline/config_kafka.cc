@@ -48,8 +48,10 @@ std::optional<std::pair<int64_t, int64_t>> ParseInstance(std::string_view text) 
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
     return error == std::errc() && end == part.data() + part.size() ? value : 0;
   };
-  const int64_t index = number(text.substr(0, at)), count = number(text.substr(at + width));
-  if (index < 1 || count < index || count > 10'000) return std::nullopt;
+  const bool any = text.substr(0, at) == "any";
+  const int64_t count = number(text.substr(at + width));
+  const int64_t index = any ? kAnyInstance : number(text.substr(0, at));
+  if ((index < 1 && !any) || count < 1 || count < index || count > 10'000) return std::nullopt;
   return std::pair(index, count);
 }
 
@@ -67,7 +69,8 @@ void ReadKafka(Build& b, const YamlNode& node) {
     if (parsed) {
       std::tie(kafka.instance, kafka.instances) = *parsed;
     } else {
-      p.Problem(*instance, "instance", "found " + Found(*instance) + ", expected such as 1 of 3");
+      p.Problem(*instance, "instance",
+                "found " + Found(*instance) + ", expected such as 1 of 3, or any of 3");
     }
   }
   if (const YamlNode* properties = p.Get("properties")) {

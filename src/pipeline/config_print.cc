@@ -159,8 +159,9 @@ std::string KafkaText(const Config& config) {
   if (config.kafka.brokers.empty()) return "";
   KafkaConfig kafka = config.kafka;
   std::string out = "kafka:\n" + Values("  ", [&](SectionParams& p) { DescribeKafka(p, kafka); });
-  out += "  instance: " + std::to_string(kafka.instance) + " of " +
-         std::to_string(kafka.instances) + "\n";
+  out +=
+      "  instance: " + (kafka.instance == kAnyInstance ? "any" : std::to_string(kafka.instance)) +
+      " of " + std::to_string(kafka.instances) + "\n";
   if (!kafka.properties.empty()) out += "  properties:\n";
   for (const auto& [name, value] : kafka.properties) {
     out += "    " + name + ": " + YamlText(value) + "\n";

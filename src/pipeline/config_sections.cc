@@ -64,8 +64,9 @@ void DescribeKafka(SectionParams& p, KafkaConfig& kafka) {
   p.Text("group", kafka.group,
          "Consumer group whose offsets say what is committed; the pipeline's name unless said. No "
          "other program may commit to it.");
-  p.Shape("instance", "`I of N`", "`1 of 1`",
-          "Which of N processes this is: each takes its share of the partitions. "
+  p.Shape("instance", "`I of N`, or `any of N`", "`1 of 1`",
+          "Which of N processes this is: each takes its share of the partitions. With `any`, as "
+          "many processes as there are divide the N shares among themselves, as a consumer group. "
           "`leat run --instance` overrides it.");
   p.Integer("shards", kafka.shards, {1, 64},
             "Threads of one process, each with its own partitions, models and state.");

@@ -5,8 +5,10 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <fstream>
 #include <functional>
 #include <map>
+#include <thread>
 
 #include "base/random.h"
 #include "live/live.h"
@@ -128,6 +130,56 @@ TEST_F(Kills, WithLabelsApartInSeveralShardsAndProcesses) {
   const LiveRun threads = MakeRun("threads", StreamPipeline(true, "  shards: 3\n"), 3);
   ASSERT_EQ(ToEnd(threads), 0) << Errors(threads);
   ExpectCounted(Lines(threads, "predictions"), kRecords);
+}
+
+/// Whether a process comes to say that it has so many shares.
+bool HasShares(const Engine& engine, size_t count) {
+  const auto until = std::chrono::steady_clock::now() + 60s;
+  while (std::chrono::steady_clock::now() < until) {
+    std::ifstream file(engine.errors());
+    std::string line, shares;
+    while (std::getline(file, line)) {
+      const size_t at = line.find("shares here:");
+      if (at != std::string::npos) shares = line.substr(at);
+    }
+    if (std::count(shares.begin(), shares.end(), '/') == static_cast<ptrdiff_t>(count)) return true;
+    std::this_thread::sleep_for(20ms);
+  }
+  return false;
+}
+
+TEST_F(Kills, SharesGoToWhoIsLeft) {
+  constexpr int kRecords = 12'000;
+  const auto produce = [&](int first, int records) {
+    return ProduceStream(
+        brokers(), prefix_,
+        {.first = first, .records = records, .partitions = 3, .bad = false, .labels_apart = true});
+  };
+  ASSERT_TRUE(produce(0, kRecords / 3).ok());
+  const LiveRun run = MakeRun(
+      "members",
+      StreamPipeline(true, "  epoch_records: 300\n  properties: {session.timeout.ms: \"6000\"}\n"),
+      3);
+  const std::vector<std::string> any = {"--instance", "any/3"};
+  const auto first = Start(run, any);
+  ASSERT_TRUE(HasShares(*first, 3)) << Errors(run);
+  // A second one takes its part while the first goes on with the rest, and all when that is gone.
+  Engine second({"run", run.config, "--instance", "any/3"}, {}, folder_ / "second.out",
+                folder_ / "second.err");
+  ASSERT_TRUE(produce(kRecords / 3, 2 * kRecords / 3).ok());
+  ASSERT_TRUE(HasShares(second, 1));
+  ASSERT_TRUE(HasShares(*first, 2));
+  first->Signal(SIGKILL);
+  ASSERT_EQ(first->Wait(10s).value_or(-1), kKilled);
+  ASSERT_TRUE(produce(2 * kRecords / 3, kRecords).ok());
+  ASSERT_TRUE(HasShares(second, 3));
+  second.Signal(SIGTERM);
+  ASSERT_EQ(second.Wait(30s).value_or(-1), 0);
+  // The shares are those that processes with numbers have.
+  for (int i = 1; i <= 3; ++i) {
+    ASSERT_EQ(ToEnd(run, {"--instance", fmt::format("{}/3", i)}), 0) << Errors(run);
+  }
+  ExpectCounted(Lines(run, "predictions"), kRecords);
 }
 
 }  // namespace
