@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <string_view>
@@ -12,6 +13,7 @@ namespace {
 
 constexpr int kAdminMs = 30'000;
 constexpr auto kPause = std::chrono::milliseconds(100);
+constexpr int kReachMs = 300;
 
 struct DestroyAdmin {
   void operator()(rd_kafka_ConfigResource_t* p) const { rd_kafka_ConfigResource_destroy(p); }
@@ -21,12 +23,46 @@ struct DestroyAdmin {
 template <typename T>
 using AdminHandle = std::unique_ptr<T, DestroyAdmin>;
 
-/// A consumer, for only a consumer can ask for a topic without making it.
-Result<Handle<rd_kafka_t>> MakeAsking(const Cluster& cluster) {
+/// Brokers that do not let us in will not the next time either.
+void NoteRefusal(rd_kafka_t* /*client*/, int error, const char* text, void* refusal) {
+  if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL) {
+    *static_cast<std::string*>(refusal) = text;
+  }
+}
+
+struct Asking {
+  std::unique_ptr<std::string> refusal = std::make_unique<std::string>();
+  Handle<rd_kafka_t> client;
+};
+
+/// A consumer, for only a consumer can ask for a topic without making it. Io if no broker answers,
+/// or as soon as one refuses us.
+Result<Asking> MakeAsking(const Cluster& cluster, int timeout_ms) {
   LEAT_ASSIGN_OR_RETURN(
       Handle<rd_kafka_conf_t> conf,
       MakeConf(cluster, RD_KAFKA_CONSUMER, {{"allow.auto.create.topics", "false"}}));
-  return MakeClient(RD_KAFKA_CONSUMER, std::move(conf));
+  Asking asking;
+  rd_kafka_conf_set_opaque(conf.get(), asking.refusal.get());
+  rd_kafka_conf_set_error_cb(conf.get(), NoteRefusal);
+  LEAT_ASSIGN_OR_RETURN(asking.client, MakeClient(RD_KAFKA_CONSUMER, std::move(conf)));
+  for (int waited = 0;; waited += kReachMs) {
+    const rd_kafka_metadata_t* answer = nullptr;
+    const rd_kafka_resp_err_t asked =
+        rd_kafka_metadata(asking.client.get(), 0, nullptr, &answer, std::min(kReachMs, timeout_ms));
+    const Handle<const rd_kafka_metadata_t> metadata(answer);
+    if (asked == RD_KAFKA_RESP_ERR_NO_ERROR) return asking;
+    rd_kafka_poll(asking.client.get(), 0);
+    if (!asking.refusal->empty()) {
+      return Status::Io(fmt::format("kafka {}: refused: {}", cluster.brokers, *asking.refusal));
+    }
+    if (waited >= timeout_ms) {
+      return Status::Io(fmt::format("kafka {}: no broker answers", cluster.brokers));
+    }
+    // A failure that is known at once is not asked about at once again.
+    if (asked != RD_KAFKA_RESP_ERR__TIMED_OUT) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(kReachMs));
+    }
+  }
 }
 
 AdminHandle<rd_kafka_AdminOptions_t> Options(rd_kafka_t* client, rd_kafka_admin_op_t operation,
@@ -118,21 +154,22 @@ Result<int32_t> CountPartitions(rd_kafka_t* client, const std::string& topic, in
 Result<std::map<std::string, TopicFacts>> DescribeTopics(const Cluster& cluster,
                                                          const std::vector<std::string>& topics,
                                                          int timeout_ms) {
-  LEAT_ASSIGN_OR_RETURN(const Handle<rd_kafka_t> client, MakeAsking(cluster));
+  LEAT_ASSIGN_OR_RETURN(const Asking asking, MakeAsking(cluster, timeout_ms));
+  rd_kafka_t* const client = asking.client.get();
   std::map<std::string, TopicFacts> facts;
   for (const std::string& topic : topics) {
-    LEAT_ASSIGN_OR_RETURN(const int32_t partitions,
-                          CountPartitions(client.get(), topic, timeout_ms));
+    LEAT_ASSIGN_OR_RETURN(const int32_t partitions, CountPartitions(client, topic, timeout_ms));
     if (partitions > 0) facts[topic].partitions = partitions;
   }
-  Describe(client.get(), timeout_ms, facts);
+  Describe(client, timeout_ms, facts);
   return facts;
 }
 
 Status CreateTopics(const Cluster& cluster,
                     const std::vector<std::pair<std::string, int32_t>>& topics) {
   if (topics.empty()) return Status::Ok();
-  LEAT_ASSIGN_OR_RETURN(const Handle<rd_kafka_t> client, MakeAsking(cluster));
+  LEAT_ASSIGN_OR_RETURN(const Asking asking, MakeAsking(cluster, kAdminMs));
+  rd_kafka_t* const client = asking.client.get();
   std::vector<AdminHandle<rd_kafka_NewTopic_t>> owned;
   std::vector<rd_kafka_NewTopic_t*> wanted;
   char words[512] = {};
@@ -143,9 +180,9 @@ Status CreateTopics(const Cluster& cluster,
     }
     wanted.push_back(owned.back().get());
   }
-  const auto options = Options(client.get(), RD_KAFKA_ADMIN_OP_CREATETOPICS, kAdminMs);
-  const Handle<rd_kafka_queue_t> queue(rd_kafka_queue_new(client.get()));
-  rd_kafka_CreateTopics(client.get(), wanted.data(), wanted.size(), options.get(), queue.get());
+  const auto options = Options(client, RD_KAFKA_ADMIN_OP_CREATETOPICS, kAdminMs);
+  const Handle<rd_kafka_queue_t> queue(rd_kafka_queue_new(client));
+  rd_kafka_CreateTopics(client, wanted.data(), wanted.size(), options.get(), queue.get());
   const Handle<rd_kafka_event_t> event(rd_kafka_queue_poll(queue.get(), 2 * kAdminMs));
   if (!event) return Status::Io("kafka: topics cannot be made: no broker answers");
   if (const auto error = rd_kafka_event_error(event.get())) {

@@ -116,7 +116,6 @@ TEST_F(Security, TlsAndAPasswordThatIsLeftNowhere) {
 }
 
 TEST_F(Security, AWrongPasswordOrAnUnknownCertificateEndsWithThree) {
-  if (KillCount(0) == 0) GTEST_SKIP() << "takes 70 s: only where LEAT_LIVE_KILLS is set";
   ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 200}).ok());
   const LiveRun wrong = MakeRun("wrong", Pipeline());
   EXPECT_EQ(ToEnd(wrong, {}, {Password("another")}), 3) << Errors(wrong);
