@@ -5,23 +5,16 @@
 
 #include "base/random.h"
 #include "models/ensembles/ensemble.h"
+#include "models/ensembles/members.h"
 
 namespace leat::ensembles {
 namespace {
 
-constexpr double kStructureShare = 0.5;
-constexpr double kEasedShare = 0.9;
 constexpr double kMargin = 0.1;  // Beyond the targets seen, of their range.
 constexpr double kMostTarget = 1e100;
 constexpr double kMostDeviations = 5;  // Standardised inputs are cut off there.
 constexpr size_t kMostInputs = 24;
 constexpr uint64_t kPoissonComponent = 0x726567706f6973;
-
-std::vector<double>& RowBuffer(size_t size) {
-  thread_local std::vector<double> buffer;
-  if (buffer.size() < size) buffer.resize(size);
-  return buffer;
-}
 
 }  // namespace
 
@@ -60,7 +53,7 @@ RegressionTree RegressionForest::NewTree(size_t member, uint64_t number) const {
 
 RegressionRow RegressionForest::Decode(const Input& input) const {
   const size_t width = space_.size();
-  double* const x = RowBuffer(width + inputs_.size() + 1).data();
+  double* const x = RowBuffer(width + inputs_.size() + 1);
   double* const z = x + width;
   space_.Decode(input.dense, x);
   for (size_t i = 0; i < inputs_.size(); ++i) {
@@ -109,8 +102,7 @@ void RegressionForest::Learn(const Input& input, double target, double weight) {
   target_mean_ += before / rows;
   target_squares_ += before * (target - target_mean_);
   const double deviation = std::sqrt(target_squares_ / rows);
-  const bool may_grow = static_cast<double>(StructureBytes()) <
-                        kStructureShare * static_cast<double>(plan_.options.max_bytes);
+  const bool may_grow = MayGrow(members_, base_bytes_, plan_.options.max_bytes);
   for (size_t i = 0; i < members_.size(); ++i) {
     Member& member = members_[i];
     const uint32_t leaf = member.tree.Find(row.x);
@@ -138,7 +130,10 @@ void RegressionForest::Learn(const Input& input, double target, double weight) {
     squares_[i] += d * (v - mean_[i]);
   }
   ++learnt_;
-  if (MemoryBytes() > static_cast<size_t>(plan_.options.max_bytes)) EnforceLimit();
+  if (MemoryBytes() > static_cast<size_t>(plan_.options.max_bytes)) {
+    EnforceLimit(members_, base_bytes_, plan_.options.max_bytes,
+                 [this](size_t i) { members_[i].tree = NewTree(i, members_[i].made++); });
+  }
 }
 
 void RegressionForest::Watch(size_t i, double error) {
@@ -158,84 +153,16 @@ void RegressionForest::Watch(size_t i, double error) {
 }
 
 size_t RegressionForest::BaseBytes() const {
-  size_t bytes = sizeof(RegressionForest) + space_.MemoryBytes() +
-                 spec_.dense.size() * sizeof(DenseAttribute) + kAllocation +
-                 members_.size() * sizeof(Member) + kAllocation + poisson_.HeapBytes() +
-                 inputs_.size() * (sizeof(uint32_t) + 3 * sizeof(double)) + 4 * kAllocation;
-  for (const DenseAttribute& a : spec_.dense) {
-    if (a.name.size() > 15) bytes += a.name.size() + 1 + kAllocation;
-  }
-  return bytes;
+  return sizeof(RegressionForest) + space_.MemoryBytes() + HeapBytesOf(spec_) +
+         members_.size() * sizeof(Member) + kAllocation + poisson_.HeapBytes() +
+         inputs_.size() * (sizeof(uint32_t) + 3 * sizeof(double)) + 4 * kAllocation;
 }
 
-size_t RegressionForest::MemberBytes(const Member& member) {
-  size_t bytes = member.tree.MemoryBytes() - sizeof(RegressionTree);
-  if (member.background != nullptr) bytes += member.background->MemoryBytes() + kAllocation;
-  for (const auto* detector : {&member.drift, &member.warning}) {
-    if (detector->has_value())
-      bytes += (*detector)->MemoryBytes() - sizeof(Adwin) + 2 * kAllocation;
-  }
-  return bytes;
-}
-
-size_t RegressionForest::MemoryBytes() const {
-  size_t bytes = base_bytes_;
-  for (const Member& member : members_) bytes += MemberBytes(member);
-  return bytes;
-}
-
-size_t RegressionForest::StructureBytes() const {
-  size_t bytes = base_bytes_;
-  for (const Member& member : members_) {
-    bytes += member.tree.structure_bytes();
-    if (member.background != nullptr) bytes += member.background->structure_bytes();
-  }
-  return bytes;
-}
+size_t RegressionForest::MemoryBytes() const { return base_bytes_ + MembersBytes(members_); }
 
 size_t RegressionForest::MinimumBytes(const RegressionForestPlan& plan, const InputSpec& spec) {
   const RegressionForest empty(plan, spec);
   return 3 * empty.MemoryBytes();
-}
-
-/// Leaves of all trees by promise; those that the eased budget does not hold stop observing.
-void RegressionForest::EnforceLimit() {
-  const auto eased =
-      static_cast<size_t>(kEasedShare * static_cast<double>(plan_.options.max_bytes));
-  struct Entry {
-    double promise;
-    RegressionTree* tree;
-    uint32_t leaf;
-  };
-  std::vector<Entry> order;
-  size_t used = MemoryBytes();
-  for (Member& member : members_) {
-    for (RegressionTree* tree : {&member.tree, member.background.get()}) {
-      if (tree == nullptr) continue;
-      for (uint32_t leaf = 0; leaf < tree->leaves(); ++leaf) {
-        if (tree->IsActive(leaf)) order.push_back({tree->Promise(leaf), tree, leaf});
-      }
-    }
-  }
-  std::stable_sort(order.begin(), order.end(),
-                   [](const Entry& a, const Entry& b) { return a.promise < b.promise; });
-  for (const Entry& entry : order) {
-    if (used <= eased) return;
-    const size_t before = entry.tree->BlockBytes(entry.leaf);
-    entry.tree->Deactivate(entry.leaf);
-    used -= before - entry.tree->BlockBytes(entry.leaf);
-  }
-  for (Member& member : members_) {
-    if (MemoryBytes() <= eased) return;
-    member.background.reset();
-  }
-  for (size_t n = 0; n < members_.size() && MemoryBytes() > eased; ++n) {
-    size_t largest = 0;
-    for (size_t i = 1; i < members_.size(); ++i) {
-      if (MemberBytes(members_[i]) > MemberBytes(members_[largest])) largest = i;
-    }
-    members_[largest].tree = NewTree(largest, members_[largest].made++);
-  }
 }
 
 void RegressionForest::Save(StateWriter& out) const {
@@ -298,11 +225,7 @@ Status RegressionForest::Load(StateReader& in) {
   if (!in.ok()) return in.status();
   std::swap(space_, other.space_);
   std::swap(members_, other.members_);
-  // Trees point to the attributes and the plan of the forest they were made in.
-  for (Member& member : members_) {
-    member.tree.Adopt(tree_plan_, space_);
-    if (member.background != nullptr) member.background->Adopt(tree_plan_, space_);
-  }
+  AdoptAll(members_, tree_plan_, space_);
   seen_ = std::move(other.seen_);
   mean_ = std::move(other.mean_);
   squares_ = std::move(other.squares_);
@@ -323,22 +246,15 @@ std::unique_ptr<Model> RegressionForest::Fresh() const {
 }
 
 std::vector<std::pair<std::string, std::string>> RegressionForest::Summary() const {
-  size_t nodes = 0, leaves = 0, active = 0;
-  uint64_t refused = 0;
-  for (const Member& member : members_) {
-    nodes += member.tree.nodes();
-    leaves += member.tree.leaves();
-    active += member.tree.active_leaves();
-    refused += member.tree.refused_splits();
-  }
+  const TreeCounts counts = Counted(members_);
   return {{"rows learnt", std::to_string(learnt_)},
           {"trees", std::to_string(members_.size())},
-          {"nodes", std::to_string(nodes)},
-          {"leaves", std::to_string(leaves)},
-          {"active leaves", std::to_string(active)},
+          {"nodes", std::to_string(counts.nodes)},
+          {"leaves", std::to_string(counts.leaves)},
+          {"active leaves", std::to_string(counts.active)},
           {"warnings", std::to_string(warnings_)},
           {"drifts", std::to_string(drifts_)},
-          {"splits refused by max_bytes", std::to_string(refused)},
+          {"splits refused by max_bytes", std::to_string(counts.refused)},
           {"rows ignored", std::to_string(ignored_)}};
 }
 

@@ -55,9 +55,6 @@ class RegressionForest final : public Model {
   double Bounded(double prediction) const;
   void Watch(size_t i, double error);
   size_t BaseBytes() const;
-  static size_t MemberBytes(const Member& member);
-  size_t StructureBytes() const;
-  void EnforceLimit();
 
   RegressionForestPlan plan_;
   InputSpec spec_;
