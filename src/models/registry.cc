@@ -6,6 +6,7 @@
 #include "leat/bayes.h"
 #include "leat/bayesian_linear.h"
 #include "leat/ensembles.h"
+#include "leat/gradient_boosting.h"
 #include "leat/hoeffding_tree.h"
 #include "leat/kmeans.h"
 #include "leat/linear.h"
@@ -72,6 +73,12 @@ constexpr std::array kTypes{
          New<ForestRegressorOptions, MakeForestRegressor, Task::kRegression>},
     Type{"gaussian_nb", "Naive Bayes with a normal distribution for each number and class.",
          New<GaussianNbOptions, MakeGaussianNb>},
+    Type{"gradient_boosted_regressor",
+         "Small trees that predict a number, each what those before it have left over.",
+         New<GradientBoostedRegressorOptions, MakeGradientBoostedRegressor, Task::kRegression>},
+    Type{"gradient_boosted_trees",
+         "Small trees in a chain for each class, each of which corrects those before it.",
+         New<GradientBoostedTreesOptions, MakeGradientBoostedTrees>},
     Type{"hoeffding_adaptive_tree",
          "A Hoeffding tree whose branches are replaced when their errors rise.",
          New<HoeffdingAdaptiveTreeOptions, MakeHoeffdingAdaptiveTree>},

@@ -181,7 +181,8 @@ TEST_P(EveryRegressionTree, SaysWhatMemoryItHolds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Registry, EveryRegressionTree,
-                         testing::Values("forest_regressor", "hoeffding_regression_tree"),
+                         testing::Values("forest_regressor", "gradient_boosted_regressor",
+                                         "hoeffding_regression_tree"),
                          [](const auto& item) { return item.param; });
 
 TEST(ForestRegressor, RecoversFromAReversal) {

@@ -67,37 +67,44 @@ bool MayGrow(const std::vector<Member>& members, size_t base, int64_t max_bytes)
   return static_cast<double>(bytes) < kStructureShare * static_cast<double>(max_bytes);
 }
 
-/// Down to the eased budget: leaves stop observing, the least promising of all trees first, equals
-/// in the order of trees and leaves; where that is not enough, trees in the background go, then
-/// `reset(i)` begins the largest tree anew.
-template <typename Member, typename Reset>
-void EnforceLimit(std::vector<Member>& members, size_t base, int64_t max_bytes,
-                  const Reset& reset) {
-  using Tree = decltype(Member::tree);
+/// Leaves stop observing until `used` bytes have become at most `eased`, the least promising of all
+/// trees first, equals in the order of trees and leaves. Returns what is used then.
+template <typename Tree>
+size_t EaseLeaves(const std::vector<Tree*>& trees, size_t used, size_t eased) {
   struct Entry {
     double promise;
     Tree* tree;
     uint32_t leaf;
   };
   std::vector<Entry> order;
-  size_t used = base + MembersBytes(members);
-  for (Member& member : members) {
-    for (Tree* tree : {&member.tree, member.background.get()}) {
-      if (tree == nullptr) continue;
-      for (uint32_t leaf = 0; leaf < tree->leaves(); ++leaf) {
-        if (tree->IsActive(leaf)) order.push_back({tree->Promise(leaf), tree, leaf});
-      }
+  for (Tree* tree : trees) {
+    for (uint32_t leaf = 0; leaf < tree->leaves(); ++leaf) {
+      if (tree->IsActive(leaf)) order.push_back({tree->Promise(leaf), tree, leaf});
     }
   }
   std::stable_sort(order.begin(), order.end(),
                    [](const Entry& a, const Entry& b) { return a.promise < b.promise; });
-  const size_t eased = EasedBytes(max_bytes);
   for (const Entry& entry : order) {
-    if (used <= eased) return;
+    if (used <= eased) break;
     const size_t before = entry.tree->BlockBytes(entry.leaf);
     entry.tree->Deactivate(entry.leaf);
     used -= before - entry.tree->BlockBytes(entry.leaf);
   }
+  return used;
+}
+
+/// Down to the eased budget: leaves stop observing; where that is not enough, trees in the
+/// background go, then `reset(i)` begins the largest tree anew.
+template <typename Member, typename Reset>
+void EnforceLimit(std::vector<Member>& members, size_t base, int64_t max_bytes,
+                  const Reset& reset) {
+  std::vector<decltype(Member::tree)*> trees;
+  for (Member& member : members) {
+    trees.push_back(&member.tree);
+    if (member.background != nullptr) trees.push_back(member.background.get());
+  }
+  const size_t eased = EasedBytes(max_bytes);
+  if (EaseLeaves(trees, base + MembersBytes(members), eased) <= eased) return;
   for (Member& member : members) {
     if (base + MembersBytes(members) <= eased) return;
     member.background.reset();

@@ -10,8 +10,6 @@
 namespace leat::ensembles {
 namespace {
 
-constexpr double kMargin = 0.1;  // Beyond the targets seen, of their range.
-constexpr double kMostTarget = 1e100;
 constexpr double kMostDeviations = 5;  // Standardised inputs are cut off there.
 constexpr size_t kMostInputs = 24;
 constexpr uint64_t kPoissonComponent = 0x726567706f6973;
@@ -67,46 +65,35 @@ RegressionRow RegressionForest::Decode(const Input& input) const {
   return {x, z};
 }
 
-double RegressionForest::Bounded(double prediction) const {
-  const double margin = kMargin * (highest_ - lowest_);
-  return std::clamp(prediction, lowest_ - margin, highest_ + margin);
-}
-
 void RegressionForest::Predict(const Input& input, std::vector<double>& out) const {
   out.assign(1, 0);
   if (learnt_ == 0) return;
   if (!Readable(input)) {
-    out[0] = target_mean_;
+    out[0] = targets_.mean;
     return;
   }
   const RegressionRow row = Decode(input);
   double sum = 0;
   for (const Member& member : members_) {
-    sum += Bounded(member.tree.PredictAt(member.tree.Find(row.x), row));
+    sum += targets_.Bounded(member.tree.PredictAt(member.tree.Find(row.x), row));
   }
   out[0] = sum / static_cast<double>(members_.size());
 }
 
 void RegressionForest::Learn(const Input& input, double target, double weight) {
-  if (!Readable(input) || !(std::fabs(target) <= kMostTarget) ||
-      !(weight > 0 && weight <= trees::kLargestWeight)) {
+  if (!Readable(input) || !TargetRange::IsLesson(target, weight)) {
     ++ignored_;
     return;
   }
   const RegressionRow row = Decode(input);
   if (space_.Meet(row.x)) base_bytes_ = BaseBytes();
-  lowest_ = learnt_ == 0 ? target : std::min(lowest_, target);
-  highest_ = learnt_ == 0 ? target : std::max(highest_, target);
-  const double rows = static_cast<double>(learnt_ + 1);
-  const double before = target - target_mean_;
-  target_mean_ += before / rows;
-  target_squares_ += before * (target - target_mean_);
-  const double deviation = std::sqrt(target_squares_ / rows);
+  targets_.Meet(target, learnt_);
+  const double deviation = targets_.Deviation(learnt_ + 1);
   const bool may_grow = MayGrow(members_, base_bytes_, plan_.options.max_bytes);
   for (size_t i = 0; i < members_.size(); ++i) {
     Member& member = members_[i];
     const uint32_t leaf = member.tree.Find(row.x);
-    const double error = std::fabs(target - Bounded(member.tree.PredictAt(leaf, row)));
+    const double error = std::fabs(target - targets_.Bounded(member.tree.PredictAt(leaf, row)));
     double k = weight;
     if (!plan_.single) {
       CounterRandom random(tree_plan_.seed, kPoissonComponent, learnt_ * members_.size() + i);
@@ -175,7 +162,7 @@ void RegressionForest::Save(StateWriter& out) const {
   out.U64(ignored_);
   out.U64(warnings_);
   out.U64(drifts_);
-  for (const double v : {lowest_, highest_, target_mean_, target_squares_}) out.F64(v);
+  targets_.Save(out);
   out.U64(members_.size());
   for (const Member& member : members_) {
     out.U64(member.made);
@@ -203,11 +190,7 @@ Status RegressionForest::Load(StateReader& in) {
   other.ignored_ = in.U64();
   other.warnings_ = in.U64();
   other.drifts_ = in.U64();
-  for (double* v : {&other.lowest_, &other.highest_, &other.target_mean_, &other.target_squares_}) {
-    *v = in.F64();
-    good = good && std::isfinite(*v);
-  }
-  good = good && other.lowest_ <= other.highest_ && other.target_squares_ >= 0;
+  good = other.targets_.Load(in) && good;
   if (in.U64() != members_.size() || !good) in.Fail("a forest that cannot be");
   for (size_t i = 0; i < members_.size() && in.ok(); ++i) {
     Member& member = other.members_[i];
@@ -233,10 +216,7 @@ Status RegressionForest::Load(StateReader& in) {
   ignored_ = other.ignored_;
   warnings_ = other.warnings_;
   drifts_ = other.drifts_;
-  lowest_ = other.lowest_;
-  highest_ = other.highest_;
-  target_mean_ = other.target_mean_;
-  target_squares_ = other.target_squares_;
+  targets_ = other.targets_;
   base_bytes_ = BaseBytes();
   return Status::Ok();
 }
