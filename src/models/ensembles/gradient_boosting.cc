@@ -350,7 +350,7 @@ void GradientBoosting::Save(StateWriter& out) const {
     out.U32(seat.chain);
     out.F64(seat.rows);
   }
-  out.U32(chains_);
+  out.U64(trees_.size());
   for (const GradientTree& tree : trees_) tree.Save(out);
   out.Bool(scout_ != nullptr);
   if (scout_ == nullptr) return;
@@ -380,21 +380,19 @@ Status GradientBoosting::Load(StateReader& in) {
     seat.chain = in.U32();
     seat.rows = in.F64();
   }
-  const uint32_t chains = in.U32();
   // Each chain is a class's, and one class has none.
-  std::vector<uint8_t> taken(seated.size() + 1);
   size_t occupied = 0;
+  for (const Seat& seat : seated) occupied += seat.chain != kNoChain ? 1 : 0;
+  const size_t chains = regression() ? 1 : std::max<size_t>(occupied, 1) - 1;
+  std::vector<uint8_t> taken(chains + 1);
   for (const Seat& seat : seated) {
     if (seat.chain == kNoChain) continue;
-    ++occupied;
-    if (seat.chain > chains || seat.chain >= taken.size() || taken[seat.chain]++ != 0 ||
-        !(seat.rows >= 0) || !std::isfinite(seat.rows)) {
+    if (seat.chain > chains || taken[seat.chain]++ != 0 || !(seat.rows >= 0) ||
+        !std::isfinite(seat.rows)) {
       in.Fail("impossible classes of boosted trees");
     }
   }
-  if (chains != (regression() ? 1 : occupied > 0 ? occupied - 1 : 0)) {
-    in.Fail("impossible classes of boosted trees");
-  }
+  if (in.U64() != chains * length()) in.Fail("boosted trees of another number");
   if (!in.ok()) return in.status();
   other.seats_ = std::move(seated);
   other.trees_.clear();
@@ -425,7 +423,7 @@ Status GradientBoosting::Load(StateReader& in) {
   seats_ = std::move(other.seats_);
   targets_ = other.targets_;
   detector_ = std::move(other.detector_);
-  chains_ = chains;
+  chains_ = static_cast<uint32_t>(chains);
   learnt_ = other.learnt_;
   ignored_ = other.ignored_;
   refused_classes_ = other.refused_classes_;
