@@ -10,6 +10,7 @@
 #include "leat/hoeffding_tree.h"
 #include "leat/kmeans.h"
 #include "leat/linear.h"
+#include "leat/mondrian_forest.h"
 #include "leat/regression_trees.h"
 
 namespace leat {
@@ -97,6 +98,9 @@ constexpr std::array kTypes{
     Type{"logistic_regression",
          "A weighted sum of the features turned into a probability, for two classes or more.",
          New<LinearOptions, MakeLogisticRegression>},
+    Type{"mondrian_forest",
+         "Trees split at random as the data spreads; all their prunings vote by how well they did.",
+         New<MondrianForestOptions, MakeMondrianForest>},
     Type{"multinomial_nb", "Naive Bayes over counts, such as those of words.",
          New<MultinomialNbOptions, MakeMultinomialNb>},
     Type{"naive_bayes", "Naive Bayes over numbers and nominal values together.",

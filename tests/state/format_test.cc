@@ -159,6 +159,7 @@ std::string Binary() {
          "  poor: {type: hoeffding_tree, features: [amount, shop, weight], grace_period: 50,\n"
          "         leaf_prediction: majority_class, remove_poor_attributes: true}\n"
          "  boosted: {type: gradient_boosted_trees, features: [amount, shop, risk], trees: 5}\n"
+         "  mondrian: {type: mondrian_forest, features: [amount, shop, risk], trees: 2}\n"
          "  forest: {type: adaptive_random_forest, features: [amount, shop, risk], trees: 3,\n"
          "           grace_period: 20, warning_delta: 0.99, drift_delta: 1e-9}\n"
          "  patches: {type: streaming_random_patches, features: [weight], trees: 12, lambda: 1,\n"
