@@ -9,8 +9,9 @@
 /// lies outside a node is counted in standard deviations of that input, so that scales do not
 /// matter, where the paper takes values as they are; codes of nominal attributes count as numbers;
 /// missing values neither split nor spread a node and go to its heavier child; the number of
-/// classes in the smoothing is that of the classes seen; at the byte budget no node splits any
-/// more.
+/// classes in the smoothing is that of the classes seen; when the byte budget leaves no room for
+/// a split, the oldest tree begins anew (a single tree splits no more), so that the forest follows
+/// the stream where the paper's keeps all there ever was.
 ///
 /// Shapes: dense part only; the sparse part of an input is ignored. Targets: class index below
 /// 65,536; anything else is counted and ignored, as is a weight outside (0, 1e12], and a new class

@@ -20,17 +20,19 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// Those that read numbers, categories and gaps as they are.
 std::vector<std::string> Types() {
-  return {"adaptive_random_forest",
-          "adwin_bagging",
-          "extremely_fast_tree",
-          "gradient_boosted_trees",
-          "hoeffding_adaptive_tree",
-          "hoeffding_tree",
-          "leveraging_bagging",
-          "mondrian_forest",
-          "naive_bayes",
-          "online_bagging",
-          "streaming_random_patches"};
+  return {
+      "adaptive_random_forest",
+      "adwin_bagging",
+      "extremely_fast_tree",
+      "gradient_boosted_trees",
+      "hoeffding_adaptive_tree",
+      "hoeffding_tree",
+      "leveraging_bagging",
+      "mondrian_forest",
+      "naive_bayes",
+      "online_bagging",
+      "streaming_random_patches",
+  };
 }
 
 struct Example {

@@ -68,7 +68,7 @@ TEST(MondrianForest, WeighsPruningsByHowWellTheyPredicted) {
   model->Learn({std::vector<double>{0}, {}}, 0, 1);
   model->Learn({std::vector<double>{1}, {}}, 1, 1);
   // Every tree has split between 0 and 1. The root gave the second row (0 + 0.5) / (1 + 1) = 1/4,
-  // and weighs 1/4; the two leaves have been wrong of nothing, and weigh 1. So the root alone has
+  // and weighs 1/4; the two leaves have yet to predict, and weigh 1. So the root alone has
   // (1/4 / 2) / ((1/4 + 1) / 2) = 1/5 and says 1/2; the leaves have 4/5 and say 3/4.
   EXPECT_NEAR(Predicted(*model, {0}).at(0), 0.7, 1e-9);
   EXPECT_NEAR(Predicted(*model, {1}).at(1), 0.7, 1e-9);
@@ -127,13 +127,43 @@ TEST(MondrianForest, StaysWithinItsBytesAndStillLearns) {
   }
   EXPECT_LE(most, static_cast<size_t>(options.max_bytes));
   EXPECT_GT(most, static_cast<size_t>(options.max_bytes) * 8 / 10);
-  EXPECT_GT(Fact(*model, "splits refused by max_bytes"), 0);
-  EXPECT_GT(Accuracy(*model, 10'000, 12'000), 0.85);
+  EXPECT_GT(Fact(*model, "trees begun anew"), 10);
+  EXPECT_GT(Accuracy(*model, 10'000, 12'000), 0.8);
   const std::string bytes = Saved(*model);
   auto loaded = model->Fresh();
   StateReader in(bytes);
   ASSERT_TRUE(loaded->Load(in).ok()) << in.status().message();
   EXPECT_EQ(loaded->MemoryBytes(), model->MemoryBytes());
+}
+
+TEST(MondrianForest, ASingleTreeAtItsBytesKeepsWhatItHas) {
+  MondrianForestOptions options;
+  options.trees = 1;
+  options.max_bytes = 64 << 10;
+  auto model = Made(options, 3);
+  Accuracy(*model, 0, 5000);
+  EXPECT_EQ(Fact(*model, "trees begun anew"), 0);
+  EXPECT_GT(Fact(*model, "splits refused by max_bytes"), 0);
+  EXPECT_LE(model->MemoryBytes(), static_cast<size_t>(options.max_bytes));
+  EXPECT_GT(Accuracy(*model, 5000, 6000), 0.7);
+}
+
+TEST(MondrianForest, FollowsAChangeOnceItIsAtItsBytes) {
+  MondrianForestOptions options;
+  options.max_bytes = 600 << 10;
+  auto model = Made(options, 3);
+  Accuracy(*model, 0, 6000);
+  std::vector<double> out;
+  double right = 0;
+  for (uint64_t i = 6000; i < 16'000; ++i) {
+    Example e = Quarters(i);
+    e.label = 3 - e.label;
+    model->Predict({e.x, {}}, out);
+    const auto best = std::max_element(out.begin(), out.end()) - out.begin();
+    if (i >= 14'000) right += static_cast<double>(best) == e.label ? 1 : 0;
+    model->Learn({e.x, {}}, e.label, 1);
+  }
+  EXPECT_GT(right / 2000, 0.8);
 }
 
 TEST(MondrianForest, RefusesClassesForWhichThereIsNoRoom) {

@@ -72,12 +72,20 @@ void MondrianForest::Learn(const Input& input, double target, double weight) {
     inverse_[i] = spread.squares > 0 && std::isfinite(inverse) ? inverse : 0;
   }
   const auto limit = static_cast<size_t>(kGrowthShare * static_cast<double>(options_.max_bytes));
+  if (full_ && trees_.size() > 1) {
+    MondrianTree& oldest = trees_[renewals_++ % trees_.size()];
+    tree_bytes_ -= oldest.HeapBytes(classes_);
+    oldest.Clear();
+  }
+  full_ = false;
   for (MondrianTree& tree : trees_) {
     const size_t before = tree.HeapBytes(classes_);
+    const uint64_t refused = tree.refused_splits();
     const bool may_grow = MemoryBytes() - before + tree.HeapBytes(classes_, 1) <= limit;
     if (tree.Learn(x, inverse_.data(), label, weight, may_grow)) {
       tree_bytes_ += tree.HeapBytes(classes_) - before;
     }
+    full_ |= tree.refused_splits() != refused;
   }
   ++learnt_;
 }
@@ -113,6 +121,8 @@ void MondrianForest::Save(StateWriter& out) const {
   out.U64(learnt_);
   out.U64(ignored_);
   out.U64(refused_classes_);
+  out.U64(renewals_);
+  out.Bool(full_);
   out.U64(trees_.size());
   for (const MondrianTree& tree : trees_) tree.Save(out);
 }
@@ -136,6 +146,8 @@ Status MondrianForest::Load(StateReader& in) {
   other.learnt_ = in.U64();
   other.ignored_ = in.U64();
   other.refused_classes_ = in.U64();
+  other.renewals_ = in.U64();
+  other.full_ = in.Bool();
   if (!good || other.classes_ > trees::kMaxClasses || (other.learnt_ > 0) != (other.classes_ > 0) ||
       in.U64() != trees_.size()) {
     in.Fail("a Mondrian forest that cannot be");
@@ -156,6 +168,8 @@ Status MondrianForest::Load(StateReader& in) {
   learnt_ = other.learnt_;
   ignored_ = other.ignored_;
   refused_classes_ = other.refused_classes_;
+  renewals_ = other.renewals_;
+  full_ = other.full_;
   base_bytes_ = BaseBytes();
   tree_bytes_ = TreeBytes(classes_, 0);
   return Status::Ok();
@@ -176,6 +190,7 @@ std::vector<std::pair<std::string, std::string>> MondrianForest::Summary() const
           {"classes", std::to_string(classes_)},
           {"trees", std::to_string(trees_.size())},
           {"nodes", std::to_string(nodes)},
+          {"trees begun anew", std::to_string(renewals_)},
           {"splits refused by max_bytes", std::to_string(refused)},
           {"rows of classes refused by max_bytes", std::to_string(refused_classes_)},
           {"rows ignored", std::to_string(ignored_)}};
@@ -194,8 +209,9 @@ void Describe(Params& params, MondrianForestOptions& options) {
   params.Integer("seed", options.seed, {0, 1e15}, "of all draws");
   params.Integer("max_nominal_values", options.max_nominal_values, {2, 4096},
                  "nominal codes from here on count as missing");
-  params.Bytes("max_bytes", options.max_bytes, {64 << 10, 1e15},
-               "memory limit for everything; at nine tenths of it no tree grows");
+  params.Bytes(
+      "max_bytes", options.max_bytes, {64 << 10, 1e15},
+      "memory limit for everything; when trees have nine tenths of it the oldest begins anew");
 }
 
 Result<std::unique_ptr<Model>> MakeMondrianForest(const MondrianForestOptions& options,

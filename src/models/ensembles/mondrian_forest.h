@@ -1,8 +1,9 @@
 /// A Mondrian forest; see include/leat/mondrian_forest.h.
 ///
 /// The budget is for everything. A tree takes a block of nodes while kGrowthShare of the budget has
-/// room for it, and none after that; the rest is for classes that come later, whose counts every
-/// node must hold.
+/// room for it. When a split has been refused for want of room, the oldest tree begins anew at the
+/// next row, unless it is the only one. The rest of the budget is for classes that come later,
+/// whose counts every node must hold.
 #pragma once
 
 #include <memory>
@@ -51,6 +52,8 @@ class MondrianForest final : public Model {
   uint64_t learnt_ = 0;
   uint64_t ignored_ = 0;
   uint64_t refused_classes_ = 0;
+  uint64_t renewals_ = 0;  ///< Trees begun anew, one after the other.
+  bool full_ = false;      ///< The last row was refused a split.
   size_t base_bytes_ = 0;
   size_t tree_bytes_ = 0;
 };

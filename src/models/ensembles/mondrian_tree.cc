@@ -213,8 +213,7 @@ void MondrianTree::Load(StateReader& in, size_t classes) {
   random_.set_counter(in.U64());
   refused_ = in.U64();
   classes_ = classes;
-  count_ = 0;
-  blocks_.clear();
+  Clear();
   const uint64_t nodes = in.Count(5 * sizeof(double));
   for (uint64_t n = 0; n < nodes && in.ok(); ++n) {
     const uint32_t id = AddNode();

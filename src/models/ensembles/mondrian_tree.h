@@ -27,6 +27,11 @@ class MondrianTree {
   /// `inverse`: of the inputs' deviations; 0 for those that tell nothing. `may_grow`: a block more
   /// has room. True if the tree has taken one.
   bool Learn(const double* x, const double* inverse, uint32_t label, double weight, bool may_grow);
+  /// Forgets all rows. Random numbers go on.
+  void Clear() {
+    count_ = 0;
+    std::vector<std::unique_ptr<Block>>().swap(blocks_);
+  }
   /// Makes room for so many classes.
   void Widen(size_t classes);
 
