@@ -4,12 +4,12 @@
 /// Source: Mourtada, Gaiffas and Scornet, "AMF: Aggregated Mondrian forests for online learning"
 /// (2021; algorithms 1 to 4: Mondrian trees by Lakshminarayanan, Roy and Teh 2014 without a
 /// lifetime, context tree weighting over their prunings with the logarithmic loss). The aggregation
-/// is exact and costs a pass up the path. Defaults are the paper's: 10 trees, step 1, smoothing
+/// is exact and costs a pass up the path. Defaults are the paper's: 10 trees, step 1, prior
 /// 0.5; a node whose rows are all of the label at hand is not split. Deviations: how far a value
 /// lies outside a node is counted in standard deviations of that input, so that scales do not
 /// matter, where the paper takes values as they are; codes of nominal attributes count as numbers;
 /// missing values neither split nor spread a node and go to its heavier child; the number of
-/// classes in the smoothing is that of the classes seen; when the byte budget leaves no room for
+/// classes in the prior is that of the classes seen; when the byte budget leaves no room for
 /// a split, the oldest tree begins anew (a single tree splits no more), so that the forest follows
 /// the stream where the paper's keeps all there ever was.
 ///
@@ -34,7 +34,7 @@ namespace leat {
 struct MondrianForestOptions {
   int64_t trees = 10;                ///< 1..10,000.
   double step = 1;                   ///< Of the aggregation; > 0, at most 100.
-  double smoothing = 0.5;            ///< Added to the count of each class; in (0, 1000].
+  double prior = 0.5;                ///< Added to the count of each class; in (0, 1000].
   bool split_pure = false;           ///< Nodes split though all their rows are of one class.
   int64_t seed = 1;                  ///< Of all draws; >= 0.
   int64_t max_nominal_values = 256;  ///< Codes from here on count as missing; 2..4096.

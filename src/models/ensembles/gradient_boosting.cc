@@ -69,9 +69,8 @@ bool GradientBoosting::AddChain() {
   const size_t trees = trees_.size() + length();
   if (chains_ > 0) {
     // Room for the nodes of as many trees as there will be, as they are now.
-    const double needed = static_cast<double>(base_bytes_ + structure_bytes_) /
-                          static_cast<double>(trees_.size()) * static_cast<double>(trees);
-    if (needed > kStructureShare * static_cast<double>(plan_.options.max_bytes)) return false;
+    const size_t needed = (base_bytes_ + structure_bytes_) / trees_.size() * trees;
+    if (!LeavesRoom(needed, plan_.options.max_bytes)) return false;
   }
   std::vector<GradientTree> more;
   more.reserve(trees);
@@ -234,8 +233,7 @@ double GradientBoosting::Step(const Input& input, double target, double weight) 
   bins_.Codes(x, codes);
   if (regression()) targets_.Meet(target, learnt_);
   grown_ = false;
-  may_grow_ = static_cast<double>(base_bytes_ + structure_bytes_) <
-              kStructureShare * static_cast<double>(plan_.options.max_bytes);
+  may_grow_ = LeavesRoom(base_bytes_ + structure_bytes_, plan_.options.max_bytes);
   const auto label = static_cast<size_t>(regression() ? 0 : target);
   const uint32_t chain = regression() ? 1 : seats_[label].chain;
   const double loss = LearnChains(x, codes, target, chain, weight);

@@ -56,7 +56,12 @@ size_t MembersBytes(const std::vector<Member>& members) {
   return bytes;
 }
 
-/// Whether trees may grow: nodes of all trees and `base` bytes leave room.
+/// Whether trees may grow when nodes and what does not grow take so many bytes.
+inline bool LeavesRoom(size_t bytes, int64_t max_bytes) {
+  return static_cast<double>(bytes) < kStructureShare * static_cast<double>(max_bytes);
+}
+
+/// The same of members and `base` bytes beside them.
 template <typename Member>
 bool MayGrow(const std::vector<Member>& members, size_t base, int64_t max_bytes) {
   size_t bytes = base;
@@ -64,7 +69,7 @@ bool MayGrow(const std::vector<Member>& members, size_t base, int64_t max_bytes)
     bytes += member.tree.structure_bytes();
     if (member.background != nullptr) bytes += member.background->structure_bytes();
   }
-  return static_cast<double>(bytes) < kStructureShare * static_cast<double>(max_bytes);
+  return LeavesRoom(bytes, max_bytes);
 }
 
 /// Leaves stop observing until `used` bytes have become at most `eased`, the least promising of all

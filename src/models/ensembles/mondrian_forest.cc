@@ -202,7 +202,7 @@ void Describe(Params& params, MondrianForestOptions& options) {
   params.Integer("trees", options.trees, {1, 10'000}, "trees whose mean is the prediction");
   params.Number("step", options.step, {0, 100, true, false},
                 "how fast the weights of prunings follow their losses");
-  params.Number("smoothing", options.smoothing, {0, 1000, true, false},
+  params.Number("prior", options.prior, {0, 1000, true, false},
                 "added to the count of each class in a node");
   params.Boolean("split_pure", options.split_pure,
                  "also split nodes whose rows are all of the class at hand");

@@ -38,9 +38,8 @@ MondrianTree::MondrianTree(const MondrianForestOptions& options, size_t inputs, 
       random_(static_cast<uint64_t>(options.seed), kComponent + key) {}
 
 double MondrianTree::Share(uint32_t node, uint32_t label) const {
-  const double smoothing = options_->smoothing;
-  return (Counts(node)[label] + smoothing) /
-         (At(node).total + smoothing * static_cast<double>(classes_));
+  const double prior = options_->prior;
+  return (Counts(node)[label] + prior) / (At(node).total + prior * static_cast<double>(classes_));
 }
 
 uint32_t MondrianTree::Child(const Node& node, const double* x) const {

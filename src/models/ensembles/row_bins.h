@@ -58,7 +58,7 @@ class RowBins {
     uint32_t attribute = 0;
     uint32_t edges = 0;
     bool each_value = true;  ///< The sample had no more values than there are bins.
-    uint32_t low = 0;  ///< Rows of this block in the first bin, and in the last.
+    uint32_t low = 0;        ///< Rows of this block in the first bin, and in the last.
     uint32_t high = 0;
     double low_share = 0;  ///< Of the sample, when the bins were made.
     double high_share = 0;
