@@ -10,15 +10,11 @@
 /// type of the configuration, with its options, or `majority` / `no_change`. Figures of speed are
 /// processor time of predicting and learning on this thread; reading is not in them. An ensemble
 /// predicts and learns in one call (PredictAndLearn), all others in two.
-#include <zstd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <map>
 #include <memory>
@@ -27,6 +23,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "bench/rows.h"
 #include "models/ensembles/ensemble.h"
 #include "models/registry.h"
 #include "models/trees/hoeffding_tree.h"
@@ -34,34 +31,10 @@
 namespace leat {
 namespace {
 
-struct Stream {
-  InputSpec spec;
+struct Stream : Rows {
   bool regression = false;
-  std::vector<double> values;
-  std::vector<double> targets;
   size_t classes = 0;
-
-  size_t rows() const { return targets.size(); }
-  Input row(size_t r) const {
-    const size_t width = spec.dense.size();
-    return {{values.data() + r * width, width}, {}};
-  }
 };
-
-std::string ReadZstd(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string packed{std::istreambuf_iterator<char>(file), {}};
-  std::string text, chunk(1 << 20, '\0');
-  const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(),
-                                                                     &ZSTD_freeDCtx);
-  ZSTD_inBuffer in{packed.data(), packed.size(), 0};
-  while (in.pos < in.size) {
-    ZSTD_outBuffer out{chunk.data(), chunk.size(), 0};
-    if (ZSTD_isError(ZSTD_decompressStream(context.get(), &out, &in)) != 0) return {};
-    text.append(chunk.data(), out.pos);
-  }
-  return text;
-}
 
 bool IsNominal(const std::string& stream, const std::string& column) {
   if (stream == "electricity") return column == "day";
@@ -88,9 +61,7 @@ std::vector<std::string> Cells(const std::string& line) {
 
 /// The target is the last column.
 Stream Read(const std::string& name) {
-  const char* folder = std::getenv("LEAT_DATA");
-  const std::string text = ReadZstd(std::string(folder != nullptr ? folder : "../shared/data") +
-                                    "/" + name + ".csv.zst");
+  const std::string text = ReadData(name);
   Stream stream;
   stream.regression = name == "bike_sharing" || name == "metro_traffic" || name == "friedman";
   std::vector<std::string> header;

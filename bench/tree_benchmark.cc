@@ -7,17 +7,15 @@
 /// `interface` goes through Predict (probabilities) and Learn of leat::Model.
 
 #include <benchmark/benchmark.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/random.h"
+#include "bench/rows.h"
 #include "leat/hoeffding_tree.h"
 #include "models/trees/hoeffding_tree.h"
 #include "models/trees/naive_bayes_mixed.h"
@@ -25,38 +23,9 @@
 namespace leat {
 namespace {
 
-struct Stream {
-  InputSpec spec;
-  std::vector<double> values;
-  std::vector<double> labels;
-
-  size_t rows() const { return labels.size(); }
-  Input row(size_t r) const {
-    const size_t width = spec.dense.size();
-    return {{values.data() + r * width, width}, {}};
-  }
-};
-
-std::string ReadZstd(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string packed{std::istreambuf_iterator<char>(file), {}};
-  std::string text, chunk(1 << 20, '\0');
-  const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(),
-                                                                     &ZSTD_freeDCtx);
-  ZSTD_inBuffer in{packed.data(), packed.size(), 0};
-  while (in.pos < in.size) {
-    ZSTD_outBuffer out{chunk.data(), chunk.size(), 0};
-    if (ZSTD_isError(ZSTD_decompressStream(context.get(), &out, &in)) != 0) return {};
-    text.append(chunk.data(), out.pos);
-  }
-  return text;
-}
-
-Stream ReadElectricity(bool nominal_day) {
-  const char* folder = std::getenv("LEAT_DATA");
-  const std::string text =
-      ReadZstd(std::string(folder != nullptr ? folder : "../shared/data") + "/electricity.csv.zst");
-  Stream stream;
+Rows ReadElectricity(bool nominal_day) {
+  const std::string text = ReadData("electricity");
+  Rows stream;
   constexpr size_t kColumns = 8;
   const char* p = text.c_str();
   while (*p != '\0' && *p != '\n') ++p;
@@ -68,7 +37,7 @@ Stream ReadElectricity(bool nominal_day) {
       stream.values.push_back(nominal_day && c == 1 ? value - 1 : value);
       p = end + 1;
     }
-    stream.labels.push_back(*p == 'U' ? 0 : 1);
+    stream.targets.push_back(*p == 'U' ? 0 : 1);
     while (*p != '\0' && *p != '\n') ++p;
   }
   for (size_t c = 0; c < kColumns; ++c) {
@@ -78,8 +47,8 @@ Stream ReadElectricity(bool nominal_day) {
 }
 
 /// Ten numbers, two nominal attributes and four classes by a rule with a tenth of noise.
-Stream MakeSynthetic() {
-  Stream stream;
+Rows MakeSynthetic() {
+  Rows stream;
   for (size_t c = 0; c < 12; ++c) {
     stream.spec.dense.push_back({"x" + std::to_string(c), c >= 10, 0});
   }
@@ -93,20 +62,20 @@ Stream MakeSynthetic() {
     double label = (first ? 2 : 0) + (second ? 1 : 0);
     if (random.Uniform() < 0.1) label = static_cast<double>(random.Below(4));
     stream.values.insert(stream.values.end(), x, x + 12);
-    stream.labels.push_back(label);
+    stream.targets.push_back(label);
   }
   return stream;
 }
 
-const Stream& Get(int which) {
-  static const Stream streams[] = {ReadElectricity(false), ReadElectricity(true), MakeSynthetic()};
+const Rows& Get(int which) {
+  static const Rows streams[] = {ReadElectricity(false), ReadElectricity(true), MakeSynthetic()};
   return streams[which];
 }
 
 /// Runs `make()` over the stream once an iteration; `step` gives the class, then learns.
 template <typename Make, typename StepFunction>
 void Prequential(benchmark::State& state, const Make& make, const StepFunction& step) {
-  const Stream& stream = Get(static_cast<int>(state.range(0)));
+  const Rows& stream = Get(static_cast<int>(state.range(0)));
   if (stream.rows() == 0) {
     state.SkipWithError("electricity.csv.zst not found; set LEAT_DATA");
     return;
@@ -116,8 +85,8 @@ void Prequential(benchmark::State& state, const Make& make, const StepFunction& 
     auto learner = make(stream.spec);
     correct = 0;
     for (size_t r = 0; r < stream.rows(); ++r) {
-      const size_t decision = step(*learner, stream.row(r), stream.labels[r]);
-      correct += static_cast<double>(decision) == stream.labels[r] ? 1 : 0;
+      const size_t decision = step(*learner, stream.row(r), stream.targets[r]);
+      correct += static_cast<double>(decision) == stream.targets[r] ? 1 : 0;
     }
     benchmark::DoNotOptimize(correct);
   }

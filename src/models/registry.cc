@@ -6,9 +6,11 @@
 #include "leat/bayes.h"
 #include "leat/bayesian_linear.h"
 #include "leat/ensembles.h"
+#include "leat/gradient_boosting.h"
 #include "leat/hoeffding_tree.h"
 #include "leat/kmeans.h"
 #include "leat/linear.h"
+#include "leat/mondrian_forest.h"
 #include "leat/regression_trees.h"
 
 namespace leat {
@@ -72,6 +74,12 @@ constexpr std::array kTypes{
          New<ForestRegressorOptions, MakeForestRegressor, Task::kRegression>},
     Type{"gaussian_nb", "Naive Bayes with a normal distribution for each number and class.",
          New<GaussianNbOptions, MakeGaussianNb>},
+    Type{"gradient_boosted_regressor",
+         "Small trees that predict a number, each what those before it have left over.",
+         New<GradientBoostedRegressorOptions, MakeGradientBoostedRegressor, Task::kRegression>},
+    Type{"gradient_boosted_trees",
+         "Small trees in a chain for each class, each of which corrects those before it.",
+         New<GradientBoostedTreesOptions, MakeGradientBoostedTrees>},
     Type{"hoeffding_adaptive_tree",
          "A Hoeffding tree whose branches are replaced when their errors rise.",
          New<HoeffdingAdaptiveTreeOptions, MakeHoeffdingAdaptiveTree>},
@@ -90,6 +98,9 @@ constexpr std::array kTypes{
     Type{"logistic_regression",
          "A weighted sum of the features turned into a probability, for two classes or more.",
          New<LinearOptions, MakeLogisticRegression>},
+    Type{"mondrian_forest",
+         "Trees split at random as the data spreads; all their prunings vote by how well they did.",
+         New<MondrianForestOptions, MakeMondrianForest>},
     Type{"multinomial_nb", "Naive Bayes over counts, such as those of words.",
          New<MultinomialNbOptions, MakeMultinomialNb>},
     Type{"naive_bayes", "Naive Bayes over numbers and nominal values together.",

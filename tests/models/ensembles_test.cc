@@ -10,18 +10,13 @@
 #include "base/random.h"
 #include "models/ensembles/ensemble.h"
 #include "models/ensembles/fast_math.h"
+#include "models/model_test.h"
 
 namespace leat {
 namespace {
 
 using ensembles::Ensemble;
 using testing::HasSubstr;
-
-InputSpec Numbers(size_t n) {
-  InputSpec spec;
-  for (size_t i = 0; i < n; ++i) spec.dense.push_back({"x" + std::to_string(i), false, 0});
-  return spec;
-}
 
 struct Example {
   std::vector<double> x;
@@ -35,12 +30,6 @@ Example Turning(uint64_t i, uint64_t change, size_t width = 4) {
   for (double& v : e.x) v = random.Normal();
   e.label = (e.x[0] > 0) != (i >= change) ? 1 : 0;
   return e;
-}
-
-std::string Saved(const Model& model) {
-  StateWriter out;
-  model.Save(out);
-  return out.Take();
 }
 
 template <typename Options>

@@ -11,7 +11,7 @@
 
 #include "base/random.h"
 #include "models/heap.h"
-#include "models/registry.h"
+#include "models/model_test.h"
 
 namespace leat {
 namespace {
@@ -20,24 +20,19 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// Those that read numbers, categories and gaps as they are.
 std::vector<std::string> Types() {
-  return {"adaptive_random_forest",
-          "adwin_bagging",
-          "extremely_fast_tree",
-          "hoeffding_adaptive_tree",
-          "hoeffding_tree",
-          "leveraging_bagging",
-          "naive_bayes",
-          "online_bagging",
-          "streaming_random_patches"};
-}
-
-InputSpec Mixed() {
-  return {{{"signal", false, 0},
-           {"constant", false, 0},
-           {"huge", false, 0},
-           {"gappy", false, 0},
-           {"color", true, 0}},
-          0};
+  return {
+      "adaptive_random_forest",
+      "adwin_bagging",
+      "extremely_fast_tree",
+      "gradient_boosted_trees",
+      "hoeffding_adaptive_tree",
+      "hoeffding_tree",
+      "leveraging_bagging",
+      "mondrian_forest",
+      "naive_bayes",
+      "online_bagging",
+      "streaming_random_patches",
+  };
 }
 
 struct Example {
@@ -61,17 +56,7 @@ Example Make(uint64_t i, uint64_t classes, double noise = 0.05) {
           static_cast<double>(wrong ? random.Below(classes) : label)};
 }
 
-std::string Saved(const Model& model) {
-  StateWriter out;
-  model.Save(out);
-  return out.Take();
-}
-
-std::unique_ptr<Model> New(const std::string& type, const InputSpec& spec = Mixed()) {
-  auto made = NewModelFactory(type)->Make(spec);
-  EXPECT_TRUE(made.ok()) << made.status().message();
-  return std::move(*made);
-}
+std::unique_ptr<Model> New(const std::string& type) { return New(type, MixedInputs()); }
 
 void ExpectProbabilities(const std::vector<double>& out, size_t classes) {
   ASSERT_EQ(out.size(), classes);

@@ -12,6 +12,7 @@
 
 #include "base/normal.h"
 #include "base/random.h"
+#include "models/model_test.h"
 #include "models/trees/split.h"
 
 namespace leat {
@@ -24,12 +25,6 @@ using trees::HoeffdingTree;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-InputSpec Numbers(size_t count) {
-  InputSpec spec;
-  for (size_t i = 0; i < count; ++i) spec.dense.push_back({"x" + std::to_string(i), false, 0});
-  return spec;
-}
 
 InputSpec OneNominal() { return {{{"color", true, 0}}, 0}; }
 
@@ -61,12 +56,6 @@ Example MixedExample(uint64_t index, uint64_t classes, double missing = 0.02) {
     if (random.Uniform() < missing) v = kNaN;
   }
   return example;
-}
-
-std::string Saved(const Model& model) {
-  StateWriter out;
-  model.Save(out);
-  return out.Take();
 }
 
 Status LoadFrom(Model& model, const std::string& bytes) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "models/model_test.h"
 
 namespace leat {
 namespace {
@@ -38,12 +39,6 @@ std::vector<double> Predict(const Model& model, std::vector<double> x) {
   std::vector<double> out;
   model.Predict({x, {}}, out);
   return out;
-}
-
-std::string Saved(const Model& model) {
-  StateWriter out;
-  model.Save(out);
-  return out.Take();
 }
 
 /// Class 0: x 1 and 3 (mean 2, variance 2), colors 0 and 2. Class 1: x 5 and 5, color 1 twice.

@@ -11,7 +11,7 @@
 #include "base/random.h"
 #include "models/ensembles/regression_forest.h"
 #include "models/heap.h"
-#include "models/registry.h"
+#include "models/model_test.h"
 
 namespace leat {
 namespace {
@@ -19,15 +19,6 @@ namespace {
 using testing::HasSubstr;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-InputSpec Mixed() {
-  return {{{"a", false, 0},
-           {"constant", false, 0},
-           {"huge", false, 0},
-           {"gappy", false, 0},
-           {"color", true, 0}},
-          0};
-}
 
 struct Example {
   std::vector<double> x;
@@ -45,17 +36,7 @@ Example Make(uint64_t i, double sign = 1) {
   return {{a, 7, 1e9 * h, gappy, color}, sign * target};
 }
 
-std::unique_ptr<Model> New(const std::string& type, const InputSpec& spec = Mixed()) {
-  auto made = NewModelFactory(type)->Make(spec);
-  EXPECT_TRUE(made.ok()) << made.status().message();
-  return std::move(*made);
-}
-
-std::string Saved(const Model& model) {
-  StateWriter out;
-  model.Save(out);
-  return out.Take();
-}
+std::unique_ptr<Model> New(const std::string& type) { return New(type, MixedInputs()); }
 
 double Predicted(const Model& model, const Example& e) {
   std::vector<double> out;
@@ -200,7 +181,8 @@ TEST_P(EveryRegressionTree, SaysWhatMemoryItHolds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Registry, EveryRegressionTree,
-                         testing::Values("forest_regressor", "hoeffding_regression_tree"),
+                         testing::Values("forest_regressor", "gradient_boosted_regressor",
+                                         "hoeffding_regression_tree"),
                          [](const auto& item) { return item.param; });
 
 TEST(ForestRegressor, RecoversFromAReversal) {
@@ -215,7 +197,7 @@ TEST(ForestRegressor, StaysWithinItsBytesAndStillLearns) {
   ForestRegressorOptions options;
   options.trees = 4;
   options.max_bytes = 300 << 10;
-  auto model = MakeForestRegressor(options, Mixed());
+  auto model = MakeForestRegressor(options, MixedInputs());
   ASSERT_TRUE(model.ok()) << model.status().message();
   for (uint64_t i = 0; i < 12'000; ++i) {
     const Example e = Make(i);
@@ -270,11 +252,11 @@ TEST(HoeffdingRegressionTree, AMeanLeafSplitsAtAStep) {
 TEST(MakeForestRegressor, RefusesWhatMakesNoSense) {
   ForestRegressorOptions options;
   options.lambda = 31;
-  EXPECT_THAT(std::string(MakeForestRegressor(options, Mixed()).status().message()),
+  EXPECT_THAT(std::string(MakeForestRegressor(options, MixedInputs()).status().message()),
               HasSubstr("lambda"));
   options = {};
   options.max_bytes = 64 << 10;
-  EXPECT_THAT(std::string(MakeForestRegressor(options, Mixed()).status().message()),
+  EXPECT_THAT(std::string(MakeForestRegressor(options, MixedInputs()).status().message()),
               HasSubstr("need at least"));
   InputSpec sparse;
   sparse.sparse_size = 5;

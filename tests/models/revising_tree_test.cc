@@ -8,18 +8,13 @@
 #include <vector>
 
 #include "base/random.h"
+#include "models/model_test.h"
 
 namespace leat {
 namespace {
 
 using testing::HasSubstr;
 using trees::RevisingTree;
-
-InputSpec Numbers(size_t n) {
-  InputSpec spec;
-  for (size_t i = 0; i < n; ++i) spec.dense.push_back({"x" + std::to_string(i), false, 0});
-  return spec;
-}
 
 /// The class is whether x[which] is positive.
 struct Example {
@@ -41,12 +36,6 @@ double Accuracy(RevisingTree& tree, uint64_t from, uint64_t to, size_t which, si
     right += static_cast<double>(tree.ClassifyAndLearn({e.x, {}}, e.label, 1)) == e.label;
   }
   return right / static_cast<double>(to - from);
-}
-
-std::string Saved(const Model& model) {
-  StateWriter out;
-  model.Save(out);
-  return out.Take();
 }
 
 template <typename Options>

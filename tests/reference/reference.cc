@@ -1,18 +1,16 @@
 #include "reference/reference.h"
 
-#include <zstd.h>
-
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
+#include <filesystem>
 #include <limits>
 #include <map>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <stdexcept>
 #include <string_view>
 
+#include "connectors/file/file_source.h"
 #include "reference/registry.h"
 
 namespace leat::reference {
@@ -23,32 +21,18 @@ std::string FromEnvironment(const char* name, const char* fallback) {
   return value != nullptr && *value != '\0' ? value : fallback;
 }
 
+/// The text of a file, unpacked; nothing if there is none. Throws if it is cut short or damaged.
 std::optional<std::string> ReadFile(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return std::nullopt;
-  std::ostringstream bytes;
-  bytes << in.rdbuf();
-  return bytes.str();
-}
-
-/// Concatenated frames are one file; anything cut short or damaged is an error.
-std::string Unzstd(const std::string& packed, const std::string& path) {
-  const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(),
-                                                                     &ZSTD_freeDCtx);
-  std::string out;
-  std::string chunk(ZSTD_DStreamOutSize(), '\0');
-  ZSTD_inBuffer in{packed.data(), packed.size(), 0};
-  size_t left = 0;
-  bool full = false;
-  while (in.pos < in.size || full) {
-    ZSTD_outBuffer piece{chunk.data(), chunk.size(), 0};
-    left = ZSTD_decompressStream(context.get(), &piece, &in);
-    if (ZSTD_isError(left) != 0) throw std::runtime_error(path + ": " + ZSTD_getErrorName(left));
-    out.append(chunk.data(), piece.pos);
-    full = piece.pos == piece.size;
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  auto file = OpenFile(path);
+  if (!file.ok()) throw std::runtime_error(std::string(file.status().message()));
+  std::string text, chunk(size_t{1} << 20, '\0');
+  for (;;) {
+    const auto read = (*file)->Read(chunk.data(), chunk.size());
+    if (!read.ok()) throw std::runtime_error(std::string(read.status().message()));
+    if (*read == 0) return text;
+    text.append(chunk, 0, *read);
   }
-  if (left != 0) throw std::runtime_error(path + ": cut short");
-  return out;
 }
 
 /// Splits one line; a quoted cell may hold commas and doubled quotes (no line breaks).
@@ -180,8 +164,8 @@ const Table* Data(const std::string& name) {
   const std::string folder = FromEnvironment("LEAT_DATA", LEAT_SOURCE_DIR "/../shared/data");
   const std::string path = folder + "/" + name + ".csv.zst";
   std::unique_ptr<Table> table;
-  if (const std::optional<std::string> packed = ReadFile(path)) {
-    table = std::make_unique<Table>(ParseTable(Unzstd(*packed, path)));
+  if (const std::optional<std::string> text = ReadFile(path)) {
+    table = std::make_unique<Table>(ParseTable(*text));
   }
   return tables.emplace(name, std::move(table)).first->second.get();
 }

@@ -158,6 +158,8 @@ std::string Binary() {
          "  branches: {type: hoeffding_tree, features: [shop], grace_period: 50, delta: 0.1}\n"
          "  poor: {type: hoeffding_tree, features: [amount, shop, weight], grace_period: 50,\n"
          "         leaf_prediction: majority_class, remove_poor_attributes: true}\n"
+         "  boosted: {type: gradient_boosted_trees, features: [amount, shop, risk], trees: 5}\n"
+         "  mondrian: {type: mondrian_forest, features: [amount, shop, risk], trees: 2}\n"
          "  forest: {type: adaptive_random_forest, features: [amount, shop, risk], trees: 3,\n"
          "           grace_period: 20, warning_delta: 0.99, drift_delta: 1e-9}\n"
          "  patches: {type: streaming_random_patches, features: [weight], trees: 12, lambda: 1,\n"
@@ -250,6 +252,9 @@ std::string Regression() {
          "  forest: {type: forest_regressor, features: [amount, weight], trees: 8, lambda: 1,\n"
          "           warning_delta: 0.99, drift_delta: 1e-9, max_bytes: 400KiB, grace_period: 10,\n"
          "           tie_threshold: 0.9}\n"
+         "  boosted: {type: gradient_boosted_regressor, features: [amount, shop], trees: 6, "
+         "max_depth: 1,\n"
+         "            grace_period: 10}\n"
          "drift:\n  - {detector: adwin, on: loss, then: reset}\n"
          "evaluation: {every: 500, window: 5000}\n";
 }
@@ -291,7 +296,11 @@ const std::set<std::string> kNeverSeen = {
     // Only after a tree has met its limit, which it mostly stops short of.
     "revising-node: observers observers if observing (never missing)",
     // Errors only fall here.
-    "regression-member: regression-tree background if has_background (never there)"};
+    "regression-member: regression-tree background if has_background (never there)",
+    "gradient-boosting: u64 scouted if scouting (never there)",
+    "gradient-boosting: f64 scout_loss if scouting (never there)",
+    "gradient-boosting: f64 own_loss if scouting (never there)",
+    "gradient-boosting: gradient-boosting scout if scouting (never there)"};
 
 TEST_F(StateFormat, HasTheMessagesThatAreCompiledIn) {
   const format::Messages compiled = Notation::LoadMessages("state/proto/state.proto");

@@ -5,19 +5,12 @@
 #include <cstdio>
 
 #include "base/random.h"
+#include "models/ensembles/members.h"
 
 namespace leat::ensembles {
 namespace {
 
-constexpr double kStructureShare = 0.5;
-constexpr double kEasedShare = 0.9;
 constexpr uint64_t kPoissonComponent = 0x706f6973736f6e;
-
-std::vector<double>& RowBuffer(size_t size) {
-  thread_local std::vector<double> buffer;
-  if (buffer.size() < size) buffer.resize(size);
-  return buffer;
-}
 
 }  // namespace
 
@@ -64,7 +57,7 @@ void Ensemble::Predict(const Input& input, std::vector<double>& out) const {
   out.assign(classes_, 0);
   if (classes_ == 0) return;
   if (Readable(input)) {
-    double* const x = RowBuffer(space_.size()).data();
+    double* const x = RowBuffer(space_.size());
     const SharedRow row{x, space_.Decode(input.dense, x)};
     Opinion opinion;
     for (const Member& member : members_) {
@@ -96,11 +89,10 @@ void Ensemble::Step(const Input& input, double target, double weight, std::vecto
   }
   const auto label = static_cast<uint32_t>(target);
   classes_ = std::max<size_t>(classes_, label + 1);
-  double* const x = RowBuffer(space_.size()).data();
+  double* const x = RowBuffer(space_.size());
   const SharedRow row{x, space_.Decode(input.dense, x)};
   if (space_.Meet(x)) base_bytes_ = BaseBytes();
-  const bool may_grow = static_cast<double>(StructureBytes()) <
-                        kStructureShare * static_cast<double>(plan_.options.max_bytes);
+  const bool may_grow = MayGrow(members_, base_bytes_, plan_.options.max_bytes);
   worst_goes_ = false;
   for (size_t i = 0; i < members_.size(); ++i) LearnMember(i, row, label, weight, may_grow, votes);
   if (worst_goes_) {
@@ -112,7 +104,10 @@ void Ensemble::Step(const Input& input, double target, double weight, std::vecto
     members_[worst].drift->Clear();
   }
   ++learnt_;
-  if (MemoryBytes() > static_cast<size_t>(plan_.options.max_bytes)) EnforceLimit();
+  if (MemoryBytes() > static_cast<size_t>(plan_.options.max_bytes)) {
+    EnforceLimit(members_, base_bytes_, plan_.options.max_bytes,
+                 [this](size_t i) { ResetTree(i); });
+  }
   if (votes != nullptr) trees::Normalise(*out);
 }
 
@@ -182,38 +177,11 @@ void Ensemble::ResetTree(size_t i) {
 // ---- Memory ----
 
 size_t Ensemble::BaseBytes() const {
-  size_t bytes = sizeof(Ensemble) + space_.MemoryBytes() + kAllocation +
-                 spec_.dense.size() * sizeof(DenseAttribute) + members_.size() * sizeof(Member) +
-                 kAllocation + poisson_.HeapBytes();
-  for (const DenseAttribute& a : spec_.dense) {
-    if (a.name.size() > 15) bytes += a.name.size() + 1 + kAllocation;
-  }
-  return bytes;
+  return sizeof(Ensemble) + space_.MemoryBytes() + HeapBytesOf(spec_) +
+         members_.size() * sizeof(Member) + kAllocation + poisson_.HeapBytes();
 }
 
-size_t Ensemble::MemberBytes(const Member& member) const {
-  size_t bytes = member.tree.MemoryBytes() - sizeof(MemberTree);
-  if (member.background != nullptr) bytes += member.background->MemoryBytes() + kAllocation;
-  for (const auto* detector : {&member.drift, &member.warning}) {
-    if (detector->has_value()) bytes += (*detector)->MemoryBytes() - sizeof(Adwin) + 32;
-  }
-  return bytes;
-}
-
-size_t Ensemble::MemoryBytes() const {
-  size_t bytes = base_bytes_;
-  for (const Member& member : members_) bytes += MemberBytes(member);
-  return bytes;
-}
-
-size_t Ensemble::StructureBytes() const {
-  size_t bytes = base_bytes_;
-  for (const Member& member : members_) {
-    bytes += member.tree.structure_bytes();
-    if (member.background != nullptr) bytes += member.background->structure_bytes();
-  }
-  return bytes;
-}
+size_t Ensemble::MemoryBytes() const { return base_bytes_ + MembersBytes(members_); }
 
 size_t Ensemble::MinimumBytes(const EnsemblePlan& plan, const InputSpec& spec) {
   const Ensemble empty(plan, spec);
@@ -222,48 +190,6 @@ size_t Ensemble::MinimumBytes(const EnsemblePlan& plan, const InputSpec& spec) {
   for (const DenseAttribute& a : spec.dense) slot += a.nominal ? 3 : 6;
   const size_t trees = static_cast<size_t>(plan.options.trees) * (plan.warning_delta > 0 ? 2 : 1);
   return 2 * empty.MemoryBytes() + trees * 4 * slot * sizeof(double);
-}
-
-/// Leaves of all trees by promise; those that the eased budget does not hold stop observing.
-void Ensemble::EnforceLimit() {
-  struct Entry {
-    double promise;
-    MemberTree* tree;
-    uint32_t leaf;
-  };
-  std::vector<Entry> order;
-  size_t used = MemoryBytes();
-  for (Member& member : members_) {
-    for (MemberTree* tree : {&member.tree, member.background.get()}) {
-      if (tree == nullptr) continue;
-      for (uint32_t leaf = 0; leaf < tree->leaves(); ++leaf) {
-        if (tree->IsActive(leaf)) order.push_back({tree->Promise(leaf), tree, leaf});
-      }
-    }
-  }
-  // Equals in the order of trees and leaves.
-  std::stable_sort(order.begin(), order.end(),
-                   [](const Entry& a, const Entry& b) { return a.promise < b.promise; });
-  const auto eased =
-      static_cast<size_t>(kEasedShare * static_cast<double>(plan_.options.max_bytes));
-  for (const Entry& entry : order) {
-    if (used <= eased) return;
-    const size_t before = entry.tree->BlockBytes(entry.leaf);
-    entry.tree->Deactivate(entry.leaf);
-    used -= before - entry.tree->BlockBytes(entry.leaf);
-  }
-  // Nothing observes any more: trees go, in the background first, then the largest.
-  for (Member& member : members_) {
-    if (MemoryBytes() <= eased) return;
-    member.background.reset();
-  }
-  for (size_t n = 0; n < members_.size() && MemoryBytes() > eased; ++n) {
-    size_t largest = 0;
-    for (size_t i = 1; i < members_.size(); ++i) {
-      if (MemberBytes(members_[i]) > MemberBytes(members_[largest])) largest = i;
-    }
-    ResetTree(largest);
-  }
 }
 
 // ---- State ----
@@ -332,11 +258,7 @@ Status Ensemble::Load(StateReader& in) {
   if (!in.ok()) return in.status();
   std::swap(space_, other.space_);
   std::swap(members_, other.members_);
-  // Trees point to the attributes and the plan of the ensemble they were made in.
-  for (Member& member : members_) {
-    member.tree.Adopt(tree_plan_, space_);
-    if (member.background != nullptr) member.background->Adopt(tree_plan_, space_);
-  }
+  AdoptAll(members_, tree_plan_, space_);
   classes_ = other.classes_;
   learnt_ = other.learnt_;
   ignored_ = other.ignored_;
@@ -349,25 +271,17 @@ Status Ensemble::Load(StateReader& in) {
 std::unique_ptr<Model> Ensemble::Fresh() const { return std::make_unique<Ensemble>(plan_, spec_); }
 
 std::vector<std::pair<std::string, std::string>> Ensemble::Summary() const {
-  size_t nodes = 0, leaves = 0, active = 0, background = 0;
-  uint64_t refused = 0;
-  for (const Member& member : members_) {
-    nodes += member.tree.nodes();
-    leaves += member.tree.leaves();
-    active += member.tree.active_leaves();
-    refused += member.tree.refused_splits();
-    background += member.background != nullptr ? 1 : 0;
-  }
+  const TreeCounts counts = Counted(members_);
   return {{"rows learnt", std::to_string(learnt_)},
           {"classes", std::to_string(classes_)},
           {"trees", std::to_string(members_.size())},
-          {"trees in the background", std::to_string(background)},
-          {"nodes", std::to_string(nodes)},
-          {"leaves", std::to_string(leaves)},
-          {"active leaves", std::to_string(active)},
+          {"trees in the background", std::to_string(counts.background)},
+          {"nodes", std::to_string(counts.nodes)},
+          {"leaves", std::to_string(counts.leaves)},
+          {"active leaves", std::to_string(counts.active)},
           {"warnings", std::to_string(warnings_)},
           {"drifts", std::to_string(drifts_)},
-          {"splits refused by max_bytes", std::to_string(refused)},
+          {"splits refused by max_bytes", std::to_string(counts.refused)},
           {"rows ignored", std::to_string(ignored_)}};
 }
 

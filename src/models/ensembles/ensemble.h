@@ -82,9 +82,6 @@ class Ensemble final : public Model {
   void ResetTree(size_t i);
   void Step(const Input& input, double target, double weight, std::vector<double>* out);
   size_t BaseBytes() const;
-  size_t MemberBytes(const Member& member) const;
-  size_t StructureBytes() const;
-  void EnforceLimit();
 
   EnsemblePlan plan_;
   InputSpec spec_;

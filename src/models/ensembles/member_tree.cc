@@ -5,18 +5,13 @@
 #include <limits>
 
 #include "base/exp.h"
-#include "base/random.h"
 #include "models/ensembles/fast_math.h"
+#include "models/pair.h"
 
 namespace leat::ensembles {
 namespace {
 
-using Pair = double __attribute__((vector_size(16), aligned(8), may_alias));
-const Pair& LoadPair(const double* p) { return *reinterpret_cast<const Pair*>(p); }
-void StorePair(double* p, Pair v) { *reinterpret_cast<Pair*>(p) = v; }
-
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kLog2E = 1.4426950408889634;
 constexpr double kLn2 = 0.69314718055994531;
 constexpr double kHalfLog2Pi = 0.82574806473616182;  // log2(pi) / 2.
@@ -25,12 +20,7 @@ constexpr int kCandidates = 10;  // Thresholds tried for a number.
 constexpr int kFours = 3;        // Vectors of four that hold them.
 constexpr double kMinBranch = 0.01;
 constexpr uint64_t kSubsetComponent = 0x737562736574;
-
-/// Room is a function of the size alone, so that a loaded tree holds what the saved one did.
-size_t Room(size_t size) { return std::max<size_t>(8, std::bit_ceil(size)); }
-void Reserve(auto& items, size_t size) {
-  if (items.capacity() < size) items.reserve(Room(size));
-}
+constexpr std::string_view kName = "a tree of an ensemble";
 
 /// Of a nominal attribute and class: the weight seen and, for Laplace's rule, the number of values
 /// up to the highest that the class has shown; 1 before the first.
@@ -43,93 +33,6 @@ std::vector<double>& Buffer(size_t size) {
 }
 
 }  // namespace
-
-// ---- Attributes ----
-
-AttributeSpace::AttributeSpace(const InputSpec& spec, int64_t max_nominal_values)
-    : code_limit_(static_cast<double>(max_nominal_values)) {
-  room_.emplace_back();
-  for (const DenseAttribute& a : spec.dense) {
-    if (a.nominal) nominals_.push_back(static_cast<uint32_t>(nominal_.size()));
-    nominal_.push_back(a.nominal ? 1 : 0);
-    const auto most = static_cast<uint32_t>(max_nominal_values);
-    const uint32_t values = std::clamp<uint32_t>(a.values, 2, std::max(most, 2U));
-    known_.push_back(a.nominal ? values : 0);
-    room_[0].push_back(a.nominal ? values : 0);
-  }
-}
-
-bool AttributeSpace::Decode(std::span<const double> dense, double* x) const {
-  bool complete = true;
-  for (size_t i = 0; i < dense.size(); ++i) {
-    const double v = dense[i];
-    const bool good = std::fabs(v) <= trees::kLargestNumber;  // Refuses NaN as well.
-    x[i] = good ? v : kNaN;
-    complete &= good;
-  }
-  for (const uint32_t i : nominals_) {
-    const double v = x[i];
-    if (v >= 0 && v < code_limit_ && v == std::floor(v)) continue;
-    x[i] = kNaN;
-    complete = false;
-  }
-  return complete;
-}
-
-bool AttributeSpace::Meet(const double* x) {
-  bool grown = false;
-  for (const uint32_t i : nominals_) {
-    if (!(x[i] >= known_[i])) continue;
-    known_[i] = x[i] + 1;
-    uint32_t room = room_.back()[i];
-    if (known_[i] <= room) continue;
-    while (room < known_[i]) room *= 2;
-    std::vector<uint32_t> next = room_.back();
-    next[i] = std::min(room, static_cast<uint32_t>(code_limit_));
-    room_.push_back(std::move(next));
-    grown = true;
-  }
-  return grown;
-}
-
-void AttributeSpace::Save(StateWriter& out) const {
-  out.Array(nominal_);
-  out.Array(known_);
-  out.U64(room_.size());
-  for (const auto& version : room_) out.Array(version);
-}
-
-void AttributeSpace::Load(StateReader& in) {
-  std::vector<uint8_t> nominal;
-  in.Array(nominal);
-  if (in.ok() && nominal != nominal_) in.Fail("the ensemble was saved with other attributes");
-  in.Array(known_);
-  const uint64_t versions = in.Count(sizeof(uint64_t));
-  room_.clear();
-  for (uint64_t v = 0; v < versions && in.ok(); ++v) {
-    room_.emplace_back();
-    in.Array(room_.back());
-    if (room_.back().size() != nominal_.size()) in.Fail("an impossible layout of an ensemble");
-  }
-  if (in.ok() && (versions == 0 || known_.size() != nominal_.size())) {
-    in.Fail("an impossible layout of an ensemble");
-  }
-  for (size_t i = 0; i < nominal_.size() && in.ok(); ++i) {
-    const double most = nominal_[i] != 0 ? code_limit_ : 0;
-    bool good = known_[i] >= 0 && known_[i] <= room_.back()[i] && known_[i] <= most + 2;
-    for (size_t v = 0; v < room_.size(); ++v) {
-      good = good && room_[v][i] <= most + 2 && (v == 0 || room_[v][i] >= room_[v - 1][i]) &&
-             (nominal_[i] == 0 || room_[v][i] >= 2);
-    }
-    if (!good) in.Fail("an impossible layout of an ensemble");
-  }
-}
-
-size_t AttributeSpace::MemoryBytes() const {
-  const size_t n = nominal_.size();
-  return n * (1 + sizeof(double)) + nominals_.size() * sizeof(uint32_t) + 3 * kAllocation +
-         room_.size() * (sizeof(room_[0]) + n * sizeof(uint32_t) + kAllocation);
-}
 
 // ---- The tree ----
 
@@ -164,17 +67,9 @@ void MemberTree::DrawSubset(size_t leaf) {
     subsets_.reserve(m);
     subsets_.resize(m);
   }
-  thread_local std::vector<uint16_t> deck;
-  deck.resize(all);
-  for (size_t i = 0; i < all; ++i) deck[i] = static_cast<uint16_t>(i);
-  if (m < all) {
-    CounterRandom random(plan_->seed ^ (key_ * 0x9e3779b97f4a7c15), kSubsetComponent,
-                         draws_++ * all);
-    for (size_t i = 0; i < m; ++i) std::swap(deck[i], deck[i + random.Below(all - i)]);
-  }
-  std::sort(deck.begin(), deck.begin() + static_cast<int64_t>(m), [&](uint16_t a, uint16_t b) {
-    return space_->nominal(a) != space_->nominal(b) ? space_->nominal(b) : a < b;
-  });
+  std::vector<uint16_t>& deck = DrawAttributes(*space_, m, SeedOf(plan_->seed, key_),
+                                               kSubsetComponent, m < all ? draws_++ : 0);
+  std::stable_partition(deck.begin(), deck.end(), [&](uint16_t a) { return !space_->nominal(a); });
   uint16_t* const subset = subsets_.data() + (plan_->leaf_subsets ? leaf * m : 0);
   uint32_t numbers = 0;
   for (size_t i = 0; i < m; ++i) {
@@ -275,20 +170,6 @@ double* MemberTree::SlotOf(size_t id, uint32_t label) {
   return slot;
 }
 
-uint32_t MemberTree::Find(const double* x) const {
-  const Node* const nodes = nodes_.data();
-  uint32_t id = 0;
-  for (;;) {
-    const Node node = nodes[id];
-    if (node.kind == kLeaf) return id;
-    const double v = x[node.attribute];
-    uint32_t right = node.kind == kNumeric ? v > node.value : v != node.value;
-    if (v != v) [[unlikely]]
-      right = node.missing_right;
-    id = node.first + right;
-  }
-}
-
 bool MemberTree::VotesByBayes(const Leaf& leaf) const {
   if (!leaf.active) return false;
   switch (plan_->options.leaf_prediction) {
@@ -379,7 +260,7 @@ double MemberTree::ScoreGaps(const Leaf& leaf, const uint16_t* subset, const dou
 void MemberTree::Ask(const SharedRow& row, bool learning, Opinion& opinion, double scale,
                      double* votes) const {
   opinion = {};
-  opinion.node = Find(row.x);
+  opinion.node = FindLeaf(nodes_, row.x);
   const size_t id = nodes_[opinion.node].first;
   const Leaf& leaf = leaves_[id];
   if (leaf.slots == 0) return;
@@ -800,20 +681,12 @@ void MemberTree::Split(uint32_t node, const Candidate& best) {
     }
   }
   block_bytes_ -= BlockBytes(id);
-  const auto first = static_cast<uint32_t>(nodes_.size());
   const auto other = static_cast<uint32_t>(leaves_.size());
-  Reserve(nodes_, nodes_.size() + 2);
-  nodes_.resize(nodes_.size() + 2);
-  nodes_[first].first = static_cast<uint32_t>(id);
-  nodes_[first + 1].first = other;
-  nodes_[node] = {best.value, first, attribute, static_cast<uint8_t>(nominal ? kEquals : kNumeric),
-                  static_cast<uint8_t>(sums[1] > sums[0] ? 1 : 0)};
-  if (leaves_.size() + 1 > leaves_.capacity()) {
-    std::vector<Leaf> more;
-    more.reserve(Room(leaves_.size() + 1));
-    for (Leaf& leaf : leaves_) more.push_back(std::move(leaf));
-    leaves_ = std::move(more);
-  }
+  SplitNode(nodes_, node,
+            {best.value, 0, attribute, static_cast<uint8_t>(nominal ? kEquals : kNumeric),
+             static_cast<uint8_t>(sums[1] > sums[0] ? 1 : 0)},
+            other);
+  Reserve(leaves_, leaves_.size() + 1);
   leaves_.emplace_back();
   leaves_[id].capacity = 0;
   ++active_;
@@ -857,16 +730,8 @@ void MemberTree::Save(StateWriter& out) const {
   out.U64(key_);
   out.U64(draws_);
   out.U64(refused_);
-  out.U64(nodes_.size());
-  for (const Node& node : nodes_) {
-    out.U8(node.kind);
-    out.U32(node.first);
-    if (node.kind == kLeaf) continue;
-    out.U32(node.attribute);
-    out.F64(node.value);
-    out.Bool(node.missing_right != 0);
-  }
-  out.Array(std::vector<uint32_t>(subsets_.begin(), subsets_.end()));
+  SaveNodes(out, nodes_);
+  SaveSubsets(out, subsets_);
   out.U64(leaves_.size());
   for (const Leaf& leaf : leaves_) {
     out.Bool(leaf.active);
@@ -887,44 +752,12 @@ void MemberTree::Load(StateReader& in, size_t classes) {
   key_ = in.U64();
   draws_ = in.U64();
   refused_ = in.U64();
-  nodes_.clear();
   leaves_.clear();
-  const uint64_t nodes = in.Count(5);
-  Reserve(nodes_, nodes);
-  for (uint64_t n = 0; n < nodes && in.ok(); ++n) {
-    Node node;
-    node.kind = in.U8();
-    node.first = in.U32();
-    if (node.kind != kLeaf) {
-      const uint32_t attribute = in.U32();
-      node.value = in.F64();
-      node.missing_right = in.Bool() ? 1 : 0;
-      const bool good = node.kind <= kEquals && attribute < space_->size() &&
-                        std::isfinite(node.value) &&
-                        space_->nominal(attribute) == (node.kind == kEquals);
-      if (!good) return in.Fail("a test of a tree does not fit its attributes");
-      node.attribute = static_cast<uint16_t>(attribute);
-    }
-    nodes_.push_back(node);
-  }
-  std::vector<uint32_t> subsets;
-  in.Array(subsets);
+  LoadNodes(in, *space_, "a tree", nodes_);
   const size_t m = plan_->attributes;
-  const uint64_t leaves = in.Count(8);
-  const size_t sets = plan_->leaf_subsets ? leaves : 1;
-  if (!in.ok() || nodes != 2 * leaves - 1 || subsets.size() != sets * m) {
-    return in.Fail("the nodes of a tree of an ensemble do not make a tree");
-  }
-  subsets_ = {};
-  if (plan_->leaf_subsets) {
-    Reserve(subsets_, subsets.size());
-  } else {
-    subsets_.reserve(m);
-  }
-  for (const uint32_t attribute : subsets) {
-    if (attribute >= space_->size()) return in.Fail("a tree of an ensemble has other attributes");
-    subsets_.push_back(static_cast<uint16_t>(attribute));
-  }
+  const uint64_t leaves =
+      LoadSubsets(in, *space_, kName, nodes_.size(), m, !plan_->leaf_subsets, subsets_);
+  if (!in.ok()) return;
   Reserve(leaves_, leaves);
   block_bytes_ = active_ = 0;
   for (uint64_t l = 0; l < leaves && in.ok(); ++l) {
@@ -984,23 +817,7 @@ void MemberTree::Load(StateReader& in, size_t classes) {
     block_bytes_ += BlockBytes(l);
     active_ += leaf.active ? 1 : 0;
   }
-  if (in.ok() && !CheckLinks()) in.Fail("the nodes of a tree of an ensemble do not make a tree");
-}
-
-/// Every node but the root has one earlier parent, and every leaf one node.
-bool MemberTree::CheckLinks() const {
-  std::vector<uint8_t> has_parent(nodes_.size()), has_node(leaves_.size());
-  for (size_t n = 0; n < nodes_.size(); ++n) {
-    const Node& node = nodes_[n];
-    if (node.kind == kLeaf) {
-      if (node.first >= leaves_.size() || has_node[node.first]++ != 0) return false;
-      continue;
-    }
-    for (size_t child = node.first; child < size_t{node.first} + 2; ++child) {
-      if (child <= n || child >= nodes_.size() || has_parent[child]++ != 0) return false;
-    }
-  }
-  return true;
+  CheckLinks(in, kName, nodes_, leaves_.size());
 }
 
 }  // namespace leat::ensembles

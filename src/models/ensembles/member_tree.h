@@ -16,40 +16,12 @@
 #include <vector>
 
 #include "leat/ensembles.h"
+#include "models/ensembles/attribute_space.h"
+#include "models/ensembles/tree_nodes.h"
+#include "models/heap_bytes.h"
 #include "models/trees/observers.h"
 
 namespace leat::ensembles {
-
-using trees::kAllocation;
-
-/// The attributes as all trees of an ensemble see them. Room for nominal values grows by doubling;
-/// each growth is a version, and a leaf's block is laid out by the version it was made under.
-class AttributeSpace {
- public:
-  AttributeSpace(const InputSpec& spec, int64_t max_nominal_values);
-
-  size_t size() const { return nominal_.size(); }
-  bool nominal(size_t attribute) const { return nominal_[attribute] != 0; }
-  uint32_t version() const { return static_cast<uint32_t>(room_.size() - 1); }
-  /// Values that a block of a version has room for.
-  uint32_t room(uint32_t version, size_t attribute) const { return room_[version][attribute]; }
-
-  /// Copies a row, what cannot be used as NaN; false if something is missing.
-  bool Decode(std::span<const double> dense, double* x) const;
-  /// Makes room for the values of a row that is going to be learnt; true if there is a new version.
-  bool Meet(const double* x);
-
-  void Save(StateWriter& out) const;
-  void Load(StateReader& in);
-  size_t MemoryBytes() const;
-
- private:
-  std::vector<uint8_t> nominal_;
-  std::vector<uint32_t> nominals_;  ///< Positions of the nominal attributes.
-  std::vector<double> known_;
-  std::vector<std::vector<uint32_t>> room_;
-  double code_limit_;
-};
 
 /// What all trees of an ensemble share.
 struct TreePlan {
@@ -112,15 +84,6 @@ class MemberTree {
   void Load(StateReader& in, size_t classes);
 
  private:
-  enum Kind : uint8_t { kLeaf, kNumeric, kEquals };
-  struct Node {
-    double value = 0;    ///< Numbers up to it, or the code, go left.
-    uint32_t first = 0;  ///< The left child; of a leaf, its index in leaves_.
-    uint16_t attribute = 0;
-    uint8_t kind = kLeaf;
-    uint8_t missing_right = 0;  ///< Where rows without the value go.
-  };
-  static_assert(sizeof(Node) == 16);
   struct Leaf {
     std::unique_ptr<double[]> block;
     double total = 0;         ///< Weight, estimated at the split and seen since.
@@ -152,7 +115,6 @@ class MemberTree {
   const uint16_t* Subset(size_t leaf) const {
     return subsets_.data() + (plan_->leaf_subsets ? leaf * plan_->attributes : 0);
   }
-  uint32_t Find(const double* x) const;
   bool VotesByBayes(const Leaf& leaf) const;
   /// The leaf's numbers side by side, in the thread's buffer.
   const double* Gather(const SharedRow& row, size_t leaf) const;
@@ -174,7 +136,6 @@ class MemberTree {
   Candidate BestNumeric(const Leaf& leaf, uint32_t place) const;
   Candidate BestNominal(const Leaf& leaf, uint32_t place, size_t offset, uint32_t room) const;
   void Split(uint32_t node, const Candidate& best);
-  bool CheckLinks() const;
 
   const TreePlan* plan_;
   const AttributeSpace* space_;

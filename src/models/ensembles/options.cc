@@ -62,9 +62,7 @@ template <typename Options>
 Result<std::unique_ptr<Model>> Make(const Options& options, EnsemblePlan plan,
                                     const InputSpec& inputs) {
   LEAT_RETURN_IF_ERROR(trees::CheckMake(plan.name, options, inputs));
-  if (inputs.dense.size() > 65'535) {
-    return Status::Invalid(std::string(plan.name) + " reads at most 65,535 dense inputs");
-  }
+  LEAT_RETURN_IF_ERROR(trees::CheckWidth(plan.name, inputs));
   plan.options = options;
   LEAT_RETURN_IF_ERROR(
       trees::CheckBytes(plan.name, options.max_bytes, Ensemble::MinimumBytes(plan, inputs)));
@@ -75,9 +73,7 @@ constexpr std::string_view kRegressionLeaves[] = {"mean", "linear", "adaptive"};
 
 Result<std::unique_ptr<Model>> MakeRegression(const ensembles::RegressionForestPlan& plan,
                                               const InputSpec& inputs) {
-  if (inputs.dense.size() > 65'535) {
-    return Status::Invalid(std::string(plan.name) + " reads at most 65,535 dense inputs");
-  }
+  LEAT_RETURN_IF_ERROR(trees::CheckWidth(plan.name, inputs));
   LEAT_RETURN_IF_ERROR(trees::CheckBytes(plan.name, plan.options.max_bytes,
                                          ensembles::RegressionForest::MinimumBytes(plan, inputs)));
   return std::unique_ptr<Model>(std::make_unique<ensembles::RegressionForest>(plan, inputs));

@@ -5,23 +5,14 @@
 
 #include "base/random.h"
 #include "models/ensembles/ensemble.h"
+#include "models/ensembles/members.h"
 
 namespace leat::ensembles {
 namespace {
 
-constexpr double kStructureShare = 0.5;
-constexpr double kEasedShare = 0.9;
-constexpr double kMargin = 0.1;  // Beyond the targets seen, of their range.
-constexpr double kMostTarget = 1e100;
 constexpr double kMostDeviations = 5;  // Standardised inputs are cut off there.
 constexpr size_t kMostInputs = 24;
 constexpr uint64_t kPoissonComponent = 0x726567706f6973;
-
-std::vector<double>& RowBuffer(size_t size) {
-  thread_local std::vector<double> buffer;
-  if (buffer.size() < size) buffer.resize(size);
-  return buffer;
-}
 
 }  // namespace
 
@@ -60,7 +51,7 @@ RegressionTree RegressionForest::NewTree(size_t member, uint64_t number) const {
 
 RegressionRow RegressionForest::Decode(const Input& input) const {
   const size_t width = space_.size();
-  double* const x = RowBuffer(width + inputs_.size() + 1).data();
+  double* const x = RowBuffer(width + inputs_.size() + 1);
   double* const z = x + width;
   space_.Decode(input.dense, x);
   for (size_t i = 0; i < inputs_.size(); ++i) {
@@ -74,47 +65,35 @@ RegressionRow RegressionForest::Decode(const Input& input) const {
   return {x, z};
 }
 
-double RegressionForest::Bounded(double prediction) const {
-  const double margin = kMargin * (highest_ - lowest_);
-  return std::clamp(prediction, lowest_ - margin, highest_ + margin);
-}
-
 void RegressionForest::Predict(const Input& input, std::vector<double>& out) const {
   out.assign(1, 0);
   if (learnt_ == 0) return;
   if (!Readable(input)) {
-    out[0] = target_mean_;
+    out[0] = targets_.mean;
     return;
   }
   const RegressionRow row = Decode(input);
   double sum = 0;
   for (const Member& member : members_) {
-    sum += Bounded(member.tree.PredictAt(member.tree.Find(row.x), row));
+    sum += targets_.Bounded(member.tree.PredictAt(member.tree.Find(row.x), row));
   }
   out[0] = sum / static_cast<double>(members_.size());
 }
 
 void RegressionForest::Learn(const Input& input, double target, double weight) {
-  if (!Readable(input) || !(std::fabs(target) <= kMostTarget) ||
-      !(weight > 0 && weight <= trees::kLargestWeight)) {
+  if (!Readable(input) || !TargetRange::IsLesson(target, weight)) {
     ++ignored_;
     return;
   }
   const RegressionRow row = Decode(input);
   if (space_.Meet(row.x)) base_bytes_ = BaseBytes();
-  lowest_ = learnt_ == 0 ? target : std::min(lowest_, target);
-  highest_ = learnt_ == 0 ? target : std::max(highest_, target);
-  const double rows = static_cast<double>(learnt_ + 1);
-  const double before = target - target_mean_;
-  target_mean_ += before / rows;
-  target_squares_ += before * (target - target_mean_);
-  const double deviation = std::sqrt(target_squares_ / rows);
-  const bool may_grow = static_cast<double>(StructureBytes()) <
-                        kStructureShare * static_cast<double>(plan_.options.max_bytes);
+  targets_.Meet(target, learnt_);
+  const double deviation = targets_.Deviation(learnt_ + 1);
+  const bool may_grow = MayGrow(members_, base_bytes_, plan_.options.max_bytes);
   for (size_t i = 0; i < members_.size(); ++i) {
     Member& member = members_[i];
     const uint32_t leaf = member.tree.Find(row.x);
-    const double error = std::fabs(target - Bounded(member.tree.PredictAt(leaf, row)));
+    const double error = std::fabs(target - targets_.Bounded(member.tree.PredictAt(leaf, row)));
     double k = weight;
     if (!plan_.single) {
       CounterRandom random(tree_plan_.seed, kPoissonComponent, learnt_ * members_.size() + i);
@@ -138,7 +117,10 @@ void RegressionForest::Learn(const Input& input, double target, double weight) {
     squares_[i] += d * (v - mean_[i]);
   }
   ++learnt_;
-  if (MemoryBytes() > static_cast<size_t>(plan_.options.max_bytes)) EnforceLimit();
+  if (MemoryBytes() > static_cast<size_t>(plan_.options.max_bytes)) {
+    EnforceLimit(members_, base_bytes_, plan_.options.max_bytes,
+                 [this](size_t i) { members_[i].tree = NewTree(i, members_[i].made++); });
+  }
 }
 
 void RegressionForest::Watch(size_t i, double error) {
@@ -158,84 +140,16 @@ void RegressionForest::Watch(size_t i, double error) {
 }
 
 size_t RegressionForest::BaseBytes() const {
-  size_t bytes = sizeof(RegressionForest) + space_.MemoryBytes() +
-                 spec_.dense.size() * sizeof(DenseAttribute) + kAllocation +
-                 members_.size() * sizeof(Member) + kAllocation + poisson_.HeapBytes() +
-                 inputs_.size() * (sizeof(uint32_t) + 3 * sizeof(double)) + 4 * kAllocation;
-  for (const DenseAttribute& a : spec_.dense) {
-    if (a.name.size() > 15) bytes += a.name.size() + 1 + kAllocation;
-  }
-  return bytes;
+  return sizeof(RegressionForest) + space_.MemoryBytes() + HeapBytesOf(spec_) +
+         members_.size() * sizeof(Member) + kAllocation + poisson_.HeapBytes() +
+         inputs_.size() * (sizeof(uint32_t) + 3 * sizeof(double)) + 4 * kAllocation;
 }
 
-size_t RegressionForest::MemberBytes(const Member& member) {
-  size_t bytes = member.tree.MemoryBytes() - sizeof(RegressionTree);
-  if (member.background != nullptr) bytes += member.background->MemoryBytes() + kAllocation;
-  for (const auto* detector : {&member.drift, &member.warning}) {
-    if (detector->has_value())
-      bytes += (*detector)->MemoryBytes() - sizeof(Adwin) + 2 * kAllocation;
-  }
-  return bytes;
-}
-
-size_t RegressionForest::MemoryBytes() const {
-  size_t bytes = base_bytes_;
-  for (const Member& member : members_) bytes += MemberBytes(member);
-  return bytes;
-}
-
-size_t RegressionForest::StructureBytes() const {
-  size_t bytes = base_bytes_;
-  for (const Member& member : members_) {
-    bytes += member.tree.structure_bytes();
-    if (member.background != nullptr) bytes += member.background->structure_bytes();
-  }
-  return bytes;
-}
+size_t RegressionForest::MemoryBytes() const { return base_bytes_ + MembersBytes(members_); }
 
 size_t RegressionForest::MinimumBytes(const RegressionForestPlan& plan, const InputSpec& spec) {
   const RegressionForest empty(plan, spec);
   return 3 * empty.MemoryBytes();
-}
-
-/// Leaves of all trees by promise; those that the eased budget does not hold stop observing.
-void RegressionForest::EnforceLimit() {
-  const auto eased =
-      static_cast<size_t>(kEasedShare * static_cast<double>(plan_.options.max_bytes));
-  struct Entry {
-    double promise;
-    RegressionTree* tree;
-    uint32_t leaf;
-  };
-  std::vector<Entry> order;
-  size_t used = MemoryBytes();
-  for (Member& member : members_) {
-    for (RegressionTree* tree : {&member.tree, member.background.get()}) {
-      if (tree == nullptr) continue;
-      for (uint32_t leaf = 0; leaf < tree->leaves(); ++leaf) {
-        if (tree->IsActive(leaf)) order.push_back({tree->Promise(leaf), tree, leaf});
-      }
-    }
-  }
-  std::stable_sort(order.begin(), order.end(),
-                   [](const Entry& a, const Entry& b) { return a.promise < b.promise; });
-  for (const Entry& entry : order) {
-    if (used <= eased) return;
-    const size_t before = entry.tree->BlockBytes(entry.leaf);
-    entry.tree->Deactivate(entry.leaf);
-    used -= before - entry.tree->BlockBytes(entry.leaf);
-  }
-  for (Member& member : members_) {
-    if (MemoryBytes() <= eased) return;
-    member.background.reset();
-  }
-  for (size_t n = 0; n < members_.size() && MemoryBytes() > eased; ++n) {
-    size_t largest = 0;
-    for (size_t i = 1; i < members_.size(); ++i) {
-      if (MemberBytes(members_[i]) > MemberBytes(members_[largest])) largest = i;
-    }
-    members_[largest].tree = NewTree(largest, members_[largest].made++);
-  }
 }
 
 void RegressionForest::Save(StateWriter& out) const {
@@ -248,7 +162,7 @@ void RegressionForest::Save(StateWriter& out) const {
   out.U64(ignored_);
   out.U64(warnings_);
   out.U64(drifts_);
-  for (const double v : {lowest_, highest_, target_mean_, target_squares_}) out.F64(v);
+  targets_.Save(out);
   out.U64(members_.size());
   for (const Member& member : members_) {
     out.U64(member.made);
@@ -276,11 +190,7 @@ Status RegressionForest::Load(StateReader& in) {
   other.ignored_ = in.U64();
   other.warnings_ = in.U64();
   other.drifts_ = in.U64();
-  for (double* v : {&other.lowest_, &other.highest_, &other.target_mean_, &other.target_squares_}) {
-    *v = in.F64();
-    good = good && std::isfinite(*v);
-  }
-  good = good && other.lowest_ <= other.highest_ && other.target_squares_ >= 0;
+  good = other.targets_.Load(in) && good;
   if (in.U64() != members_.size() || !good) in.Fail("a forest that cannot be");
   for (size_t i = 0; i < members_.size() && in.ok(); ++i) {
     Member& member = other.members_[i];
@@ -298,11 +208,7 @@ Status RegressionForest::Load(StateReader& in) {
   if (!in.ok()) return in.status();
   std::swap(space_, other.space_);
   std::swap(members_, other.members_);
-  // Trees point to the attributes and the plan of the forest they were made in.
-  for (Member& member : members_) {
-    member.tree.Adopt(tree_plan_, space_);
-    if (member.background != nullptr) member.background->Adopt(tree_plan_, space_);
-  }
+  AdoptAll(members_, tree_plan_, space_);
   seen_ = std::move(other.seen_);
   mean_ = std::move(other.mean_);
   squares_ = std::move(other.squares_);
@@ -310,10 +216,7 @@ Status RegressionForest::Load(StateReader& in) {
   ignored_ = other.ignored_;
   warnings_ = other.warnings_;
   drifts_ = other.drifts_;
-  lowest_ = other.lowest_;
-  highest_ = other.highest_;
-  target_mean_ = other.target_mean_;
-  target_squares_ = other.target_squares_;
+  targets_ = other.targets_;
   base_bytes_ = BaseBytes();
   return Status::Ok();
 }
@@ -323,22 +226,15 @@ std::unique_ptr<Model> RegressionForest::Fresh() const {
 }
 
 std::vector<std::pair<std::string, std::string>> RegressionForest::Summary() const {
-  size_t nodes = 0, leaves = 0, active = 0;
-  uint64_t refused = 0;
-  for (const Member& member : members_) {
-    nodes += member.tree.nodes();
-    leaves += member.tree.leaves();
-    active += member.tree.active_leaves();
-    refused += member.tree.refused_splits();
-  }
+  const TreeCounts counts = Counted(members_);
   return {{"rows learnt", std::to_string(learnt_)},
           {"trees", std::to_string(members_.size())},
-          {"nodes", std::to_string(nodes)},
-          {"leaves", std::to_string(leaves)},
-          {"active leaves", std::to_string(active)},
+          {"nodes", std::to_string(counts.nodes)},
+          {"leaves", std::to_string(counts.leaves)},
+          {"active leaves", std::to_string(counts.active)},
           {"warnings", std::to_string(warnings_)},
           {"drifts", std::to_string(drifts_)},
-          {"splits refused by max_bytes", std::to_string(refused)},
+          {"splits refused by max_bytes", std::to_string(counts.refused)},
           {"rows ignored", std::to_string(ignored_)}};
 }
 

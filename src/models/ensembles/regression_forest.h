@@ -14,6 +14,7 @@
 #include "drift/adwin.h"
 #include "models/ensembles/poisson.h"
 #include "models/ensembles/regression_tree.h"
+#include "models/ensembles/target_range.h"
 
 namespace leat::ensembles {
 
@@ -52,12 +53,8 @@ class RegressionForest final : public Model {
   bool Readable(const Input& input) const { return input.dense.size() == space_.size(); }
   RegressionTree NewTree(size_t member, uint64_t number) const;
   RegressionRow Decode(const Input& input) const;
-  double Bounded(double prediction) const;
   void Watch(size_t i, double error);
   size_t BaseBytes() const;
-  static size_t MemberBytes(const Member& member);
-  size_t StructureBytes() const;
-  void EnforceLimit();
 
   RegressionForestPlan plan_;
   InputSpec spec_;
@@ -71,10 +68,7 @@ class RegressionForest final : public Model {
   uint64_t ignored_ = 0;
   uint64_t warnings_ = 0;
   uint64_t drifts_ = 0;
-  double lowest_ = 0;  ///< Of the targets.
-  double highest_ = 0;
-  double target_mean_ = 0;
-  double target_squares_ = 0;
+  TargetRange targets_;
   size_t base_bytes_ = 0;
 };
 

@@ -1,31 +1,22 @@
 #include "models/ensembles/regression_tree.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
-#include "base/random.h"
 #include "models/ensembles/fast_math.h"
+#include "models/heap_bytes.h"
 
 namespace leat::ensembles {
 namespace {
 
 constexpr uint64_t kSubsetComponent = 0x726567737562;
+constexpr std::string_view kName = "a regression tree";
 constexpr double kLn2 = 0.69314718055994531;
 constexpr double kFade = 0.995;
 /// Weight of what a linear model begins with: the inverse of its normal matrix.
 constexpr double kFirstSpread = 10;
 constexpr double kInheritedSpread = 0.05;
 constexpr double kMostNumber = 1e280;
-
-size_t Room(size_t size) { return std::max<size_t>(8, std::bit_ceil(size)); }
-void Reserve(auto& items, size_t size) {
-  if (items.capacity() >= size) return;
-  std::decay_t<decltype(items)> more;
-  more.reserve(Room(size));
-  for (auto& item : items) more.push_back(std::move(item));
-  items = std::move(more);
-}
 
 }  // namespace
 
@@ -55,15 +46,8 @@ void RegressionTree::DrawSubset(size_t leaf) {
   const size_t m = plan_->attributes, all = space_->size();
   Reserve(subsets_, leaves_.size() * m);
   subsets_.resize(leaves_.size() * m);
-  thread_local std::vector<uint16_t> deck;
-  deck.resize(all);
-  for (size_t i = 0; i < all; ++i) deck[i] = static_cast<uint16_t>(i);
-  if (m < all) {
-    CounterRandom random(plan_->seed ^ (key_ * 0x9e3779b97f4a7c15), kSubsetComponent,
-                         draws_++ * all);
-    for (size_t i = 0; i < m; ++i) std::swap(deck[i], deck[i + random.Below(all - i)]);
-  }
-  std::sort(deck.begin(), deck.begin() + static_cast<int64_t>(m));
+  const std::vector<uint16_t>& deck = DrawAttributes(*space_, m, SeedOf(plan_->seed, key_),
+                                                     kSubsetComponent, m < all ? draws_++ : 0);
   std::copy_n(deck.begin(), m, subsets_.begin() + static_cast<int64_t>(leaf * m));
 }
 
@@ -83,20 +67,6 @@ void RegressionTree::NewLeaf(size_t id, double weight, double mean,
     for (size_t i = 0; i < n; ++i) w[n + i * n + i] = spread;
   }
   block_bytes_ += BlockBytes(id);
-}
-
-uint32_t RegressionTree::Find(const double* x) const {
-  const Node* const nodes = nodes_.data();
-  uint32_t id = 0;
-  for (;;) {
-    const Node node = nodes[id];
-    if (node.kind == kLeaf) return id;
-    const double v = x[node.attribute];
-    uint32_t right = node.kind == kNumeric ? v > node.value : v != node.value;
-    if (v != v) [[unlikely]]
-      right = node.missing_right;
-    id = node.first + right;
-  }
 }
 
 bool RegressionTree::UsesLinear(const Leaf& leaf) const {
@@ -316,15 +286,12 @@ void RegressionTree::Split(uint32_t node, const Candidate& best) {
   }
   const double mean_error = leaves_[id].mean_error, linear_error = leaves_[id].linear_error;
   block_bytes_ -= BlockBytes(id);
-  const auto first = static_cast<uint32_t>(nodes_.size());
   const auto other = static_cast<uint32_t>(leaves_.size());
-  Reserve(nodes_, nodes_.size() + 2);
-  nodes_.resize(nodes_.size() + 2);
-  nodes_[first].first = static_cast<uint32_t>(id);
-  nodes_[first + 1].first = other;
-  nodes_[node] = {best.value, first, attribute,
-                  static_cast<uint8_t>(space_->nominal(attribute) ? kEquals : kNumeric),
-                  static_cast<uint8_t>(best.right_weight > best.left_weight ? 1 : 0)};
+  SplitNode(nodes_, node,
+            {best.value, 0, attribute,
+             static_cast<uint8_t>(space_->nominal(attribute) ? kEquals : kNumeric),
+             static_cast<uint8_t>(best.right_weight > best.left_weight ? 1 : 0)},
+            other);
   Reserve(leaves_, leaves_.size() + 1);
   leaves_.emplace_back();
   ++active_;
@@ -357,16 +324,8 @@ void RegressionTree::Save(StateWriter& out) const {
   out.U64(key_);
   out.U64(draws_);
   out.U64(refused_);
-  out.U64(nodes_.size());
-  for (const Node& node : nodes_) {
-    out.U8(node.kind);
-    out.U32(node.first);
-    if (node.kind == kLeaf) continue;
-    out.U32(node.attribute);
-    out.F64(node.value);
-    out.Bool(node.missing_right != 0);
-  }
-  out.Array(std::vector<uint32_t>(subsets_.begin(), subsets_.end()));
+  SaveNodes(out, nodes_);
+  SaveSubsets(out, subsets_);
   out.U64(leaves_.size());
   for (const Leaf& leaf : leaves_) {
     out.Bool(leaf.active);
@@ -383,38 +342,11 @@ void RegressionTree::Load(StateReader& in) {
   key_ = in.U64();
   draws_ = in.U64();
   refused_ = in.U64();
-  nodes_.clear();
   leaves_.clear();
-  const uint64_t nodes = in.Count(5);
-  Reserve(nodes_, nodes);
-  for (uint64_t i = 0; i < nodes && in.ok(); ++i) {
-    Node node;
-    node.kind = in.U8();
-    node.first = in.U32();
-    if (node.kind != kLeaf) {
-      const uint32_t attribute = in.U32();
-      node.value = in.F64();
-      node.missing_right = in.Bool() ? 1 : 0;
-      if (node.kind > kEquals || attribute >= space_->size() || !std::isfinite(node.value) ||
-          space_->nominal(attribute) != (node.kind == kEquals)) {
-        return in.Fail("a test of a regression tree does not fit its attributes");
-      }
-      node.attribute = static_cast<uint16_t>(attribute);
-    }
-    nodes_.push_back(node);
-  }
-  std::vector<uint32_t> subsets;
-  in.Array(subsets);
-  const uint64_t leaves = in.Count(8);
-  if (!in.ok() || nodes != 2 * leaves - 1 || subsets.size() != leaves * plan_->attributes) {
-    return in.Fail("the nodes of a regression tree do not make a tree");
-  }
-  subsets_ = {};
-  Reserve(subsets_, subsets.size());
-  for (const uint32_t attribute : subsets) {
-    if (attribute >= space_->size()) return in.Fail("a regression tree has other attributes");
-    subsets_.push_back(static_cast<uint16_t>(attribute));
-  }
+  LoadNodes(in, *space_, kName, nodes_);
+  const uint64_t leaves =
+      LoadSubsets(in, *space_, kName, nodes_.size(), plan_->attributes, false, subsets_);
+  if (!in.ok()) return;
   Reserve(leaves_, leaves);
   block_bytes_ = active_ = 0;
   for (uint64_t l = 0; l < leaves && in.ok(); ++l) {
@@ -443,19 +375,7 @@ void RegressionTree::Load(StateReader& in) {
     block_bytes_ += BlockBytes(l);
     active_ += leaf.active ? 1 : 0;
   }
-  std::vector<uint8_t> has_parent(nodes_.size()), has_node(leaves_.size());
-  for (size_t i = 0; i < nodes_.size() && in.ok(); ++i) {
-    const Node& node = nodes_[i];
-    bool good = true;
-    if (node.kind == kLeaf) {
-      good = node.first < leaves_.size() && has_node[node.first]++ == 0;
-    } else {
-      for (size_t child = node.first; child < size_t{node.first} + 2 && good; ++child) {
-        good = child > i && child < nodes_.size() && has_parent[child]++ == 0;
-      }
-    }
-    if (!good) in.Fail("the nodes of a regression tree do not make a tree");
-  }
+  CheckLinks(in, kName, nodes_, leaves_.size());
 }
 
 }  // namespace leat::ensembles

@@ -13,7 +13,8 @@
 #include <vector>
 
 #include "leat/regression_trees.h"
-#include "models/ensembles/member_tree.h"
+#include "models/ensembles/attribute_space.h"
+#include "models/ensembles/tree_nodes.h"
 
 namespace leat::ensembles {
 
@@ -34,7 +35,7 @@ class RegressionTree {
  public:
   RegressionTree(const RegressionPlan& plan, const AttributeSpace& space, uint64_t key);
 
-  uint32_t Find(const double* x) const;
+  uint32_t Find(const double* x) const { return FindLeaf(nodes_, x); }
   double PredictAt(uint32_t node, const RegressionRow& row) const;
   void Learn(uint32_t node, const RegressionRow& row, double target, double weight, bool may_grow);
 
@@ -60,14 +61,6 @@ class RegressionTree {
   void Load(StateReader& in);
 
  private:
-  enum Kind : uint8_t { kLeaf, kNumeric, kEquals };
-  struct Node {
-    double value = 0;
-    uint32_t first = 0;  ///< The left child; of a leaf, its index in leaves_.
-    uint16_t attribute = 0;
-    uint8_t kind = kLeaf;
-    uint8_t missing_right = 0;
-  };
   struct Leaf {
     std::unique_ptr<double[]> block;
     double weight = 0;

@@ -46,13 +46,9 @@ HoeffdingTree::HoeffdingTree(const HoeffdingTreeOptions& options, const InputSpe
 }
 
 size_t HoeffdingTree::BaseBytes() const {
-  size_t bytes = sizeof(HoeffdingTree) + layout_.MemoryBytes() +
-                 spec_.dense.size() * sizeof(DenseAttribute) + kAllocation;
-  for (const DenseAttribute& a : spec_.dense) {
-    if (a.name.size() > 15) bytes += a.name.size() + 1 + kAllocation;
-  }
   // The split finder's scratch: one suggestion an attribute; the class-sized parts are small.
-  return bytes + (spec_.dense.size() + 1) * sizeof(Suggestion) + 3 * kAllocation;
+  return sizeof(HoeffdingTree) + layout_.MemoryBytes() + HeapBytesOf(spec_) +
+         (spec_.dense.size() + 1) * sizeof(Suggestion) + 3 * kAllocation;
 }
 
 size_t HoeffdingTree::CountsBytes(size_t classes) {

@@ -18,12 +18,7 @@ NaiveBayesMixed::NaiveBayesMixed(const NaiveBayesOptions& options, const InputSp
 }
 
 size_t NaiveBayesMixed::BaseBytes() const {
-  size_t bytes = sizeof(NaiveBayesMixed) + layout_.MemoryBytes() +
-                 spec_.dense.size() * sizeof(DenseAttribute) + kAllocation;
-  for (const DenseAttribute& a : spec_.dense) {
-    if (a.name.size() > 15) bytes += a.name.size() + 1 + kAllocation;
-  }
-  return bytes;
+  return sizeof(NaiveBayesMixed) + layout_.MemoryBytes() + HeapBytesOf(spec_);
 }
 
 size_t NaiveBayesMixed::MinimumBytes(const NaiveBayesOptions& options, const InputSpec& spec) {

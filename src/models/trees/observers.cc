@@ -4,14 +4,10 @@
 #include <cmath>
 #include <limits>
 
+#include "models/pair.h"
+
 namespace leat::trees {
 namespace {
-
-/// Two doubles at any address of doubles; SSE2 on x86-64.
-using Pair = double __attribute__((vector_size(16), aligned(8), may_alias));
-
-const Pair& LoadPair(const double* p) { return *reinterpret_cast<const Pair*>(p); }
-void StorePair(double* p, Pair v) { *reinterpret_cast<Pair*>(p) = v; }
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();

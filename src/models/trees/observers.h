@@ -20,11 +20,10 @@
 
 #include "leat/model.h"
 #include "leat/state.h"
+#include "models/heap_bytes.h"
 
 namespace leat::trees {
 
-/// Heap bytes that an allocation costs beyond what was asked for.
-inline constexpr size_t kAllocation = 16;
 /// Classes a model can tell apart; a guard against a label that is not an index.
 inline constexpr size_t kMaxClasses = 65'536;
 /// Larger numbers count as missing, and larger weights are ignored: squares, times weights, summed

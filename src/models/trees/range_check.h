@@ -71,6 +71,12 @@ Status CheckMake(std::string_view type, const Options& options, const InputSpec&
   return Status::Ok();
 }
 
+/// Of learners that number attributes with 16 bits.
+inline Status CheckWidth(std::string_view type, const InputSpec& inputs) {
+  if (inputs.dense.size() <= 65'535) return Status::Ok();
+  return Status::Invalid(std::string(type) + " reads at most 65,535 dense inputs");
+}
+
 inline Status CheckBytes(std::string_view type, int64_t max_bytes, size_t needed) {
   if (static_cast<size_t>(max_bytes) >= needed) return Status::Ok();
   return Status::Invalid(std::string(type) + ": max_bytes is " + std::to_string(max_bytes) +

@@ -32,12 +32,8 @@ RevisingTree::RevisingTree(std::string_view name, const HoeffdingTreeOptions& op
 }
 
 size_t RevisingTree::BaseBytes() const {
-  size_t bytes = sizeof(ExtremelyFastTree) + layout_.MemoryBytes() +
-                 spec_.dense.size() * sizeof(DenseAttribute) + kAllocation;
-  for (const DenseAttribute& a : spec_.dense) {
-    if (a.name.size() > 15) bytes += a.name.size() + 1 + kAllocation;
-  }
-  return bytes + (spec_.dense.size() + 1) * sizeof(Suggestion) + 3 * kAllocation;
+  return sizeof(ExtremelyFastTree) + layout_.MemoryBytes() + HeapBytesOf(spec_) +
+         (spec_.dense.size() + 1) * sizeof(Suggestion) + 3 * kAllocation;
 }
 
 size_t RevisingTree::NodeBytes(const RevisingNode& node) const {

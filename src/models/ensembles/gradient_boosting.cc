@@ -1,0 +1,471 @@
+#include "models/ensembles/gradient_boosting.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "models/ensembles/ensemble.h"
+#include "models/ensembles/members.h"
+#include "models/softmax.h"
+
+namespace leat::ensembles {
+namespace {
+
+constexpr uint64_t kSampleComponent = 0x626f6f7374;
+constexpr uint64_t kMostTrees = uint64_t{1} << 32;  // Draws of a row lie apart from the next row's.
+constexpr uint64_t kRenewalRows = 10;               // Between two trees that begin anew.
+constexpr uint64_t kScoutSettles = 400;             // Rows before which a scout is not judged.
+constexpr uint64_t kScoutEnds = 2000;
+constexpr double kScoutMemory = 300;  // Rows.
+constexpr int64_t kScoutShorter = 5;
+constexpr double kScoutFaster = 3;
+constexpr size_t kDetectorBytes = 10 << 10;
+constexpr double kLeastHessian = 1e-3;
+constexpr double kMostGradient = 2;  // Of a regression, in ranges of the targets.
+constexpr double kWholeError = 3;    // Standard deviations of the target that count as 1.
+
+/// What a thread needs for the row at hand, so that nothing is allocated for a row.
+struct Scratch {
+  std::vector<uint32_t> nodes;
+  std::vector<uint8_t> codes;
+  std::vector<double> sums, shares;
+};
+Scratch& RowScratch() {
+  thread_local Scratch scratch;
+  return scratch;
+}
+
+GradientPlan PlanOf(const GradientBoostingOptions& options, const InputSpec& spec) {
+  return {options, SubspaceSize(options.subspace, spec.dense.size()),
+          static_cast<uint64_t>(options.seed), 1 - 1 / options.window};
+}
+
+/// For Softmax: all scores count.
+struct Everything {
+  int operator[](size_t) const { return 1; }
+};
+
+double Sigmoid(double score) { return 1 / (1 + Exp(-score)); }
+
+}  // namespace
+
+GradientBoosting::GradientBoosting(Task task, const GradientBoostingOptions& options,
+                                   const InputSpec& spec)
+    : task_(task),
+      plan_(PlanOf(options, spec)),
+      spec_(spec),
+      space_(spec, options.max_nominal_values),
+      bins_(space_, plan_.seed),
+      detector_(RisesOnly(options.drift_delta > 0 ? options.drift_delta : 0.5)) {
+  if (regression()) AddChain();
+  base_bytes_ = BaseBytes();
+  CountTrees();
+}
+
+GradientTree GradientBoosting::NewTree(size_t tree) {
+  return GradientTree(plan_, space_, (uint64_t{tree} << 32) + made_++);
+}
+
+bool GradientBoosting::AddChain() {
+  const size_t trees = trees_.size() + length();
+  if (chains_ > 0) {
+    // Room for the nodes of as many trees as there will be, as they are now.
+    const size_t needed = (base_bytes_ + structure_bytes_) / trees_.size() * trees;
+    if (!LeavesRoom(needed, plan_.options.max_bytes)) return false;
+  }
+  std::vector<GradientTree> more;
+  more.reserve(trees);
+  for (GradientTree& tree : trees_) more.push_back(std::move(tree));
+  while (more.size() < trees) more.push_back(NewTree(more.size()));
+  trees_ = std::move(more);
+  ++chains_;
+  return true;
+}
+
+/// Whether a class can be learnt; gives it a chain if it is new.
+bool GradientBoosting::Seated(uint32_t label) {
+  const bool known = label < seats_.size() && seats_[label].chain != kNoChain;
+  if (!known) {
+    bool first = true;
+    for (const Seat& seat : seats_) first = first && seat.chain == kNoChain;
+    if (!first && !AddChain()) return false;
+    if (label >= seats_.size()) {
+      std::vector<Seat> more(label + 1);
+      std::copy(seats_.begin(), seats_.end(), more.begin());
+      seats_ = std::move(more);
+    }
+    seats_[label].chain = first ? 0 : chains_;
+    base_bytes_ = BaseBytes();
+    CountTrees();
+  }
+  return true;
+}
+
+void GradientBoosting::Start(std::vector<double>& sums) const {
+  sums.assign(chains_ + 1, 0);
+  if (regression()) {
+    sums[1] = targets_.mean;
+    return;
+  }
+  double reference = 0;
+  for (const Seat& seat : seats_) {
+    if (seat.chain == 0) reference = seat.rows;
+  }
+  for (const Seat& seat : seats_) {
+    if (seat.chain == kNoChain || seat.chain == 0) continue;
+    sums[seat.chain] = std::log((seat.rows + 1) / (reference + 1));
+  }
+}
+
+void GradientBoosting::Probabilities(const std::vector<double>& sums,
+                                     std::vector<double>& by_class) const {
+  by_class.assign(seats_.size(), 0);
+  for (size_t c = 0; c < seats_.size(); ++c) {
+    if (seats_[c].chain != kNoChain) by_class[c] = sums[seats_[c].chain];
+  }
+  Softmax(by_class, SeenClasses{seats_});
+}
+
+void GradientBoosting::Predict(const Input& input, std::vector<double>& out) const {
+  out.assign(regression() ? 1 : 0, 0);
+  if (learnt_ == 0) return;
+  std::vector<double>& sums = RowScratch().sums;
+  Start(sums);
+  if (Readable(input)) {
+    double* const x = RowBuffer(space_.size());
+    space_.Decode(input.dense, x);
+    for (size_t t = 0; t < trees_.size(); ++t) {
+      const GradientTree& tree = trees_[t];
+      sums[1 + t / length()] += plan_.options.learning_rate * tree.ValueAt(tree.Find(x));
+    }
+  }
+  if (regression()) {
+    out[0] = targets_.Bounded(sums[1]);
+  } else {
+    Probabilities(sums, out);
+  }
+}
+
+void GradientBoosting::LearnTree(size_t t, const uint8_t* codes, double gradient, double hessian,
+                                 double weight) {
+  grown_ |=
+      trees_[t].Learn(RowScratch().nodes[t], codes, bins_, gradient, hessian, weight, may_grow_);
+}
+
+double GradientBoosting::LearnChains(const double* x, const uint8_t* codes, double target,
+                                     uint32_t chain, double weight) {
+  Scratch& scratch = RowScratch();
+  std::vector<double>& sums = scratch.sums;
+  scratch.nodes.resize(trees_.size());
+  for (size_t t = 0; t < trees_.size(); ++t) scratch.nodes[t] = trees_[t].Find(x);
+  Start(sums);
+  const double rate = plan_.options.learning_rate;
+  CounterRandom random(plan_.seed, kSampleComponent, learnt_ * kMostTrees);
+  const double most = kMostGradient * (targets_.highest - targets_.lowest);
+  std::vector<double>& shares = scratch.shares;
+  for (size_t i = 0; i < length(); ++i) {
+    if (regression()) {
+      const double value = trees_[i].ValueAt(scratch.nodes[i]);
+      if (random.Uniform() < plan_.options.subsample) {
+        LearnTree(i, codes, std::clamp(target - sums[1], -most, most), 1, weight);
+      }
+      sums[1] += rate * value;
+      continue;
+    }
+    shares.assign(sums.begin(), sums.end());
+    if (chains_ == 1) {
+      shares[1] = Sigmoid(sums[1]);
+    } else {
+      Softmax(shares, Everything());
+    }
+    for (uint32_t c = 1; c <= chains_; ++c) {
+      const size_t t = (c - 1) * length() + i;
+      const double value = trees_[t].ValueAt(scratch.nodes[t]);
+      if (random.Uniform() < plan_.options.subsample) {
+        const double p = shares[c];
+        LearnTree(t, codes, (c == chain ? 1 : 0) - p, std::max(p * (1 - p), kLeastHessian), weight);
+      }
+      sums[c] += rate * value;
+    }
+  }
+  if (regression()) return std::fabs(target - targets_.Bounded(sums[1]));
+  Softmax(sums, Everything());
+  return 1 - sums[chain];
+}
+
+void GradientBoosting::Learn(const Input& input, double target, double weight) {
+  const bool lesson =
+      regression() ? TargetRange::IsLesson(target, weight) : trees::IsLesson(target, weight);
+  if (!Readable(input) || !lesson) {
+    ++ignored_;
+    return;
+  }
+  if (!regression() && !Seated(static_cast<uint32_t>(target))) {
+    ++refused_classes_;
+    return;
+  }
+  const double loss = Step(input, target, weight);
+  if (plan_.options.drift_delta > 0) {
+    if (renewing_ > 0) {
+      RenewTrees();
+    } else if (scout_ != nullptr) {
+      Try(input, target, weight, loss);
+    } else {
+      Watch(loss);
+    }
+  }
+  if (grown_) CountTrees();
+  const auto most = static_cast<size_t>(plan_.options.max_bytes);
+  if (BudgetedBytes() > most) scout_.reset();
+  if (BudgetedBytes() <= most) return;
+  std::vector<GradientTree*> all;
+  for (GradientTree& tree : trees_) all.push_back(&tree);
+  EaseLeaves(all, BudgetedBytes(), EasedBytes(plan_.options.max_bytes));
+  CountTrees();
+}
+
+double GradientBoosting::Step(const Input& input, double target, double weight) {
+  double* const x = RowBuffer(space_.size());
+  space_.Decode(input.dense, x);
+  if (space_.Meet(x)) base_bytes_ = BaseBytes();
+  Scratch& scratch = RowScratch();
+  scratch.codes.resize(space_.size());
+  uint8_t* const codes = scratch.codes.data();
+  bins_.Codes(x, codes);
+  if (regression()) targets_.Meet(target, learnt_);
+  grown_ = false;
+  may_grow_ = LeavesRoom(base_bytes_ + structure_bytes_, plan_.options.max_bytes);
+  const auto label = static_cast<size_t>(regression() ? 0 : target);
+  const uint32_t chain = regression() ? 1 : seats_[label].chain;
+  const double loss = LearnChains(x, codes, target, chain, weight);
+  if (!regression()) seats_[label].rows += weight;
+  if (bins_.Meet(x, codes)) Rebin();
+  ++learnt_;
+  return loss;
+}
+
+/// Bins have changed: what leaves have gathered moves along.
+void GradientBoosting::Rebin() {
+  std::vector<const Rebinning*> changes(space_.size());
+  for (const Rebinning& change : bins_.changes()) changes[change.attribute] = &change;
+  for (GradientTree& tree : trees_) tree.Move(changes);
+}
+
+void GradientBoosting::Watch(double loss) {
+  if (regression()) {
+    const double deviation = targets_.Deviation(learnt_);
+    loss = deviation > 0 ? std::min(1.0, loss / (kWholeError * deviation)) : 0;
+  }
+  if (!detector_.Update(loss)) return;
+  ++alarms_;
+  scout_ = NewScout();
+  scouted_ = 0;
+  scout_loss_ = own_loss_ = 0;
+}
+
+std::unique_ptr<GradientBoosting> GradientBoosting::NewScout() const {
+  GradientBoostingOptions options = plan_.options;
+  options.drift_delta = 0;
+  options.trees = std::max<int64_t>(1, options.trees / kScoutShorter);
+  options.learning_rate = std::min(1.0, kScoutFaster * options.learning_rate);
+  return std::make_unique<GradientBoosting>(task_, options, spec_);
+}
+
+/// A row for the scout; `loss` is that of the chains.
+void GradientBoosting::Try(const Input& input, double target, double weight, double loss) {
+  if (!regression() && !scout_->Seated(static_cast<uint32_t>(target))) return;
+  const double memory = std::min(static_cast<double>(++scouted_), kScoutMemory);
+  scout_loss_ += (scout_->Step(input, target, weight) - scout_loss_) / memory;
+  own_loss_ += (loss - own_loss_) / memory;
+  if (scout_->grown_) scout_->CountTrees();
+  if (scouted_ < kScoutSettles) return;
+  if (scout_loss_ < own_loss_) {
+    ++renewals_;
+    renewing_ = length();
+    waited_ = 0;
+  } else if (scouted_ < kScoutEnds) {
+    return;
+  }
+  scout_.reset();
+  detector_.Clear();
+}
+
+void GradientBoosting::RenewTrees() {
+  if (++waited_ < kRenewalRows) return;
+  waited_ = 0;
+  for (size_t c = 0; c < chains_; ++c) {
+    const size_t tree = (c + 1) * length() - renewing_;
+    trees_[tree] = NewTree(tree);
+  }
+  --renewing_;
+  grown_ = true;
+}
+
+// ---- Memory ----
+
+void GradientBoosting::CountTrees() {
+  tree_bytes_ = structure_bytes_ = 0;
+  for (const GradientTree& tree : trees_) {
+    tree_bytes_ += tree.MemoryBytes();
+    structure_bytes_ += tree.structure_bytes() + sizeof(GradientTree);
+  }
+}
+
+size_t GradientBoosting::BudgetedBytes() const {
+  return base_bytes_ + tree_bytes_ + kDetectorBytes +
+         (scout_ != nullptr ? scout_->BudgetedBytes() + kAllocation : 0);
+}
+
+size_t GradientBoosting::BaseBytes() const {
+  return sizeof(GradientBoosting) + space_.MemoryBytes() + bins_.HeapBytes() + HeapBytesOf(spec_) +
+         seats_.size() * sizeof(Seat) + 4 * kAllocation;
+}
+
+size_t GradientBoosting::MinimumBytes(Task task, const GradientBoostingOptions& options,
+                                      const InputSpec& spec) {
+  GradientBoosting empty(task, options, spec);
+  if (task == Task::kClassification) {
+    empty.Seated(0);
+    empty.Seated(1);
+  }
+  // Twice the nodes and what does not grow, and a block for each root.
+  return empty.BudgetedBytes() + empty.structure_bytes_ + empty.base_bytes_;
+}
+
+// ---- State ----
+
+void GradientBoosting::Save(StateWriter& out) const {
+  out.Section("gradient_boosting", 1);
+  space_.Save(out);
+  bins_.Save(out);
+  for (const uint64_t v :
+       {learnt_, ignored_, refused_classes_, alarms_, renewals_, made_, renewing_, waited_}) {
+    out.U64(v);
+  }
+  targets_.Save(out);
+  detector_.Save(out);
+  out.U64(seats_.size());
+  for (const Seat& seat : seats_) {
+    out.U32(seat.chain);
+    out.F64(seat.rows);
+  }
+  out.U64(trees_.size());
+  for (const GradientTree& tree : trees_) tree.Save(out);
+  out.Bool(scout_ != nullptr);
+  if (scout_ == nullptr) return;
+  out.U64(scouted_);
+  out.F64(scout_loss_);
+  out.F64(own_loss_);
+  scout_->Save(out);
+}
+
+Status GradientBoosting::Load(StateReader& in) {
+  GradientBoosting other(task_, plan_.options, spec_);
+  in.Section("gradient_boosting", 1);
+  other.space_.Load(in);
+  other.bins_.Load(in);
+  for (uint64_t* v : {&other.learnt_, &other.ignored_, &other.refused_classes_, &other.alarms_,
+                      &other.renewals_, &other.made_, &other.renewing_, &other.waited_}) {
+    *v = in.U64();
+  }
+  if (other.renewing_ > length()) in.Fail("impossible renewal of boosted trees");
+  if (!other.targets_.Load(in)) in.Fail("impossible targets of boosted trees");
+  if (!in.ok()) return in.status();
+  LEAT_RETURN_IF_ERROR(other.detector_.Load(in));
+  const uint64_t seats = in.Count(sizeof(uint32_t) + sizeof(double));
+  if (seats > (regression() ? 0 : trees::kMaxClasses)) in.Fail("impossible number of classes");
+  std::vector<Seat> seated(in.ok() ? seats : 0);
+  for (Seat& seat : seated) {
+    seat.chain = in.U32();
+    seat.rows = in.F64();
+  }
+  // Each chain is a class's, and one class has none.
+  size_t occupied = 0;
+  for (const Seat& seat : seated) occupied += seat.chain != kNoChain ? 1 : 0;
+  const size_t chains = regression() ? 1 : std::max<size_t>(occupied, 1) - 1;
+  std::vector<uint8_t> taken(chains + 1);
+  for (const Seat& seat : seated) {
+    if (seat.chain == kNoChain) continue;
+    if (seat.chain > chains || taken[seat.chain]++ != 0 || !(seat.rows >= 0) ||
+        !std::isfinite(seat.rows)) {
+      in.Fail("impossible classes of boosted trees");
+    }
+  }
+  if (in.U64() != chains * length()) in.Fail("boosted trees of another number");
+  if (!in.ok()) return in.status();
+  other.seats_ = std::move(seated);
+  other.trees_.clear();
+  other.trees_.reserve(chains * length());
+  const uint64_t made = other.made_;
+  for (size_t t = 0; t < chains * length() && in.ok(); ++t) {
+    other.trees_.push_back(other.NewTree(t));
+    other.trees_[t].Load(in);
+  }
+  const bool scouting = in.Bool();
+  if (scouting && plan_.options.drift_delta <= 0) in.Fail("a scout of boosted trees without drift");
+  if (!in.ok()) return in.status();
+  if (scouting) {
+    other.scouted_ = in.U64();
+    other.scout_loss_ = in.F64();
+    other.own_loss_ = in.F64();
+    if (!std::isfinite(other.scout_loss_) || !std::isfinite(other.own_loss_)) {
+      in.Fail("impossible losses of boosted trees");
+    }
+    other.scout_ = NewScout();
+    if (in.ok()) LEAT_RETURN_IF_ERROR(other.scout_->Load(in));
+    if (!in.ok()) return in.status();
+  }
+  std::swap(space_, other.space_);
+  bins_ = std::move(other.bins_);
+  trees_ = std::move(other.trees_);
+  for (GradientTree& tree : trees_) tree.Adopt(plan_, space_);
+  seats_ = std::move(other.seats_);
+  targets_ = other.targets_;
+  detector_ = std::move(other.detector_);
+  chains_ = static_cast<uint32_t>(chains);
+  learnt_ = other.learnt_;
+  ignored_ = other.ignored_;
+  refused_classes_ = other.refused_classes_;
+  alarms_ = other.alarms_;
+  renewals_ = other.renewals_;
+  made_ = made;
+  renewing_ = other.renewing_;
+  waited_ = other.waited_;
+  scout_ = std::move(other.scout_);
+  scouted_ = other.scouted_;
+  scout_loss_ = other.scout_loss_;
+  own_loss_ = other.own_loss_;
+  base_bytes_ = BaseBytes();
+  CountTrees();
+  return Status::Ok();
+}
+
+std::unique_ptr<Model> GradientBoosting::Fresh() const {
+  return std::make_unique<GradientBoosting>(task_, plan_.options, spec_);
+}
+
+std::vector<std::pair<std::string, std::string>> GradientBoosting::Summary() const {
+  size_t nodes = 0, leaves = 0, active = 0;
+  uint64_t refused = 0;
+  for (const GradientTree& tree : trees_) {
+    nodes += tree.nodes();
+    leaves += tree.leaves();
+    active += tree.active_leaves();
+    refused += tree.refused_splits();
+  }
+  std::vector<std::pair<std::string, std::string>> facts = {
+      {"rows learnt", std::to_string(learnt_)}};
+  if (!regression()) facts.emplace_back("classes", std::to_string(seats_.size()));
+  facts.insert(facts.end(),
+               {{"trees", std::to_string(trees_.size())},
+                {"nodes", std::to_string(nodes)},
+                {"leaves", std::to_string(leaves)},
+                {"active leaves", std::to_string(active)},
+                {"alarms", std::to_string(alarms_)},
+                {"renewals", std::to_string(renewals_)},
+                {"splits refused by max_bytes", std::to_string(refused)},
+                {"rows of classes refused by max_bytes", std::to_string(refused_classes_)},
+                {"rows ignored", std::to_string(ignored_)}});
+  return facts;
+}
+
+}  // namespace leat::ensembles
