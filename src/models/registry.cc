@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "leat/anomaly.h"
 #include "leat/bayes.h"
 #include "leat/bayesian_linear.h"
 #include "leat/ensembles.h"
@@ -72,6 +73,10 @@ constexpr std::array kTypes{
          New<ForestRegressorOptions, MakeForestRegressor, Task::kRegression>},
     Type{"gaussian_nb", "Naive Bayes with a normal distribution for each number and class.",
          New<GaussianNbOptions, MakeGaussianNb>},
+    Type{
+        "half_space_trees",
+        "An anomaly score: how empty a record's corner of random trees was among the last records.",
+        New<HalfSpaceTreesOptions, MakeHalfSpaceTrees, Task::kAnomaly>},
     Type{"hoeffding_adaptive_tree",
          "A Hoeffding tree whose branches are replaced when their errors rise.",
          New<HoeffdingAdaptiveTreeOptions, MakeHoeffdingAdaptiveTree>},
@@ -80,6 +85,9 @@ constexpr std::array kTypes{
          New<HoeffdingRegressionTreeOptions, MakeHoeffdingRegressionTree, Task::kRegression>},
     Type{"hoeffding_tree", "A decision tree that splits once the Hoeffding bound says so.",
          New<HoeffdingTreeOptions, MakeHoeffdingTree>},
+    Type{"isolation_forest",
+         "An anomaly score: how soon random splits part a record from the last ones.",
+         New<IsolationForestOptions, MakeIsolationForest, Task::kAnomaly>},
     Type{"kmeans", "Clusters whose centres follow the stream.",
          New<KMeansOptions, MakeKMeans, Task::kClustering>},
     Type{"leveraging_bagging",
@@ -87,6 +95,8 @@ constexpr std::array kTypes{
          New<LeveragingBaggingOptions, MakeLeveragingBagging>},
     Type{"linear_regression", "A weighted sum of the features that predicts a number.",
          NewLinearRegression},
+    Type{"loda", "An anomaly score: how rare a record is along random projections.",
+         New<LodaOptions, MakeLoda, Task::kAnomaly>},
     Type{"logistic_regression",
          "A weighted sum of the features turned into a probability, for two classes or more.",
          New<LinearOptions, MakeLogisticRegression>},
@@ -96,6 +106,8 @@ constexpr std::array kTypes{
          New<NaiveBayesOptions, MakeNaiveBayes>},
     Type{"online_bagging", "Trees that learn each record a random number of times.",
          New<OnlineBaggingOptions, MakeOnlineBagging>},
+    Type{"robust_zscore", "An anomaly score: how far from their medians a record's values are.",
+         New<RobustZScoreOptions, MakeRobustZScore, Task::kAnomaly>},
     Type{"streaming_random_patches",
          "Trees over random parts of the inputs, fixed for each tree, replaced on a drift.",
          New<StreamingRandomPatchesOptions, MakeStreamingRandomPatches>},
