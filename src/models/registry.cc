@@ -6,6 +6,7 @@
 #include "leat/anomaly.h"
 #include "leat/bayes.h"
 #include "leat/bayesian_linear.h"
+#include "leat/calibration.h"
 #include "leat/ensembles.h"
 #include "leat/hoeffding_tree.h"
 #include "leat/kmeans.h"
@@ -25,15 +26,20 @@ class Factory final : public ModelFactory {
       : task_(task), make_(make), options_(std::move(options)) {}
 
   Task task() const override { return task_; }
-  void Describe(Params& params) override { leat::Describe(params, options_); }
+  void Describe(Params& params) override {
+    leat::Describe(params, options_);
+    if (task_ == Task::kClassification) leat::Describe(params, calibration_);
+  }
   Result<std::unique_ptr<Model>> Make(const InputSpec& inputs) const override {
-    return make_(options_, inputs);
+    LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Model> model, make_(options_, inputs));
+    return MakeCalibrated(std::move(model), calibration_);
   }
 
  private:
   Task task_;
   MakeFunction<Options> make_;
   Options options_;
+  CalibrationOptions calibration_;
 };
 
 template <typename Options, MakeFunction<Options> kMake, Task kTask = Task::kClassification>

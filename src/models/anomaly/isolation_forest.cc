@@ -3,9 +3,11 @@
 #include <cmath>
 #include <utility>
 
+#include "base/exp.h"
 #include "base/random.h"
 #include "leat/anomaly.h"
 #include "models/anomaly/window.h"
+#include "models/ensembles/fast_math.h"
 
 namespace leat {
 namespace {
@@ -32,9 +34,9 @@ class IsolationForest final : public Model {
 
   void Predict(const Input& input, std::vector<double>& out) const override {
     out.clear();
+    if (held() <= static_cast<uint64_t>(options_.leaf) || input.dense.size() < size_) return;
     const double usual =
-        std::log2(static_cast<double>(held()) / static_cast<double>(options_.leaf));
-    if (!(usual > 0) || input.dense.size() < size_) return;
+        ensembles::Log2(static_cast<double>(held()) / static_cast<double>(options_.leaf));
     double depth = 0;
     for (size_t t = 0; t < trees_; ++t) {
       size_t at = 0;
@@ -42,11 +44,11 @@ class IsolationForest final : public Model {
       while (nodes[at].split) at = Child(nodes[at], at, input.dense.data());
       depth += static_cast<double>(std::bit_width(at + 1) - 1);
       if (nodes[at].count > options_.leaf) {
-        depth +=
-            std::log2(static_cast<double>(nodes[at].count) / static_cast<double>(options_.leaf));
+        depth += ensembles::Log2(static_cast<double>(nodes[at].count) /
+                                 static_cast<double>(options_.leaf));
       }
     }
-    out.push_back(std::exp2(-depth / static_cast<double>(trees_) / usual));
+    out.push_back(Exp(0.6931471805599453 * -depth / static_cast<double>(trees_) / usual));
   }
 
   void Learn(const Input& input, double, double weight) override {

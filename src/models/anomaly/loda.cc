@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "leat/anomaly.h"
 #include "models/anomaly/window.h"
+#include "models/ensembles/fast_math.h"
 
 namespace leat {
 namespace {
@@ -183,7 +184,8 @@ class Loda final : public Model {
       counts[bins_] = 0.5;
       const double all = static_cast<double>(values.size()) + 0.5 * static_cast<double>(bins_ + 1);
       for (size_t b = 0; b <= bins_; ++b) {
-        const double surprise = -std::log(counts[b] / all / range.width);
+        const double surprise =
+            -0.6931471805599453 * ensembles::Log2(counts[b] / all / range.width);
         surprise_[p * (bins_ + 1) + b] = surprise;
         if (values.empty()) continue;
         const double records = b < bins_ ? counts[b] - 0.5 : outside;
