@@ -7,6 +7,7 @@
 #include "leat/bayes.h"
 #include "leat/bayesian_linear.h"
 #include "leat/calibration.h"
+#include "leat/composition.h"
 #include "leat/ensembles.h"
 #include "leat/hoeffding_tree.h"
 #include "leat/kmeans.h"
@@ -28,10 +29,13 @@ class Factory final : public ModelFactory {
   Task task() const override { return task_; }
   void Describe(Params& params) override {
     leat::Describe(params, options_);
-    if (task_ == Task::kClassification) leat::Describe(params, calibration_);
+    if (task_ != Task::kClassification) return;
+    leat::Describe(params, balance_);
+    leat::Describe(params, calibration_);
   }
   Result<std::unique_ptr<Model>> Make(const InputSpec& inputs) const override {
     LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Model> model, make_(options_, inputs));
+    LEAT_ASSIGN_OR_RETURN(model, MakeBalanced(std::move(model), balance_));
     return MakeCalibrated(std::move(model), calibration_);
   }
 
@@ -39,6 +43,7 @@ class Factory final : public ModelFactory {
   Task task_;
   MakeFunction<Options> make_;
   Options options_;
+  BalanceOptions balance_;
   CalibrationOptions calibration_;
 };
 
@@ -71,6 +76,8 @@ constexpr std::array kTypes{
          New<BayesianLinearOptions, MakeBayesianLinear, Task::kRegression>},
     Type{"bernoulli_nb", "Naive Bayes over the presence and absence of features.",
          New<BernoulliNbOptions, MakeBernoulliNb>},
+    Type{"committee", "Classifiers of any types as one: weighted, stacked or raced.",
+         New<CommitteeOptions, MakeCommittee>},
     Type{"extremely_fast_tree",
          "A decision tree that splits as soon as it pays and replaces splits that others beat.",
          New<ExtremelyFastTreeOptions, MakeExtremelyFastTree>},

@@ -95,8 +95,9 @@ Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
           }
         }
         if (entry.cluster < 0) {
-          return Status::Invalid(fmt::format("models.{}: no clustering model is called '{}'",
-                                             config.name, config.distances_of));
+          return Status::Invalid(
+              fmt::format("models.{}: no clustering model or anomaly detector is called '{}'",
+                          config.name, config.distances_of));
         }
         const Entry& other = roster->clusters_[static_cast<size_t>(entry.cluster)];
         if (other.model->task() == Task::kAnomaly) {

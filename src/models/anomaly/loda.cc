@@ -212,7 +212,7 @@ class Loda final : public Model {
 
 void Describe(Params& params, LodaOptions& options) {
   params.Integer("projections", options.projections, {1, 10'000}, "Number of random projections.");
-  params.Integer("bins", options.bins, {2, 1000}, "Bins of a histogram.");
+  params.Integer("histogram_bins", options.bins, {2, 1000}, "Bins of a histogram.");
   params.Integer("window", options.window, {10, 100'000},
                  "Records of a reference window; scores compare with the last full one.");
   params.Integer("seed", options.seed, kNotNegative, "Of the projections.");

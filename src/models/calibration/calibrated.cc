@@ -5,24 +5,16 @@
 #include <utility>
 #include <vector>
 
-#include "base/exp.h"
 #include "leat/calibration.h"
-#include "models/ensembles/fast_math.h"
+#include "models/calibration/logistic_filter.h"
 #include "models/trees/range_check.h"
 
 namespace leat {
 namespace {
 
 constexpr std::array<std::string_view, 4> kMethods = {"none", "platt", "beta", "temperature"};
-constexpr double kLeast = 1e-6;           // Of a probability that enters.
-constexpr double kLeastCurvature = 1e-2;  // So that a label far off cannot throw the map about.
-constexpr double kHighestWeight = 10;
 constexpr double kSteepest = 10, kFarthest = 20;
 constexpr size_t kTerms = 3;
-
-/// Alike on every processor.
-double Ln(double x) { return 0.6931471805599453 * ensembles::Log2(x); }
-double Share(double log_odds) { return 1 / (1 + Exp(-std::clamp(log_odds, -40.0, 40.0))); }
 
 /// The map of one class against the rest: coefficients of ln p, -ln(1 - p) and 1, and their
 /// covariance. Platt's has one coefficient for the first two.
@@ -65,8 +57,7 @@ class Calibrated final : public Model {
     if (usable && said.size() > 1) {
       if (maps_.size() < said.size()) Grow(said.size());
       for (size_t c = said.size() == 2 ? 1 : 0; c < said.size(); ++c) {
-        Correct(maps_[c], TermsOf(said[c]), static_cast<double>(c) == target,
-                std::min(weight, kHighestWeight));
+        Correct(maps_[c], TermsOf(said[c]), static_cast<double>(c) == target, weight);
       }
     }
     model_->Learn(input, target, weight);
@@ -118,15 +109,13 @@ class Calibrated final : public Model {
 
  private:
   static Terms TermsOf(double p) {
-    p = std::clamp(p, kLeast, 1 - kLeast);
+    p = std::clamp(p, kLeastProbability, 1 - kLeastProbability);
     return {Ln(p), -Ln(1 - p), 1};
-  }
-  static double LogOdds(const Map& map, const Terms& x) {
-    return map.value[0] * x[0] + map.value[1] * x[1] + map.value[2] * x[2];
   }
   double Mapped(size_t c, double p) const {
     const Terms x = TermsOf(p);
-    return c < maps_.size() ? Share(LogOdds(maps_[c], x)) : Share(x[0] + x[1]);
+    return c < maps_.size() ? LogisticShare(LogisticSum(maps_[c].value, x))
+                            : LogisticShare(x[0] + x[1]);
   }
 
   /// What the coefficients may be away from those that change nothing.
@@ -151,40 +140,9 @@ class Calibrated final : public Model {
   }
 
   void Correct(Map& map, Terms x, bool happened, double weight) const {
-    const double q = Share(LogOdds(map, x));
+    const double q = LogisticShare(LogisticSum(map.value, x));
     if (options_.calibrate != Calibrate::kBeta) x[0] += x[1], x[1] = 0;
-    const double curvature = weight * std::max(q * (1 - q), kLeastCurvature);
-    const auto doubt = Doubt();
-    std::array<double, kTerms* kTerms>& spread = map.spread;
-    // Forgetting, as far as the doubt there was at the start.
-    std::array<double, kTerms> scale;
-    for (size_t i = 0; i < kTerms; ++i) {
-      const double grown = spread[i * kTerms + i] / keep_;
-      scale[i] = grown > doubt[i] ? std::sqrt(doubt[i] / grown) : 1;
-    }
-    for (size_t i = 0; i < kTerms; ++i) {
-      for (size_t j = 0; j < kTerms; ++j) {
-        spread[i * kTerms + j] *= scale[i] * scale[j] / keep_;
-      }
-    }
-    Terms along{};
-    double variance = 0;
-    for (size_t i = 0; i < kTerms; ++i) {
-      for (size_t j = 0; j < kTerms; ++j) along[i] += spread[i * kTerms + j] * x[j];
-      variance += along[i] * x[i];
-    }
-    const double shrink = 1 / (1 + curvature * variance);
-    const double error = weight * ((happened ? 1.0 : 0.0) - q);
-    for (size_t i = 0; i < kTerms; ++i) {
-      map.value[i] += along[i] * shrink * error;
-      for (size_t j = 0; j < kTerms; ++j) {
-        spread[i * kTerms + j] -= along[i] * along[j] * curvature * shrink;
-      }
-    }
-    for (size_t i = 0; i < kTerms; ++i) {
-      double& variance_of = spread[i * kTerms + i];
-      variance_of = std::max(variance_of, 0.0);
-    }
+    LogisticStep(map.value, map.spread, Doubt(), x, q, happened, weight, keep_);
     if (options_.calibrate != Calibrate::kBeta) map.value[1] = map.value[0];
     for (const size_t i : {0u, 1u}) map.value[i] = std::clamp(map.value[i], 0.0, kSteepest);
     map.value[2] = std::clamp(map.value[2], -kFarthest, kFarthest);
