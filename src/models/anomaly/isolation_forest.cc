@@ -80,13 +80,14 @@ class IsolationForest final : public Model {
     out.U64(records_);
     out.U64(skipped_);
     out.Array(ring_);
+    out.U64(nodes_.size());
     for (const Node& node : nodes_) {
       out.F64(node.threshold);
       out.I64(node.count);
       out.U32(node.attribute);
       out.Bool(node.split);
     }
-    out.Items(std::span<const Box>(boxes_));
+    out.Array(boxes_);
   }
 
   Status Load(StateReader& in) override {
@@ -99,7 +100,8 @@ class IsolationForest final : public Model {
     bool good = ring.size() == loaded.held() * size_;
     for (const double v : ring) good = good && (std::isnan(v) || anomaly::Usable(v));
     loaded.ring_.assign(ring.begin(), ring.end());
-    for (size_t i = 0; i < loaded.nodes_.size() && in.ok(); ++i) {
+    good = good && in.U64() == nodes_.size();
+    for (size_t i = 0; i < loaded.nodes_.size() && good && in.ok(); ++i) {
       Node& node = loaded.nodes_[i];
       node.threshold = in.F64();
       node.count = in.I64();
@@ -109,7 +111,10 @@ class IsolationForest final : public Model {
       good = good && std::isfinite(node.threshold) && node.attribute < size_ && node.count >= 0 &&
              node.count < int64_t{1} << 40 && (inner || !node.split);
     }
-    in.Items(std::span<Box>(loaded.boxes_));
+    std::vector<Box> boxes;
+    if (good) in.Array(boxes);
+    good = good && boxes.size() == boxes_.size();
+    if (good) std::copy(boxes.begin(), boxes.end(), loaded.boxes_.begin());
     for (const Box& box : loaded.boxes_) {
       const bool none = std::isnan(box.low) && std::isnan(box.high);
       good =
