@@ -60,11 +60,11 @@ void Describe(Params& params, LodaOptions& options);
 Result<std::unique_ptr<Model>> MakeLoda(const LodaOptions& options, const InputSpec& inputs);
 
 /// Scores from 0 to 1: 2^(-E / c), E the mean depth at which trees isolate the record and c that of
-/// evenly spread ones; somewhat below 0.5 is usual. Deviations: splits on single attributes; a leaf that splits shares out
-/// its records by the lengths of its halves, which is what the paper's uniform samples do on
-/// average; a missing value goes right. Cost: trees * log2(window / leaf) * d to learn (once when a
-/// record comes and once when it leaves the window), without the d to predict. Bytes: 8 * window *
-/// d and 16 * trees * (2 * window / leaf) * (d + 2).
+/// evenly spread ones; somewhat below 0.5 is usual. Deviations: splits on single attributes; a leaf
+/// that splits shares out its records by the lengths of its halves, which is what the paper's
+/// uniform samples do on average; a missing value goes right. Cost: trees * log2(window / leaf) * d
+/// to learn (once when a record comes and once when it leaves the window), without the d to
+/// predict. Bytes: 8 * window * d and 16 * trees * (2 * window / leaf) * (d + 2).
 struct IsolationForestOptions {
   int64_t trees = 32;     ///< [1, 1000].
   int64_t window = 2048;  ///< Records that count, [16, 1000000]; at least twice `leaf`.
