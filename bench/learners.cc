@@ -18,11 +18,11 @@
 #include <limits>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "base/random.h"
+#include "base/text_params.h"
 #include "bench/rows.h"
 #include "models/ensembles/ensemble.h"
 #include "models/registry.h"
@@ -130,52 +130,6 @@ void Shuffle(Stream& stream) {
                      stream.values.begin() + static_cast<int64_t>(other * width));
   }
 }
-
-/// Sets options by name from text.
-class Setter final : public Params {
- public:
-  explicit Setter(std::map<std::string, std::string> texts) : texts_(std::move(texts)) {}
-  void Number(std::string_view name, double& value, Range, std::string_view) override {
-    if (const std::string* t = Take(name)) value = std::strtod(t->c_str(), nullptr);
-  }
-  void Integer(std::string_view name, int64_t& value, Range, std::string_view) override {
-    if (const std::string* t = Take(name)) value = std::atoll(t->c_str());
-  }
-  void Bytes(std::string_view name, int64_t& value, Range, std::string_view) override {
-    if (const std::string* t = Take(name)) value = std::atoll(t->c_str());
-  }
-  void Boolean(std::string_view name, bool& value, std::string_view) override {
-    if (const std::string* t = Take(name)) value = *t == "true" || *t == "1";
-  }
-  void Choice(std::string_view name, int& value, std::span<const std::string_view> choices,
-              std::string_view) override {
-    const std::string* t = Take(name);
-    for (size_t i = 0; t != nullptr && i < choices.size(); ++i) {
-      if (choices[i] == *t) value = static_cast<int>(i);
-    }
-  }
-  void Text(std::string_view, std::string&, std::string_view) override {}
-  void Duration(std::string_view, int64_t&, Range, std::string_view) override {}
-  void TextList(std::string_view, std::vector<std::string>&, std::string_view) override {}
-  void NumberMap(std::string_view, std::map<std::string, double>&, Range,
-                 std::string_view) override {}
-  /// The names that nobody asked for.
-  std::string Unknown() const {
-    std::string names;
-    for (const auto& [name, text] : texts_) names += taken_.contains(name) ? "" : " " + name;
-    return names;
-  }
-
- private:
-  const std::string* Take(std::string_view name) {
-    const auto at = texts_.find(std::string(name));
-    if (at == texts_.end()) return nullptr;
-    taken_.insert(at->first);
-    return &at->second;
-  }
-  std::map<std::string, std::string> texts_;
-  std::set<std::string> taken_;
-};
 
 double Seconds() {
   timespec now{};
@@ -310,10 +264,10 @@ int Main(int argc, char** argv) {
       return 2;
     }
     if (seeds > 1) options["seed"] = std::to_string(seed);
-    Setter setter(options);
+    TextParams setter(options);
     factory->Describe(setter);
-    if (!setter.Unknown().empty()) {
-      std::fprintf(stderr, "unknown options:%s\n", setter.Unknown().c_str());
+    if (!setter.status().ok()) {
+      std::fprintf(stderr, "%s\n", std::string(setter.status().message()).c_str());
       return 2;
     }
     auto model = factory->Make(stream.spec);

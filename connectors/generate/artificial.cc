@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "connectors/generate/instances.h"
 #include "connectors/generate/stream.h"
 
 namespace leat::generate {
@@ -69,73 +70,6 @@ class Sea final : public Artificial {
   }
 };
 
-struct Applicant {
-  double salary, commission, age;
-  int education;
-  double house_value, house_years, loan;
-};
-
-bool Between(double low, double x, double high) { return low <= x && x <= high; }
-
-/// By age (under 40, under 60, older), whether an income is within a band.
-bool BandOfAge(double age, double income) {
-  if (age < 40) return Between(50'000, income, 100'000);
-  if (age < 60) return Between(75'000, income, 125'000);
-  return Between(25'000, income, 75'000);
-}
-
-bool EducationOfAge(double age, int level) {
-  if (age < 40) return level <= 1;
-  if (age < 60) return level >= 1 && level <= 3;
-  return level >= 2;
-}
-
-/// Functions 1 to 10 of the appendix, here 0 to 9: true is group A.
-bool GroupA(int function, const Applicant& a) {
-  const double income = a.salary + a.commission;
-  const double taken = 2 * income / 3;
-  switch (function) {
-    case 0:
-      return a.age < 40 || a.age >= 60;
-    case 1:
-      return BandOfAge(a.age, a.salary);
-    case 2:
-      return EducationOfAge(a.age, a.education);
-    case 3: {
-      const bool fits = EducationOfAge(a.age, a.education);
-      if (a.age < 40) {
-        return fits ? Between(25'000, a.salary, 75'000) : Between(50'000, a.salary, 100'000);
-      }
-      if (a.age < 60) {
-        return fits ? Between(50'000, a.salary, 100'000) : Between(75'000, a.salary, 125'000);
-      }
-      return fits ? Between(50'000, a.salary, 100'000) : Between(25'000, a.salary, 75'000);
-    }
-    case 4: {
-      const bool fits = BandOfAge(a.age, a.salary);
-      if (a.age < 40) {
-        return fits ? Between(100'000, a.loan, 300'000) : Between(200'000, a.loan, 400'000);
-      }
-      if (a.age < 60) {
-        return fits ? Between(200'000, a.loan, 400'000) : Between(300'000, a.loan, 500'000);
-      }
-      return fits ? Between(300'000, a.loan, 500'000) : Between(100'000, a.loan, 300'000);
-    }
-    case 5:
-      return BandOfAge(a.age, income);
-    case 6:
-      return taken - a.loan / 5 - 20'000 > 0;
-    case 7:
-      return taken - 5'000 * a.education - 20'000 > 0;
-    case 8:
-      return taken - 5'000 * a.education - a.loan / 5 - 10'000 > 0;
-    default: {
-      const double equity = a.house_years >= 20 ? a.house_value * (a.house_years - 20) / 10 : 0;
-      return taken - 5'000 * a.education + equity / 5 - 10'000 > 0;
-    }
-  }
-}
-
 class Agrawal final : public Artificial {
  public:
   explicit Agrawal(const Setup& setup)
@@ -168,7 +102,7 @@ class Agrawal final : public Artificial {
     row_.Number(a.house_value);
     row_.Number(a.house_years);
     row_.Number(a.loan);
-    return GroupA(static_cast<int>(concept_index % 10), a);
+    return IsGroupA(static_cast<int>(concept_index % 10), a);
   }
 };
 

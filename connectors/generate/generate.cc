@@ -10,7 +10,7 @@
 namespace leat {
 namespace {
 
-constexpr std::array<std::string_view, 3> kDrifts{"none", "abrupt", "gradual"};
+constexpr std::array<std::string_view, 4> kDrifts{"none", "abrupt", "gradual", "recurring"};
 constexpr std::array<std::string_view, 2> kFormats{"csv", "jsonl"};
 
 struct Stream {
@@ -19,7 +19,7 @@ struct Stream {
   std::unique_ptr<Generator> (*make)(const generate::Setup&);
 };
 
-constexpr std::array<Stream, 7> kStreams{{
+constexpr std::array<Stream, 18> kStreams{{
     {"agrawal", "Loan applicants and one of ten rules (nine attributes, two classes).",
      &generate::MakeAgrawal},
     {"card-fraud",
@@ -27,13 +27,31 @@ constexpr std::array<Stream, 7> kStreams{{
      &generate::MakeCardFraud},
     {"churn", "Monthly rows of telephone subscribers, some of whom leave within 30 days.",
      &generate::MakeChurn},
+    {"friedman", "Ten numbers, five of which decide (a number to predict; as River draws it).",
+     &generate::MakeFriedman},
+    {"hyperplane", "Ten numbers above or below a plane that may turn (two classes; as MOA).",
+     &generate::MakeHyperplane},
     {"keyed", "Events of many keys, few of them busy; for the cost of a large state.",
      &generate::MakeKeyed},
+    {"led", "Segments of a display and attributes that say nothing (ten classes; as MOA).",
+     &generate::MakeLed},
+    {"mixed", "Two of three conditions (four attributes, two classes; as MOA).",
+     &generate::MakeMixed},
+    {"moa-agrawal", "The stream agrawal with MOA's draws and perturbation.",
+     &generate::MakeMoaAgrawal},
+    {"moa-random-tree", "The stream random-tree with MOA's draws.", &generate::MakeMoaRandomTree},
+    {"moa-sea", "The stream sea with MOA's draws.", &generate::MakeMoaSea},
     {"random-tree", "Ten attributes labelled by a random tree (two classes).",
      &generate::MakeRandomTree},
+    {"rbf", "Points around 50 centroids that may move (ten numbers, two classes; as MOA).",
+     &generate::MakeRbf},
     {"sea", "Three numbers, two of which decide by their sum (two classes).", &generate::MakeSea},
     {"shop", "Visits of users who are in four experiments: a real effect, an A/A, two faults.",
      &generate::MakeShop},
+    {"sine", "Above or below a curve (four numbers, two classes; as MOA).", &generate::MakeSine},
+    {"stagger", "Size, color and shape of objects (two classes; as MOA).", &generate::MakeStagger},
+    {"waveform", "Mixtures of two of three triangles (21 numbers, three classes; as MOA).",
+     &generate::MakeWaveform},
 }};
 
 /// Finds the first number out of its range.
@@ -78,16 +96,19 @@ void Describe(Params& p, GenerateOptions& o) {
   p.Enumeration("format", o.format, kFormats, "CSV with a header, or JSON lines.");
   p.Text("start", o.start, "Event time of the beginning, ISO 8601, UTC.");
   p.Duration("interval", o.interval, {1, static_cast<double>(kDay)},
-             "Event time between two rows (agrawal, keyed, random-tree, sea).");
+             "Event time between two rows (all but card-fraud and churn).");
   p.Enumeration("drift", o.drift, kDrifts, "Whether and how the stream changes.");
   p.Integer("drifts", o.drifts, {1, 1000}, "Number of changes, at equal distances.");
   p.Integer("drift_width", o.drift_width, {0, 1e12},
             "Rows that a gradual change takes; 0 is a tenth of all.");
   p.Integer("concept", o.concept_index, {0, 1000},
-            "Which variant the stream begins with (agrawal 0 to 9, sea 0 to 3).");
+            "Which variant the stream begins with (agrawal 0 to 9, sea and sine 0 to 3, stagger 0 "
+            "to 2, mixed 0 to 1, led 0 to 7).");
   p.Number("noise", o.noise, {0, 0.5},
-           "Share of labels that are flipped (agrawal, random-tree, "
-           "sea).");
+           "Share of labels that are flipped; of segments (led), of the range by which numbers are "
+           "moved (moa-agrawal). Artificial streams but friedman.");
+  p.Number("speed", o.speed, {0, 1},
+           "Incremental drift: what centroids (rbf) or weights (hyperplane) move, a row.");
   p.Integer("customers", o.customers, {1, 1e6}, "Customers (card-fraud).");
   p.Integer("terminals", o.terminals, {1, 1e6}, "Terminals (card-fraud).");
   p.Number("radius", o.radius, {0.1, 100},

@@ -3,7 +3,8 @@
 /// Streams: `card-fraud` (after the simulator that Le Borgne, Siblini, Lebichot and Bontempi
 /// describe in "Reproducible Machine Learning for Credit Card Fraud Detection", chapter 3), `churn`
 /// and `shop` (our own), `sea` (Street and Kim 2001), `agrawal` (Agrawal, Imielinski and Swami
-/// 1993) and `random-tree` (Domingos and Hulten 2000). Deviations are named in docs/generators.md.
+/// 1993) and `random-tree` (Domingos and Hulten 2000), and the streams of instances.h, whose
+/// instances are those of published programs. Deviations are named in docs/generators.md.
 /// Order: event time never falls. Memory: the population (customers, terminals, subscribers) and
 /// one day of transactions, whatever the number of rows. Cost: well under a microsecond a row for
 /// the artificial streams. Determinism: the same options give the same bytes. Thread safety: none.
@@ -21,7 +22,7 @@
 
 namespace leat {
 
-enum class DriftKind { kNone, kAbrupt, kGradual };
+enum class DriftKind { kNone, kAbrupt, kGradual, kRecurring };
 enum class GenerateFormat { kCsv, kJsonLines };
 
 struct GenerateOptions {
@@ -36,6 +37,7 @@ struct GenerateOptions {
   int64_t drift_width = 0;    ///< Rows that a gradual change takes; 0: a tenth of the rows.
   int64_t concept_index = 0;  ///< Which variant a stream begins with.
   double noise = 0;           ///< Share of labels that are flipped (artificial streams).
+  double speed = 0;           ///< Of an incremental drift, a row (hyperplane, rbf).
   int64_t customers = 5'000;
   int64_t terminals = 10'000;
   double radius = 5;  ///< Of a customer's terminals, on a map of 100 x 100.
@@ -55,7 +57,7 @@ class Generator {
   virtual bool Next(std::string& line) = 0;
 };
 
-/// Sorted: agrawal, card-fraud, churn, keyed, random-tree, sea, shop.
+/// Sorted.
 std::span<const std::string_view> GeneratorNames();
 std::string_view GeneratorSummary(std::string_view name);
 

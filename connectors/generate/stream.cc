@@ -83,7 +83,7 @@ double Schedule::Progress(int64_t row) const {
     const double at =
         static_cast<double>(k) * static_cast<double>(rows_) / static_cast<double>(drifts_ + 1);
     const double past = static_cast<double>(row) - at;
-    if (kind_ == DriftKind::kAbrupt) {
+    if (kind_ != DriftKind::kGradual) {
       progress += past >= 0 ? 1 : 0;
     } else {
       progress += 1 / (1 + std::exp(-4 * past / width_));
@@ -98,7 +98,7 @@ int64_t Schedule::Concept(int64_t row, CounterRandom& random) const {
   const double whole = std::floor(progress);
   int64_t index = static_cast<int64_t>(whole);
   if (kind_ == DriftKind::kGradual && random.Uniform() < progress - whole) ++index;
-  return first_ + index;
+  return first_ + (kind_ == DriftKind::kRecurring ? index % 2 : index);
 }
 
 }  // namespace leat::generate

@@ -42,7 +42,8 @@ class Row {
 
 /// Which concept holds at a row: `drifts` changes that cut the rows into equal parts. An abrupt
 /// change is a step; a gradual one draws old or new with the probability of a sigmoid of the given
-/// width around it (Bifet, Holmes, Pfahringer, Kirkby and Gavalda 2009, section 4.1).
+/// width around it (Bifet, Holmes, Pfahringer, Kirkby and Gavalda 2009, section 4.1). A recurring
+/// change is a step to the second concept or back to the first.
 class Schedule {
  public:
   explicit Schedule(const GenerateOptions& options);
@@ -74,5 +75,16 @@ std::unique_ptr<Generator> MakeSea(const Setup& setup);
 std::unique_ptr<Generator> MakeAgrawal(const Setup& setup);
 std::unique_ptr<Generator> MakeRandomTree(const Setup& setup);
 std::unique_ptr<Generator> MakeShop(const Setup& setup);
+std::unique_ptr<Generator> MakeMoaAgrawal(const Setup& setup);
+std::unique_ptr<Generator> MakeMoaRandomTree(const Setup& setup);
+std::unique_ptr<Generator> MakeMoaSea(const Setup& setup);
+std::unique_ptr<Generator> MakeFriedman(const Setup& setup);
+std::unique_ptr<Generator> MakeHyperplane(const Setup& setup);
+std::unique_ptr<Generator> MakeLed(const Setup& setup);
+std::unique_ptr<Generator> MakeMixed(const Setup& setup);
+std::unique_ptr<Generator> MakeRbf(const Setup& setup);
+std::unique_ptr<Generator> MakeSine(const Setup& setup);
+std::unique_ptr<Generator> MakeStagger(const Setup& setup);
+std::unique_ptr<Generator> MakeWaveform(const Setup& setup);
 
 }  // namespace leat::generate

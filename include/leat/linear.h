@@ -12,8 +12,9 @@
 /// algorithm 1); Adam and AdaMax: Kingma, Ba (ICLR 2015, algorithms 1 and 2); Nadam: Dozat (ICLR
 /// workshop 2016); AMSGrad: Reddi, Kale, Kumar (ICLR 2018, algorithm 2), with Adam's correction of
 /// the bias. Passive-aggressive, PA-I and PA-II: Crammer et al. (JMLR 2006, sections 3 to 5).
-/// Perceptron: Rosenblatt (1958). ftrl_delayed is FTRL with weights one step behind z and n, which
-/// is how River computes it: there to repeat its results.
+/// Perceptron: Rosenblatt (1958). Poisson regression: Nelder, Wedderburn (1972); the prediction is
+/// exp(r), with r cut at 50, and targets below 0 are not learnt. ftrl_delayed is FTRL with weights
+/// one step behind z and n, which is how River computes it: there to repeat its results.
 /// Deviations: the intercept of every optimizer but ftrl and passive_aggressive takes plain steps
 /// of its own rate; that of passive_aggressive is not part of the norm of the inputs. An optimizer
 /// with memory touches a sparse feature only when it is present. A weight scales C of PA-I and
@@ -77,6 +78,7 @@ enum class LinearLoss {
   kQuantile,
   kPerceptron,
   kEpsilonInsensitive,
+  kPoisson,
 };
 /// Passive-aggressive: steps without a bound, bounded by C (PA-I), or softened by C (PA-II).
 enum class LinearAggression { kPa, kPa1, kPa2 };

@@ -45,7 +45,9 @@ struct InputSpec {
   uint32_t sparse_size = 0;  ///< Sparse indices are below this.
 };
 
-enum class Task { kClassification, kRegression, kClustering };
+enum class Task { kClassification, kRegression, kClustering, kAnomaly };
+/// Learns from every record, whether it has a label or not.
+inline bool NeedsNoLabel(Task task) { return task == Task::kClustering || task == Task::kAnomaly; }
 
 class Model {
  public:
@@ -55,10 +57,12 @@ class Model {
   /// Writes the prediction into `out`, which it resizes (its capacity is kept, so steady state
   /// allocates nothing). Classification: a probability per class seen so far, summing to 1; empty
   /// while nothing was learnt. Regression: one number. Clustering: the squared distance to each
-  /// centre; empty while there is none.
+  /// centre; empty while there is none. Anomaly detection: one number, higher is odder; empty while
+  /// there is nothing to compare with.
   virtual void Predict(const Input& input, std::vector<double>& out) const = 0;
 
-  /// Learns one labelled record with a weight > 0 (clustering ignores the target).
+  /// Learns one labelled record with a weight > 0 (clustering and anomaly detection ignore the
+  /// target).
   virtual void Learn(const Input& input, double target, double weight) = 0;
 
   virtual void Save(StateWriter& out) const = 0;

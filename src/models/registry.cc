@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 
+#include "leat/anomaly.h"
 #include "leat/bayes.h"
 #include "leat/bayesian_linear.h"
+#include "leat/calibration.h"
+#include "leat/composition.h"
 #include "leat/ensembles.h"
 #include "leat/gradient_boosting.h"
 #include "leat/hoeffding_tree.h"
@@ -26,15 +29,24 @@ class Factory final : public ModelFactory {
       : task_(task), make_(make), options_(std::move(options)) {}
 
   Task task() const override { return task_; }
-  void Describe(Params& params) override { leat::Describe(params, options_); }
+  void Describe(Params& params) override {
+    leat::Describe(params, options_);
+    if (task_ != Task::kClassification) return;
+    leat::Describe(params, balance_);
+    leat::Describe(params, calibration_);
+  }
   Result<std::unique_ptr<Model>> Make(const InputSpec& inputs) const override {
-    return make_(options_, inputs);
+    LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Model> model, make_(options_, inputs));
+    LEAT_ASSIGN_OR_RETURN(model, MakeBalanced(std::move(model), balance_));
+    return MakeCalibrated(std::move(model), calibration_);
   }
 
  private:
   Task task_;
   MakeFunction<Options> make_;
   Options options_;
+  BalanceOptions balance_;
+  CalibrationOptions calibration_;
 };
 
 template <typename Options, MakeFunction<Options> kMake, Task kTask = Task::kClassification>
@@ -66,6 +78,8 @@ constexpr std::array kTypes{
          New<BayesianLinearOptions, MakeBayesianLinear, Task::kRegression>},
     Type{"bernoulli_nb", "Naive Bayes over the presence and absence of features.",
          New<BernoulliNbOptions, MakeBernoulliNb>},
+    Type{"committee", "Classifiers of any types as one: weighted, stacked or raced.",
+         New<CommitteeOptions, MakeCommittee>},
     Type{"extremely_fast_tree",
          "A decision tree that splits as soon as it pays and replaces splits that others beat.",
          New<ExtremelyFastTreeOptions, MakeExtremelyFastTree>},
@@ -80,6 +94,10 @@ constexpr std::array kTypes{
     Type{"gradient_boosted_trees",
          "Small trees in a chain for each class, each of which corrects those before it.",
          New<GradientBoostedTreesOptions, MakeGradientBoostedTrees>},
+    Type{
+        "half_space_trees",
+        "An anomaly score: how empty a record's corner of random trees was among the last records.",
+        New<HalfSpaceTreesOptions, MakeHalfSpaceTrees, Task::kAnomaly>},
     Type{"hoeffding_adaptive_tree",
          "A Hoeffding tree whose branches are replaced when their errors rise.",
          New<HoeffdingAdaptiveTreeOptions, MakeHoeffdingAdaptiveTree>},
@@ -88,6 +106,9 @@ constexpr std::array kTypes{
          New<HoeffdingRegressionTreeOptions, MakeHoeffdingRegressionTree, Task::kRegression>},
     Type{"hoeffding_tree", "A decision tree that splits once the Hoeffding bound says so.",
          New<HoeffdingTreeOptions, MakeHoeffdingTree>},
+    Type{"isolation_forest",
+         "An anomaly score: how soon random splits part a record from the last ones.",
+         New<IsolationForestOptions, MakeIsolationForest, Task::kAnomaly>},
     Type{"kmeans", "Clusters whose centres follow the stream.",
          New<KMeansOptions, MakeKMeans, Task::kClustering>},
     Type{"leveraging_bagging",
@@ -95,6 +116,8 @@ constexpr std::array kTypes{
          New<LeveragingBaggingOptions, MakeLeveragingBagging>},
     Type{"linear_regression", "A weighted sum of the features that predicts a number.",
          NewLinearRegression},
+    Type{"loda", "An anomaly score: how rare a record is along random projections.",
+         New<LodaOptions, MakeLoda, Task::kAnomaly>},
     Type{"logistic_regression",
          "A weighted sum of the features turned into a probability, for two classes or more.",
          New<LinearOptions, MakeLogisticRegression>},
@@ -107,6 +130,8 @@ constexpr std::array kTypes{
          New<NaiveBayesOptions, MakeNaiveBayes>},
     Type{"online_bagging", "Trees that learn each record a random number of times.",
          New<OnlineBaggingOptions, MakeOnlineBagging>},
+    Type{"robust_zscore", "An anomaly score: how far from their medians a record's values are.",
+         New<RobustZScoreOptions, MakeRobustZScore, Task::kAnomaly>},
     Type{"streaming_random_patches",
          "Trees over random parts of the inputs, fixed for each tree, replaced on a drift.",
          New<StreamingRandomPatchesOptions, MakeStreamingRandomPatches>},

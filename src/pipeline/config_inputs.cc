@@ -66,7 +66,7 @@ InputFeatureSpec Defaults(const Wide& wide, const std::string& name, SlotKind ki
 Wide ReadWide(Build& b, YamlParams& p, const ModelConfig& model) {
   Wide wide;
   wide.linear = model.type == "linear_regression" || model.type == "logistic_regression" ||
-                model.factory->task() == Task::kClustering;
+                NeedsNoLabel(model.factory->task());
   DescribeInput(p, wide.rest, false);
   if (const auto scale = ReadChoice(p, "scale", ScaleNames())) {
     wide.scale = static_cast<Scale>(*scale);

@@ -6,8 +6,8 @@
 namespace leat::config {
 namespace {
 
-bool IsClustering(const ModelConfig& model) {
-  return model.factory != nullptr && model.factory->task() == Task::kClustering;
+bool IsUnsupervised(const ModelConfig& model) {
+  return model.factory != nullptr && NeedsNoLabel(model.factory->task());
 }
 
 std::string UnknownType(const std::string& what, const std::string& type,
@@ -18,7 +18,7 @@ std::string UnknownType(const std::string& what, const std::string& type,
 
 void CheckTask(Build& b, YamlParams& p, const ModelConfig& model) {
   const auto task = TaskOf(b.config);
-  if (IsClustering(model)) return;
+  if (IsUnsupervised(model)) return;
   if (!task) {
     return p.Refuse(
         "type", "a " + model.type + " learns from labels, but there is no `label` " + "section");
@@ -76,17 +76,17 @@ void ReadModel(Build& b, const YamlNode& node) {
 void CheckDistances(Build& b, const YamlNode& node) {
   std::vector<std::string> clusters;
   for (const ModelConfig& model : b.config.models) {
-    if (IsClustering(model)) clusters.push_back(model.name);
+    if (IsUnsupervised(model)) clusters.push_back(model.name);
   }
   for (const ModelConfig& model : b.config.models) {
     if (model.distances_of.empty()) continue;
     const YamlNode* at = node.Find(model.name)->Find("distances_of");
     const std::string where = "models." + model.name + ".distances_of";
-    if (IsClustering(model)) {
-      b.problems.AddKey(*at, where, "applies to models that are no clustering themselves");
+    if (IsUnsupervised(model)) {
+      b.problems.AddKey(*at, where, "applies to models that learn from labels");
     } else if (std::find(clusters.begin(), clusters.end(), model.distances_of) == clusters.end()) {
       b.Problem(*at, where,
-                "no clustering model is called " + Quote(model.distances_of) +
+                "no clustering model or anomaly detector is called " + Quote(model.distances_of) +
                     Suggestion(model.distances_of, clusters));
     }
   }
@@ -95,7 +95,7 @@ void CheckDistances(Build& b, const YamlNode& node) {
 void CheckDriftModel(Build& b, YamlParams& p, DriftConfig& drift) {
   std::vector<std::string> names;
   for (const ModelConfig& model : b.config.models) {
-    if (!IsClustering(model)) names.push_back(model.name);
+    if (!IsUnsupervised(model)) names.push_back(model.name);
   }
   if (drift.model.empty()) {
     if (!names.empty()) drift.model = names.front();
@@ -153,12 +153,12 @@ void ReadModels(Build& b, const YamlNode& node) {
   }
   for (const YamlNode& item : node.items) ReadModel(b, item);
   CheckDistances(b, node);
-  const bool all_clusters =
-      std::all_of(b.config.models.begin(), b.config.models.end(), IsClustering);
-  if (b.config.has_label && all_clusters && !b.config.models.empty()) {
-    b.problems.AddKey(
-        node, "models",
-        "there is a label, but no model learns from it; expected one beside clustering");
+  const bool all_unsupervised =
+      std::all_of(b.config.models.begin(), b.config.models.end(), IsUnsupervised);
+  if (b.config.has_label && all_unsupervised && !b.config.models.empty()) {
+    b.problems.AddKey(node, "models",
+                      "there is a label, but no model learns from it; expected one beside "
+                      "clustering and anomaly detection");
   }
 }
 

@@ -54,12 +54,12 @@ Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
   auto roster = std::make_unique<Roster>();
   const Task wanted =
       task == EvaluationTask::kRegression ? Task::kRegression : Task::kClassification;
-  // Clustering models come first, so that others can take their distances.
-  for (const bool clustering : {true, false}) {
+  // Those without labels come first, so that others can take their distances.
+  for (const bool unsupervised : {true, false}) {
     for (const ModelConfig& config : models) {
       const Task kind = config.factory->task();
-      if ((kind == Task::kClustering) != clustering) continue;
-      if (!clustering && kind != wanted) {
+      if (NeedsNoLabel(kind) != unsupervised) continue;
+      if (!unsupervised && kind != wanted) {
         return Status::Invalid(fmt::format("models.{}: a {} cannot learn this label ({})",
                                            config.name, config.type,
                                            wanted == Task::kRegression ? "a number" : "classes"));
@@ -95,11 +95,16 @@ Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
           }
         }
         if (entry.cluster < 0) {
-          return Status::Invalid(fmt::format("models.{}: no clustering model is called '{}'",
-                                             config.name, config.distances_of));
+          return Status::Invalid(
+              fmt::format("models.{}: no clustering model or anomaly detector is called '{}'",
+                          config.name, config.distances_of));
+        }
+        const Entry& other = roster->clusters_[static_cast<size_t>(entry.cluster)];
+        if (other.model->task() == Task::kAnomaly) {
+          inputs.dense.push_back({fmt::format("{}.score", config.distances_of), false, 0});
         }
         IntegerOption clusters("clusters");
-        roster->clusters_[static_cast<size_t>(entry.cluster)].config.factory->Describe(clusters);
+        if (other.model->task() == Task::kClustering) other.config.factory->Describe(clusters);
         for (int64_t i = 0; i < clusters.found; ++i) {
           inputs.dense.push_back({fmt::format("{}.distance_{}", config.distances_of, i), false, 0});
         }
@@ -112,7 +117,7 @@ Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
         return Status::Invalid(fmt::format("models.{}: {}", config.name, model.status().message()));
       }
       entry.model = std::move(model).value();
-      (clustering ? roster->clusters_ : roster->scored_).push_back(std::move(entry));
+      (unsupervised ? roster->clusters_ : roster->scored_).push_back(std::move(entry));
     }
   }
   roster->cluster_out_.resize(roster->clusters_.size());
@@ -144,9 +149,12 @@ void Roster::Build(const Record& record, std::span<const double> slots, std::spa
     const Input input = View(entry, block);
     std::vector<double>& distances = cluster_out_[i];
     entry.model->Predict(input, distances);
-    anomaly[i] = distances.empty()
-                     ? std::numeric_limits<double>::quiet_NaN()
-                     : std::sqrt(*std::min_element(distances.begin(), distances.end()));
+    // From here on distances, no longer their squares; a score is what it is.
+    if (entry.model->task() == Task::kClustering) {
+      for (double& distance : distances) distance = std::sqrt(distance);
+    }
+    anomaly[i] = distances.empty() ? std::numeric_limits<double>::quiet_NaN()
+                                   : *std::min_element(distances.begin(), distances.end());
     entry.model->Learn(input, 0, 1);
     ++entry.learnt;
   }
@@ -158,7 +166,7 @@ void Roster::Build(const Record& record, std::span<const double> slots, std::spa
                 block.begin() + static_cast<ptrdiff_t>(entry.distances));
     const std::vector<double>& distances = cluster_out_[static_cast<size_t>(entry.cluster)];
     for (size_t i = own; i < entry.dense_total; ++i) {
-      block[entry.distances + i] = i - own < distances.size() ? std::sqrt(distances[i - own]) : 0;
+      block[entry.distances + i] = i - own < distances.size() ? distances[i - own] : 0;
     }
   }
 }

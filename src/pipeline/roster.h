@@ -3,7 +3,8 @@
 ///
 /// Models that want the same inputs share one input set. A record's inputs are written into its
 /// block of doubles once, when it is predicted, and learnt from there when its label comes.
-/// Clustering models need no label: they learn from each record right after it was predicted.
+/// Clustering models and anomaly detectors need no label: they learn from each record right after
+/// it was predicted.
 #pragma once
 
 #include <cstdint>
@@ -33,15 +34,15 @@ class Roster {
   /// Supervised models, in the order of the configuration; the first serves.
   size_t size() const { return scored_.size(); }
   const std::string& name(size_t model) const { return scored_[model].config.name; }
-  /// Clustering models.
+  /// Clustering models and anomaly detectors.
   size_t cluster_count() const { return clusters_.size(); }
   const std::string& cluster_name(size_t i) const { return clusters_[i].config.name; }
 
   /// Doubles that a record's inputs take.
   size_t block_size() const { return block_size_; }
   /// Writes the inputs of every set into `block` and updates the fitted statistics; then clustering
-  /// models predict and learn. `anomaly` gets, per clustering model, the distance to the nearest
-  /// centre (NaN while there is none).
+  /// models and anomaly detectors predict and learn. `anomaly` gets, for each of them, the distance
+  /// to the nearest centre or the score (NaN while there is none).
   void Build(const Record& record, std::span<const double> slots, std::span<double> block,
              std::span<double> anomaly);
 

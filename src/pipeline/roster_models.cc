@@ -15,9 +15,11 @@ std::string_view NameOf(Task task) {
     case Task::kRegression:
       return "regression";
     case Task::kClustering:
+      return "clustering";
+    case Task::kAnomaly:
       break;
   }
-  return "clustering";
+  return "anomaly";
 }
 
 template <typename Part>
@@ -76,7 +78,7 @@ std::vector<ModelFacts> Roster::Facts() const {
     ModelFacts facts;
     facts.name = name;
     facts.type = entry.config.type;
-    facts.clustering = entry.model->task() == Task::kClustering;
+    facts.clustering = NeedsNoLabel(entry.model->task());
     facts.labels = entry.learnt;
     facts.memory = entry.model->MemoryBytes();
     facts.shares_inputs_with = Sharing(entry);
@@ -128,7 +130,7 @@ Status Roster::Put(std::string_view name, const ModelState& state, bool shared_i
   if (const auto sharing = Sharing(entry); !sharing.empty() && !shared_inputs) {
     const bool same_inputs = own.input_state == state.input_state;
     const bool distances =
-        entry.model->task() == Task::kClustering && own.model != state.model &&
+        NeedsNoLabel(entry.model->task()) && own.model != state.model &&
         std::any_of(scored_.begin(), scored_.end(), [&](const Entry& other) {
           return other.cluster >= 0 && &clusters_[static_cast<size_t>(other.cluster)] == &entry;
         });

@@ -199,6 +199,41 @@ TEST(LinearRegression, RegressionLossesHaveTheirDerivatives) {
   }
 }
 
+TEST(LinearRegression, PoissonPredictsTheExponentialAndLearnsCounts) {
+  LinearOptions options = Sgd(0.1);
+  options.loss = LinearLoss::kPoisson;
+  options.intercept = false;
+  auto model = Regressor(options, Layout(1));
+  const std::vector<double> one{1}, two{2};
+  EXPECT_EQ(Predicted(*model, {one, {}}).at(0), 1);
+  // The derivative of exp(r) - y r at r = 0 is 1 - y.
+  model->Learn({one, {}}, 3, 1);
+  EXPECT_NEAR(model->DenseWeight(0, 0), 0.2, 1e-15);
+  EXPECT_NEAR(Predicted(*model, {two, {}}).at(0), std::exp(0.4), 1e-14);
+  std::vector<double> out;
+  model->PredictAndLearn({two, {}}, 1, 1, out);
+  EXPECT_NEAR(out.at(0), std::exp(0.4), 1e-14);
+  EXPECT_NEAR(model->DenseWeight(0, 0), 0.2 - 0.1 * 2 * (std::exp(0.4) - 1), 1e-14);
+  const uint64_t before = model->skipped();
+  model->Learn({one, {}}, -1, 1);
+  EXPECT_EQ(model->skipped(), before + 1);
+}
+
+TEST(LinearRegression, PoissonFindsTheRateOfCounts) {
+  LinearOptions options;
+  options.loss = LinearLoss::kPoisson;
+  auto model = Regressor(options, Layout(1));
+  CounterRandom random(4, 4);
+  for (int i = 0; i < 30'000; ++i) {
+    const std::vector<double> x{random.Normal()};
+    model->Learn({x, {}}, static_cast<double>(random.Poisson(std::exp(0.5 + 0.7 * x[0]))), 1);
+  }
+  EXPECT_NEAR(model->DenseWeight(0, 0), 0.7, 0.05);
+  EXPECT_NEAR(model->Intercept(0), 0.5, 0.15);
+  const std::vector<double> far{1e40};
+  EXPECT_TRUE(std::isfinite(Predicted(*model, {far, {}}).at(0)));
+}
+
 TEST(LinearRegression, ClipsTheDerivative) {
   LinearOptions options = Sgd(1);
   options.clip_gradient = 10;

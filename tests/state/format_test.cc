@@ -121,6 +121,15 @@ features:
 constexpr const char* kClusters = R"(
   clusters: {type: kmeans, features: [amount, weight], clusters: 3, seed_buffer: 50}
   late_clusters: {type: kmeans, features: [amount, weight], clusters: 3, seed_buffer: 90000}
+  odd: {type: half_space_trees, features: [amount, weight], trees: 10, window: 70}
+  rare: {type: loda, features: [amount, weight], projections: 10, window: 70}
+  apart: {type: isolation_forest, features: [amount, weight], trees: 3, window: 64, leaf: 8}
+  far: {type: robust_zscore, features: [amount, weight], window: 70}
+  all: {type: committee, features: [amount, weight], balance: sampling,
+        members: [hoeffding_tree, hoeffding_tree grace_period=50],
+        calibrate: beta}
+  race: {type: committee, features: [amount, weight], method: race, round: 100,
+         members: [gaussian_nb, hoeffding_tree]}
 )";
 
 /// Every encoder, scaler and imputer.

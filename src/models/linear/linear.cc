@@ -13,9 +13,10 @@ namespace {
 constexpr std::array<std::string_view, 13> kOptimizers{
     "sgd",  "adagrad", "ftrl",   "momentum", "nesterov",     "rmsprop",           "adadelta",
     "adam", "amsgrad", "adamax", "nadam",    "ftrl_delayed", "passive_aggressive"};
-constexpr std::array<std::string_view, 8> kLosses{
-    "log",   "hinge",    "squared",    "absolute",
-    "huber", "quantile", "perceptron", "epsilon_insensitive"};
+constexpr std::array<std::string_view, 9> kLosses{
+    "log",    "hinge",    "squared",    "absolute",
+    "huber",  "quantile", "perceptron", "epsilon_insensitive",
+    "poisson"};
 constexpr std::array<std::string_view, 3> kAggressions{"pa", "pa_1", "pa_2"};
 constexpr std::array<std::string_view, 4> kSchedules{"constant", "inverse_scaling", "inverse_time",
                                                      "exponential"};
@@ -156,7 +157,7 @@ void Describe(Params& params, LinearOptions& options) {
                      "(passive_aggressive).");
   params.Enumeration("loss", options.loss, kLosses,
                      "log, hinge or perceptron for logistic_regression; squared, absolute, huber, "
-                     "quantile or epsilon_insensitive for linear_regression.");
+                     "quantile, epsilon_insensitive or poisson (counts) for linear_regression.");
   params.Number("learning_rate", options.learning_rate, {1e-12, 1e6},
                 "Size of a step; alpha of ftrl. Not used by adadelta, passive_aggressive.");
   params.Enumeration("schedule", options.schedule, kSchedules,
@@ -247,8 +248,8 @@ Result<std::unique_ptr<Model>> MakeLinearRegression(const LinearOptions& options
   LEAT_RETURN_IF_ERROR(CheckCommon(options, inputs));
   if (OfClasses(options.loss)) {
     return Status::Invalid(
-        "linear_regression takes the loss squared, absolute, huber, quantile or "
-        "epsilon_insensitive");
+        "linear_regression takes the loss squared, absolute, huber, quantile, "
+        "epsilon_insensitive or poisson");
   }
   if (options.class_weight != LinearClassWeight::kNone || !options.class_weights.empty()) {
     return Status::Invalid("class weights belong to logistic_regression");

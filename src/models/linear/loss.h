@@ -40,7 +40,13 @@ inline double ClassGradient(LinearLoss loss, double margin, double positive, dou
   return ((1 - positive) * odds - positive) / (1.0 + odds) * scale;
 }
 
-/// Derivative of a regression loss by the prediction.
+/// What a regression predicts for a margin: the margin, or its exponential under Poisson.
+inline double Link(LinearLoss loss, double margin) {
+  constexpr double kFarthest = 50;
+  return loss == LinearLoss::kPoisson ? Exp(std::min(margin, kFarthest)) : margin;
+}
+
+/// Derivative of a regression loss by the margin, called the prediction where they are the same.
 inline double TargetGradient(const LinearOptions& options, double prediction, double target) {
   const double error = prediction - target;
   switch (options.loss) {
@@ -52,6 +58,8 @@ inline double TargetGradient(const LinearOptions& options, double prediction, do
       return error < 0 ? -options.quantile : error > 0 ? 1.0 - options.quantile : 0.0;
     case LinearLoss::kEpsilonInsensitive:
       return std::fabs(error) > options.insensitivity ? std::copysign(1.0, error) : 0.0;
+    case LinearLoss::kPoisson:
+      return Link(options.loss, prediction) - target;
     default:
       return 2.0 * error;
   }

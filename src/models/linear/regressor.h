@@ -22,7 +22,7 @@ class Regressor final : public LinearModel {
 
   void Predict(const Input& input, std::vector<double>& out) const override {
     out.resize(1);
-    out[0] = row_.Margin(input);
+    out[0] = Link(options_.loss, row_.Margin(input));
   }
 
   void Learn(const Input& input, double target, double weight) override {
@@ -34,6 +34,7 @@ class Regressor final : public LinearModel {
                        std::vector<double>& out) override {
     out.resize(1);
     if (!Update(input, target, weight, out[0])) out[0] = row_.Margin(input);
+    out[0] = Link(options_.loss, out[0]);
   }
 
   void Save(StateWriter& out) const override {
@@ -79,9 +80,11 @@ class Regressor final : public LinearModel {
   uint64_t skipped() const override { return skipped_; }
 
  private:
-  /// False when the record was skipped; otherwise `margin` is the prediction before the step.
+  /// False when the record was skipped; otherwise `margin` is that before the step.
   bool Update(const Input& input, double target, double weight, double& margin) {
-    if (!std::isfinite(target) || !(weight > 0 && weight <= kLargestWeight)) {
+    const bool fits =
+        std::isfinite(target) && !(options_.loss == LinearLoss::kPoisson && target < 0);
+    if (!fits || !(weight > 0 && weight <= kLargestWeight)) {
       ++skipped_;
       return false;
     }

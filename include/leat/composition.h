@@ -1,0 +1,62 @@
+/// Several classifiers as one, and rare classes.
+///
+/// A committee predicts with members of any type on the same inputs, each given as text:
+/// `hoeffding_tree grace_period=100`. Every label first judges the members by what they said before
+/// they learnt it. Methods:
+///   hedge     the mean of their probabilities, weighted by exp(-sharpness * loss), the loss being
+///             the log-loss of each with exponential forgetting (Freund and Schapire 1997, with a
+///             decayed loss, so that no member is lost for good)
+///   stacking  logistic regression over the members' log-odds (Wolpert 1992; van der Laan, Polley
+///             and Hubbard 2007), followed as calibration.h follows its maps; starts at their mean
+///   race      the best one's word; after each `round` labels the worse half of the members is
+///             dropped until one is left (successive halving: Jamieson and Talwalkar, AISTATS 2016)
+/// Cost: a prediction of every member to predict; a prediction and a step of each to learn.
+/// Stacking adds 3 (members + 1)^2 operations a class. Bytes: the members', and for stacking 8
+/// (members + 1) (members + 2) a class. Thread safety, determinism: as model.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "leat/model.h"
+#include "leat/params.h"
+
+namespace leat {
+
+enum class CommitteeMethod { kHedge, kStacking, kRace };
+
+struct CommitteeOptions {
+  std::vector<std::string> members;  ///< 2 to 64.
+  CommitteeMethod method = CommitteeMethod::kStacking;
+  double half_life = 500;  ///< Labels until a loss counts half, >= 10.
+  double sharpness = 1;    ///< Of hedge, above 0 to 100.
+  int64_t round = 2000;    ///< Labels of a race's round, >= 10.
+};
+void Describe(Params& params, CommitteeOptions& options);
+/// Invalid for options out of range or members that cannot be made of these inputs.
+Result<std::unique_ptr<Model>> MakeCommittee(const CommitteeOptions& options,
+                                             const InputSpec& inputs);
+
+/// How a classifier learns classes of unequal size. A record of class c, whose share of the labels
+/// was pi, counts pi^-strength times (divided so that a record counts once on average): strength 1
+/// makes all classes alike. With `weights` its weight is multiplied; with `sampling` it is learnt a
+/// Poisson number of times with that mean, so that frequent classes are passed over and rare ones
+/// repeated. The probabilities are divided by the same rates and by their sum, so that they are
+/// those of the stream again (Elkan, IJCAI 2001; Dal Pozzolo and others 2015). Shares are counted
+/// with exponential forgetting. Cost: some operations a class; sampling saves the learning of what
+/// it passes over. Bytes: 8 a class. The random numbers depend on (seed, label number) alone.
+enum class Balance { kNone, kWeights, kSampling };
+struct BalanceOptions {
+  Balance balance = Balance::kNone;
+  double strength = 1;        ///< (0, 1].
+  double half_life = 10'000;  ///< Labels, >= 10.
+};
+/// Names them balance, balance_strength and balance_half_life.
+void Describe(Params& params, BalanceOptions& options);
+/// Invalid for options out of range or a model that is no classifier; the model itself for kNone.
+Result<std::unique_ptr<Model>> MakeBalanced(std::unique_ptr<Model> model,
+                                            const BalanceOptions& options);
+
+}  // namespace leat

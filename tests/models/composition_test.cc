@@ -1,0 +1,289 @@
+/// Committees and balanced classifiers.
+#include "leat/composition.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "models/heap.h"
+#include "models/registry.h"
+
+namespace leat {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+InputSpec Inputs() { return {{{"x", false, 0}, {"y", false, 0}, {"color", true, 0}}, 0}; }
+
+CommitteeOptions Options(CommitteeMethod method) {
+  CommitteeOptions options;
+  options.method = method;
+  options.members = {"hoeffding_tree grace_period=50", "naive_bayes",
+                     "hoeffding_tree leaf_prediction=majority_class"};
+  return options;
+}
+
+std::unique_ptr<Model> New(const CommitteeOptions& options) {
+  auto made = MakeCommittee(options, Inputs());
+  EXPECT_TRUE(made.ok()) << made.status().message();
+  return std::move(*made);
+}
+
+/// Three classes, or as many as asked for: the class is where x lies, or for odd rows y.
+struct Example {
+  std::vector<double> x;
+  double label;
+  Input input() const { return {x, {}}; }
+};
+Example Make(uint64_t i, uint64_t classes = 3) {
+  CounterRandom random(8, 1, i * 8);
+  const auto label = static_cast<double>(random.Below(classes));
+  const double a = label + 0.6 * random.Normal(), b = label + 0.6 * random.Normal();
+  return {{i % 7 == 0 ? kNaN : a, 1e9 * b, static_cast<double>(random.Below(5))}, label};
+}
+
+std::string Saved(const Model& model) {
+  StateWriter out;
+  model.Save(out);
+  return out.Take();
+}
+
+double LogLoss(Model& model, uint64_t from, uint64_t to) {
+  std::vector<double> out;
+  double loss = 0;
+  for (uint64_t i = from; i < to; ++i) {
+    const Example e = Make(i);
+    model.Predict(e.input(), out);
+    const auto c = static_cast<size_t>(e.label);
+    loss -= std::log(std::max(c < out.size() ? out[c] : 0, 1e-6));
+    model.Learn(e.input(), e.label, 1);
+  }
+  return loss / static_cast<double>(to - from);
+}
+
+class EveryMethod : public testing::TestWithParam<CommitteeMethod> {};
+
+TEST_P(EveryMethod, ContinuesBitEqualAfterLoadingAndSaysItsMemory) {
+  CommitteeOptions options = Options(GetParam());
+  options.round = 500;
+  for (const uint64_t cut : {0u, 1u, 450u, 1300u}) {
+    auto whole = New(options);
+    LogLoss(*whole, 0, cut);
+    const std::string bytes = Saved(*whole);
+    auto loaded = whole->Fresh();
+    StateReader in(bytes);
+    ASSERT_TRUE(loaded->Load(in).ok()) << in.status().message();
+    EXPECT_TRUE(in.AtEnd());
+    ASSERT_TRUE(Saved(*loaded) == bytes);
+    EXPECT_EQ(LogLoss(*whole, cut, cut + 1200), LogLoss(*loaded, cut, cut + 1200));
+    ASSERT_TRUE(Saved(*whole) == Saved(*loaded));
+  }
+  const std::string bytes = Saved(*New(options));
+  for (size_t cut = 0; cut < bytes.size(); cut += 11) {
+    auto victim = New(options);
+    StateReader in(std::string_view(bytes).substr(0, cut));
+    EXPECT_EQ(victim->Load(in).code(), StatusCode::kCorrupt) << cut;
+  }
+#ifndef __SANITIZE_ADDRESS__
+  LogLoss(*New(options), 0, 100);
+  const size_t before = HeapBytes();
+  auto model = New(options);
+  LogLoss(*model, 0, 4000);
+  const auto held = static_cast<double>(HeapBytes() - before);
+  EXPECT_NEAR(static_cast<double>(model->MemoryBytes()) / held, 1, 0.1);
+#endif
+}
+
+TEST_P(EveryMethod, GivesProbabilitiesWhateverComes) {
+  auto model = New(Options(GetParam()));
+  std::vector<double> out;
+  model->Predict(Make(0).input(), out);
+  EXPECT_TRUE(out.empty());
+  CounterRandom random(9, 9);
+  const double extremes[] = {
+      0, 1e308, -1e139, kNaN, 1e9, 1, std::numeric_limits<double>::infinity()};
+  for (int i = 0; i < 3000; ++i) {
+    const std::vector<double> x = {extremes[random.Below(7)], extremes[random.Below(7)],
+                                   static_cast<double>(random.Below(50))};
+    model->Predict({x, {}}, out);
+    double sum = 0;
+    for (const double p : out) {
+      ASSERT_TRUE(p >= 0 && p <= 1) << i;
+      sum += p;
+    }
+    if (!out.empty()) {
+      ASSERT_NEAR(sum, 1, 1e-9);
+    }
+    const double labels[] = {0, 1, static_cast<double>(i / 1000), kNaN, -1, 0.5};
+    model->Learn({x, {}}, labels[random.Below(6)], random.Below(9) == 0 ? 1e12 : 1);
+  }
+  EXPECT_EQ(out.size(), 3u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Committee, EveryMethod,
+                         testing::Values(CommitteeMethod::kHedge, CommitteeMethod::kStacking,
+                                         CommitteeMethod::kRace));
+
+TEST(Committee, IsNotWorseThanItsBestMember) {
+  double best = 1e9;
+  for (const std::string& text : Options(CommitteeMethod::kHedge).members) {
+    CommitteeOptions twice = Options(CommitteeMethod::kRace);
+    twice.members = {text, text};
+    auto alone = New(twice);
+    LogLoss(*alone, 0, 2000);
+    best = std::min(best, LogLoss(*alone, 2000, 8000));
+  }
+  for (const auto method :
+       {CommitteeMethod::kHedge, CommitteeMethod::kStacking, CommitteeMethod::kRace}) {
+    auto committee = New(Options(method));
+    LogLoss(*committee, 0, 2000);
+    EXPECT_LT(LogLoss(*committee, 2000, 8000), best + 0.01);
+  }
+}
+
+TEST(Committee, StackingBeatsMembersThatAreTooSure) {
+  CommitteeOptions options = Options(CommitteeMethod::kStacking);
+  options.members = {"naive_bayes", "naive_bayes"};
+  auto stacked = New(options);
+  options.method = CommitteeMethod::kRace;
+  auto alone = New(options);
+  // The same number three times: naive Bayes takes them for three.
+  const auto loss = [](Model& model) {
+    std::vector<double> out;
+    double sum = 0;
+    for (uint64_t i = 0; i < 5000; ++i) {
+      CounterRandom random(8, 2, i * 8);
+      const auto label = static_cast<double>(random.Below(2));
+      const double v = label + 1.5 * random.Normal();
+      const std::vector<double> x = {v, v, 0};
+      model.Predict({x, {}}, out);
+      const auto c = static_cast<size_t>(label);
+      if (i > 500) sum -= std::log(std::max(c < out.size() ? out[c] : 0, 1e-6));
+      model.Learn({x, {}}, label, 1);
+    }
+    return sum;
+  };
+  EXPECT_LT(loss(*stacked), 0.97 * loss(*alone));
+}
+
+TEST(Committee, ARaceDropsHalfOfThoseLeftAfterEachRound) {
+  CommitteeOptions options = Options(CommitteeMethod::kRace);
+  options.members.push_back("hoeffding_tree grace_period=1000000 leaf_prediction=majority_class");
+  options.members.push_back("hoeffding_tree grace_period=2000000 leaf_prediction=majority_class");
+  options.round = 400;
+  auto model = New(options);
+  const auto left = [&] {
+    std::string kept;
+    for (const auto& [name, value] : model->Summary()) kept += value == "dropped" ? "0" : "1";
+    return kept.substr(1);
+  };
+  LogLoss(*model, 0, 350);
+  EXPECT_EQ(left(), "11111");
+  LogLoss(*model, 350, 600);
+  EXPECT_EQ(left().substr(3), "00");  // Those that only know the majority.
+  LogLoss(*model, 600, 3000);
+  const std::string last = left();
+  EXPECT_EQ(std::count(last.begin(), last.end(), '1'), 1);
+}
+
+TEST(Committee, RefusesMembersThatCannotBe) {
+  const auto message = [](std::vector<std::string> members) {
+    CommitteeOptions options;
+    options.members = std::move(members);
+    const auto made = MakeCommittee(options, Inputs());
+    EXPECT_FALSE(made.ok());
+    return std::string(made.status().message());
+  };
+  EXPECT_EQ(message({}), "committee: found 0 members, expected 2 to 64");
+  EXPECT_EQ(message({"naive_bayes", "naive_bayes x=1"}),
+            "committee: member 'naive_bayes x=1': there is no option 'x'");
+  EXPECT_EQ(message({"naive_bayes", "tree"}),
+            "committee: member 'tree': no type that a member can have");
+  EXPECT_EQ(message({"naive_bayes", "committee"}),
+            "committee: member 'committee': no type that a member can have");
+  EXPECT_EQ(message({"naive_bayes", "linear_regression"}),
+            "committee: member 'linear_regression': it is no classifier");
+}
+
+// ---- Rare classes ----
+
+std::unique_ptr<Model> Balanced(Balance balance) {
+  BalanceOptions options;
+  options.balance = balance;
+  auto plain = NewModelFactory("naive_bayes")->Make(Inputs());
+  EXPECT_TRUE(plain.ok());
+  auto made = MakeBalanced(std::move(*plain), options);
+  EXPECT_TRUE(made.ok());
+  return std::move(*made);
+}
+
+/// One in fifty is of class 1, some deviations to the right.
+Example Rare(uint64_t i) {
+  CounterRandom random(8, 3, i * 8);
+  const double label = random.Below(50) == 0 ? 1 : 0;
+  return {{2 * label + random.Normal(), random.Normal(), 0}, label};
+}
+
+class EveryBalance : public testing::TestWithParam<Balance> {};
+
+TEST_P(EveryBalance, SaysTheProbabilitiesOfTheStreamNotOfWhatWasLearnt) {
+  auto model = Balanced(GetParam());
+  std::vector<double> out;
+  double said = 0, happened = 0;
+  for (uint64_t i = 0; i < 30'000; ++i) {
+    const Example e = Rare(i);
+    model->Predict(e.input(), out);
+    if (i >= 5000) {
+      said += out.at(1);
+      happened += e.label;
+    }
+    model->Learn(e.input(), e.label, 1);
+  }
+  EXPECT_NEAR(said / happened, 1, 0.12);
+}
+
+TEST_P(EveryBalance, ContinuesBitEqualAfterLoading) {
+  auto whole = Balanced(GetParam());
+  for (uint64_t i = 0; i < 3000; ++i) whole->Learn(Rare(i).input(), Rare(i).label, 1);
+  const std::string bytes = Saved(*whole);
+  auto loaded = whole->Fresh();
+  StateReader in(bytes);
+  ASSERT_TRUE(loaded->Load(in).ok());
+  EXPECT_TRUE(in.AtEnd());
+  std::vector<double> a, b;
+  for (uint64_t i = 3000; i < 5000; ++i) {
+    whole->Predict(Rare(i).input(), a);
+    loaded->Predict(Rare(i).input(), b);
+    ASSERT_EQ(a, b);
+    whole->Learn(Rare(i).input(), Rare(i).label, 1);
+    loaded->Learn(Rare(i).input(), Rare(i).label, 1);
+  }
+  EXPECT_TRUE(Saved(*whole) == Saved(*loaded));
+  EXPECT_EQ(whole->MemoryBytes(), loaded->MemoryBytes());
+}
+
+INSTANTIATE_TEST_SUITE_P(Balanced, EveryBalance,
+                         testing::Values(Balance::kWeights, Balance::kSampling));
+
+TEST(Balanced, LearnsEveryClassEquallyOften) {
+  auto plain = NewModelFactory("hoeffding_tree")->Make(Inputs());
+  BalanceOptions options;
+  options.balance = Balance::kSampling;
+  auto model = std::move(*MakeBalanced(std::move(*plain), options));
+  // A tree that only knows counts, before its first split: its word, uncorrected, is the share.
+  std::vector<double> out;
+  for (uint64_t i = 0; i < 2000; ++i) model->Learn(Rare(i).input(), Rare(i).label, 1);
+  const std::vector<double> unknown = {kNaN, kNaN, kNaN};
+  model->Predict({unknown, {}}, out);
+  EXPECT_NEAR(out.at(1), 0.02, 0.01);
+  EXPECT_EQ(MakeBalanced(std::move(model), {})->get()->task(), Task::kClassification);
+}
+
+}  // namespace
+}  // namespace leat
