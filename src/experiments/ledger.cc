@@ -408,7 +408,7 @@ void Ledger::FlagBot(uint64_t key) {
   ++bots_;
 }
 
-void Ledger::Advance(EventTime now) {
+void Ledger::Advance(EventTime now, std::vector<Entered>* entered) {
   const EventTime mark = now - options_.lateness;
   if (now == EventTime{} || mark <= watermark_) return;
   watermark_ = mark;
@@ -449,8 +449,16 @@ void Ledger::Advance(EventTime now) {
       if ((u.included & bit) != 0) continue;
       u.included |= bit;
       Count(timer.unit, m, 1);
+      if (entered != nullptr) {
+        entered->push_back({m, u.variant, static_cast<double>(Read(timer.unit, m).y) * 1e-6});
+      }
     }
   }
+}
+
+bool Ledger::IsExposed(uint64_t unit) const {
+  const auto found = index_.find(unit);
+  return found != index_.end() && (units_[found->second].flags & (kExposed | kLost)) == kExposed;
 }
 
 uint32_t Ledger::SegmentCode(size_t dimension, std::string_view value) {

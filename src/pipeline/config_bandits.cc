@@ -67,51 +67,26 @@ void DescribeBandit(SectionParams& p, BanditConfig& b) {
 }
 
 void ReadBandits(Build& b, const YamlNode& node) {
-  if (!node.IsMap() || node.items.empty()) {
-    return b.Problem(node, "bandits",
-                     "found " + (node.IsMap() ? "an empty map" : Found(node)) +
-                         ", expected a map of names to bandits");
-  }
+  if (!CheckNamed(b, node, "bandits")) return;
   auto all = std::make_shared<std::vector<BanditConfig>>();
   for (const YamlNode& item : node.items) {
     BanditConfig bandit;
     const size_t before = b.problems.size();
     YamlParams p = b.Map(item, "bandits." + item.key);
     if (!item.IsMap()) continue;
-    if (!IsIdentifier(item.key)) {
-      b.problems.AddKey(item, "bandits", Quote(item.key) + " is no name: letters, digits, _");
-    }
+    CheckName(b, item, "bandits");
     bandit.options.name = item.key;
     DescribeBandit(p, bandit);
     p.Finish();
-    const auto number = [&](std::string_view key, const YamlNode& at, const std::string& name) {
-      const auto slot = b.slots.find(name);
-      if (slot == b.slots.end()) {
-        p.Problem(at, key, "unknown feature " + Quote(name) + Suggestion(name, b.SlotNames()));
-      } else if (slot->second != SlotKind::kNumber) {
-        p.Problem(at, key, Quote(name) + " is text, expected a number");
-      }
-    };
-    const auto text = [&](std::string_view key, const std::string& name) {
-      std::vector<std::string> names;
-      for (const FieldSpec& f : b.config.schema.fields) {
-        if (f.type != FieldType::kId && f.type != FieldType::kCategory) continue;
-        if (f.name == name) return;
-        names.push_back(f.name);
-      }
-      p.Problem(*p.Get(key), key,
-                Quote(name) + " is no field of type id or category" + Suggestion(name, names));
-    };
-    for (const YamlNode* at : NameNodes(p.Get("context"))) number("context", *at, at->scalar);
-    if (!bandit.decide.empty()) number("decide", *p.Get("decide"), bandit.decide);
-    if (bandit.reward.empty()) {
-      p.Refuse("", "expected `reward`, the number that is to be large");
-    } else {
-      number("reward", *p.Get("reward"), bandit.reward);
+    for (const YamlNode* at : NameNodes(p.Get("context"))) {
+      CheckNumber(b, p, "context", *at, at->scalar);
     }
-    if (!bandit.decision.empty()) text("decision", bandit.decision);
-    if (!bandit.taken.empty()) text("taken", bandit.taken);
-    if (!bandit.propensity.empty()) number("propensity", *p.Get("propensity"), bandit.propensity);
+    CheckNumber(b, p, "decide", bandit.decide);
+    CheckNumber(b, p, "reward", bandit.reward);
+    if (bandit.reward.empty()) p.Refuse("", "expected `reward`, the number that is to be large");
+    CheckText(b, p, "decision", bandit.decision);
+    CheckText(b, p, "taken", bandit.taken);
+    CheckNumber(b, p, "propensity", bandit.propensity);
     if (bandit.taken.empty() != bandit.propensity.empty()) {
       p.Refuse("", "`taken` and `propensity` go together");
     }

@@ -31,6 +31,7 @@ struct Build;
 void DescribeExperiment(SectionParams& p, ExperimentConfig& experiment);
 void DescribeExperimentMetric(SectionParams& p, experiments::AnalysedMetric& metric,
                               std::string& of, std::string& per);
+void DescribeRamp(SectionParams& p, experiments::RampSteps& ramp);
 void ReadExperiments(Build& b, const YamlNode& node);
 /// A line a setting, an `experiment NAME:` before each: the canonical text.
 std::string ExperimentsText(const std::vector<ExperimentConfig>& experiments);

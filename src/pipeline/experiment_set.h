@@ -43,7 +43,8 @@ class ExperimentSet {
   struct Running {
     ExperimentConfig config;
     std::unique_ptr<experiments::Experiment> experiment;
-    size_t unit = 0, assigned = 0;  ///< Fields.
+    size_t unit = 0;        ///< A field.
+    int64_t assigned = -1;  ///< A field; -1: none.
     std::vector<size_t> segments;
     int64_t expose = -1, where = -1, bot = -1;  ///< Slots; -1: none.
     std::vector<size_t> of, per;
