@@ -55,7 +55,7 @@ class Generator {
   virtual bool Next(std::string& line) = 0;
 };
 
-/// Sorted: agrawal, card-fraud, churn, keyed, random-tree, sea, shop.
+/// Sorted: agrawal, banners, card-fraud, churn, keyed, random-tree, sea, shop.
 std::span<const std::string_view> GeneratorNames();
 std::string_view GeneratorSummary(std::string_view name);
 

@@ -22,6 +22,7 @@ namespace {
 using report_html::AppendCalibration;
 using report_html::AppendCurves;
 using report_html::AppendPrecisionRecall;
+using report_html::AppendTrials;
 using report_html::kUndefined;
 using report_html::Put;
 using report_html::Serving;
@@ -238,15 +239,6 @@ void AppendSummaries(const Report& report, std::string& out) {
   out += "</div></section>";
 }
 
-void AppendExperiments(const Report& report, std::string& out) {
-  if (report.experiments.empty()) return;
-  out += "<section><h2>Experiments</h2>";
-  for (const auto& [table, json] : report.experiments) {
-    Put(out, "<pre>{}</pre>", EscapeHtml(table));
-  }
-  out += "</section>";
-}
-
 void AppendFooter(const Report& report, std::string& out) {
   out += "<footer>";
   if (!report.digest.empty()) {
@@ -285,7 +277,7 @@ std::string RenderHtml(const Report& report) {
   }
   AppendLabels(report, out);
   AppendDrift(report, out);
-  AppendExperiments(report, out);
+  AppendTrials(report, out);
   AppendRejects(report, out);
   AppendSummaries(report, out);
   out += "</main>";

@@ -143,15 +143,15 @@ Experiment::Exposed Experiment::Expose(std::string_view unit, uint64_t key, Even
   return out;
 }
 
-void Experiment::ExposeTo(std::string_view unit, uint64_t key, std::string_view variant,
-                          EventTime time, uint64_t event, std::span<const uint32_t> segments) {
-  if (time < options_.starts || time >= options_.ends) return;
+int32_t Experiment::ExposeTo(std::string_view unit, uint64_t key, std::string_view variant,
+                             EventTime time, uint64_t event, std::span<const uint32_t> segments) {
+  if (time < options_.starts || time >= options_.ends) return -1;
   const auto& variants = options_.assignment.variants;
   const auto found = std::find_if(variants.begin(), variants.end(),
                                   [&](const Variant& v) { return v.name == variant; });
   if (found == variants.end()) {
     ++unknown_;
-    return;
+    return -1;
   }
   const auto index = static_cast<size_t>(found - variants.begin());
   if (options_.verify) {
@@ -159,6 +159,7 @@ void Experiment::ExposeTo(std::string_view unit, uint64_t key, std::string_view 
     if (own.variant != static_cast<int32_t>(index)) ++mismatches_;
   }
   ledger_.Exposure(key, index, time, event, segments);
+  return static_cast<int32_t>(index);
 }
 
 void Experiment::Outcome(uint64_t key, size_t metric, double value, double denominator,

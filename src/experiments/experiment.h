@@ -143,9 +143,9 @@ class Experiment {
   /// The engine assigns, and the unit is exposed to what it was assigned.
   Exposed Expose(std::string_view unit, uint64_t key, EventTime time, uint64_t event,
                  std::span<const uint32_t> segments);
-  /// A log says that the unit was exposed to a variant, by name.
-  void ExposeTo(std::string_view unit, uint64_t key, std::string_view variant, EventTime time,
-                uint64_t event, std::span<const uint32_t> segments);
+  /// A log says that the unit was exposed to a variant, by name. Its index; below 0: not so.
+  int32_t ExposeTo(std::string_view unit, uint64_t key, std::string_view variant, EventTime time,
+                   uint64_t event, std::span<const uint32_t> segments);
   void Outcome(uint64_t key, size_t metric, double value, double denominator, EventTime time,
                uint64_t event);
   void FlagBot(uint64_t key) { ledger_.FlagBot(key); }

@@ -10,7 +10,8 @@ namespace leat {
 
 Result<std::unique_ptr<BanditSet>> BanditSet::Create(const std::vector<BanditConfig>& configs,
                                                      const Schema& schema,
-                                                     const FeatureGraph& graph) {
+                                                     const FeatureGraph& graph,
+                                                     std::span<const std::string> models) {
   auto set = std::make_unique<BanditSet>();
   for (const BanditConfig& config : configs) {
     Running running;
@@ -23,13 +24,20 @@ Result<std::unique_ptr<BanditSet>> BanditSet::Create(const std::vector<BanditCon
     running.propensity = names.Slot(config.propensity);
     running.decision = names.Field(config.decision);
     running.taken = names.Field(config.taken);
+    for (const std::string& name : config.rewards) running.rewards.push_back(names.SlotOf(name));
+    if (config.serve) {
+      for (const std::string& name : config.options.actions) {
+        running.models.push_back(ModelOf(models, name));
+      }
+    }
     LEAT_RETURN_IF_ERROR(names.status("bandits." + config.options.name));
     set->running_.push_back(std::move(running));
   }
   return set;
 }
 
-void BanditSet::OnRecord(const Record& record, std::span<const double> slots, std::string& events) {
+void BanditSet::OnRecord(const Record& record, std::span<const double> slots, std::string& events,
+                         Serving& serving) {
   for (Running& r : running_) {
     experiments::Bandit& bandit = *r.bandit;
     if (Holds(slots, r.decide)) {
@@ -49,12 +57,26 @@ void BanditSet::OnRecord(const Record& record, std::span<const double> slots, st
               {reinterpret_cast<const char*>(context_.data()), context_.size() * sizeof(double)});
           AppendJson(bandit, *decision, record.id_text, hash, record.time, events);
         }
+        if (!r.models.empty()) serving.model = r.models[decision->action];
+        if (!r.rewards.empty()) {
+          bandit.Reward(record.id, slots[r.rewards[decision->action]], record.time);
+        }
       }
     }
+    if (r.reward < 0) continue;
     const double reward = slots[static_cast<size_t>(r.reward)];
     if (!std::isfinite(reward)) continue;
     const uint64_t id = r.decision < 0 ? record.id : record.keys[static_cast<size_t>(r.decision)];
     if (id != 0) bandit.Reward(id, reward, record.time);
+  }
+}
+
+void BanditSet::OnLabel(uint64_t id, EventTime now,
+                        const std::function<double(size_t model)>& reward) {
+  for (Running& r : running_) {
+    if (r.models.empty() || r.reward >= 0 || !r.rewards.empty()) continue;
+    const auto action = r.bandit->Waiting(id);
+    if (action) r.bandit->Reward(id, reward(r.models[*action]), now);
   }
 }
 
@@ -63,6 +85,7 @@ void BanditSet::Advance(EventTime now, EventTime watermark, std::string& metrics
   for (Running& r : running_) {
     r.bandit->Advance(watermark);
     if (!TakeDue(now, r.config.every, r.next_row)) continue;
+    r.bandit->Note(now);
     AppendJson(*r.bandit, now, metrics);
     metrics += '\n';
   }

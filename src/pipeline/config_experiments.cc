@@ -34,7 +34,20 @@ EventTime ReadTime(YamlParams& p, std::string_view key, const YamlNode& at,
   return time;
 }
 
-void ReadVariants(YamlParams& p, AssignmentOptions& assignment) {
+/// A variant with a map: its weight, and what serves.
+void ReadRoute(Build& b, YamlParams& p, const YamlNode& item, experiments::Variant& variant,
+               VariantRoute& route) {
+  YamlParams v = b.Map(item, p.Path("variants") + "." + item.key);
+  DescribeVariant(v, variant.weight, route);
+  v.Finish();
+  if (!route.model.empty()) CheckModel(b, v, "model", *v.Get("model"), route.model);
+  if (v.Has("threshold") && TaskOf(b.config) != EvaluationTask::kBinary) {
+    v.Refuse("threshold", "applies to a label of type boolean only");
+  }
+}
+
+void ReadVariants(Build& b, YamlParams& p, ExperimentConfig& experiment) {
+  AssignmentOptions& assignment = experiment.options.assignment;
   const YamlNode* node = p.Get("variants");
   if (node == nullptr) {
     return p.Refuse("", "expected `variants`, such as {control: 1, treatment: 1}");
@@ -47,7 +60,17 @@ void ReadVariants(YamlParams& p, AssignmentOptions& assignment) {
     return p.Problem(*node, "variants",
                      "found " + Found(*node) + ", expected a map of names to weights");
   }
+  bool routed = false;
   for (const YamlNode& item : node->items) {
+    VariantRoute route;
+    if (item.IsMap()) {
+      experiments::Variant variant{item.key, 1};
+      ReadRoute(b, p, item, variant, route);
+      routed = routed || !route.model.empty() || route.threshold >= 0;
+      assignment.variants.push_back(std::move(variant));
+      experiment.routes.push_back(std::move(route));
+      continue;
+    }
     const auto weight = item.IsScalar() ? ParseNumber(item.scalar) : std::nullopt;
     if (!weight || !(*weight > 0)) {
       p.Problem(item, "variants." + item.key,
@@ -55,7 +78,9 @@ void ReadVariants(YamlParams& p, AssignmentOptions& assignment) {
       continue;
     }
     assignment.variants.push_back({item.key, *weight});
+    experiment.routes.emplace_back();
   }
+  if (!routed) experiment.routes.clear();
 }
 
 void ReadRampSteps(Build& b, YamlParams& p, const YamlNode& node, RampSteps& ramp) {
@@ -142,7 +167,7 @@ void ReadMetrics(Build& b, YamlParams& p, ExperimentConfig& experiment) {
 void DescribeExperiment(SectionParams& p, ExperimentConfig& e) {
   experiments::ExperimentOptions& o = e.options;
   p.Text("unit", e.unit, "Field of type id or category: what is assigned and counted. Required.");
-  p.Shape("variants", "map of names to weights, or a list", "required",
+  p.Shape("variants", "map of names to weights or maps, or a list", "required",
           "The first is the control.");
   p.Shape("metrics", "map", "required", "What is measured.");
   p.Text("expose", e.expose,
@@ -239,6 +264,21 @@ void DescribeExperimentMetric(SectionParams& p, AnalysedMetric& m, std::string& 
   }
 }
 
+void DescribeVariant(SectionParams& p, double& weight, VariantRoute& route) {
+  p.Number("weight", weight, kPositive, "Share of units, against the other variants.");
+  p.Text("model", route.model,
+         "Whose prediction is written for records that expose units of this variant; the first "
+         "model's unless said. Another feature set is another model.");
+  double threshold = route.threshold < 0 ? 0.5 : route.threshold;
+  if (p.Wants(route.threshold >= 0)) {
+    const double before = threshold;
+    p.Number("threshold", threshold, kFraction,
+             "From which probability on the positive class is decided for; that of `evaluation` "
+             "unless said.");
+    if (threshold != before || route.threshold >= 0) route.threshold = threshold;
+  }
+}
+
 void DescribeRamp(SectionParams& p, RampSteps& ramp) {
   p.Shape("steps", "list of shares, ascending", "required", "Share of units that take part.");
   p.Integer("units", ramp.units, {0, 1e12},
@@ -262,7 +302,7 @@ void ReadExperiments(Build& b, const YamlNode& node) {
     CheckName(b, item, "experiments");
     e.options.name = item.key;
     DescribeExperiment(p, e);
-    ReadVariants(p, e.options.assignment);
+    ReadVariants(b, p, e);
     ReadRamp(b, p, e.options);
     ReadMetrics(b, p, e);
     p.Finish();
@@ -304,6 +344,10 @@ void ReadExperiments(Build& b, const YamlNode& node) {
     all->push_back(std::move(e));
   }
   b.config.experiments = std::move(all);
+  if (std::count_if(b.config.experiments->begin(), b.config.experiments->end(),
+                    [](const ExperimentConfig& e) { return !e.routes.empty(); }) > 1) {
+    b.Problem(node, "experiments", std::string(kOneRouter));
+  }
 }
 
 std::string ExperimentsText(const std::vector<ExperimentConfig>& experiments) {
@@ -319,6 +363,12 @@ std::string ExperimentsText(const std::vector<ExperimentConfig>& experiments) {
       comma = ", ";
     }
     out += "}\n";
+    for (size_t v = 0; v < e.routes.size(); ++v) {
+      out += "  variant " + e.options.assignment.variants[v].name + ":\n";
+      ValueParams route("    ");
+      DescribeVariant(route, e.options.assignment.variants[v].weight, e.routes[v]);
+      out += route.text();
+    }
     for (const experiments::RampStage& stage : e.options.assignment.ramp) {
       out += "  ramp: {from: " + FormatIso(stage.from) +
              ", traffic: " + FormatNumber(stage.traffic) + "}\n";

@@ -1,4 +1,6 @@
 // What sections check about the names in them.
+#include <algorithm>
+
 #include "pipeline/config_build.h"
 
 namespace leat::config {
@@ -32,6 +34,15 @@ void CheckText(Build& b, YamlParams& p, std::string_view key, const YamlNode& at
 
 void CheckText(Build& b, YamlParams& p, std::string_view key, const std::string& name) {
   if (!name.empty()) CheckText(b, p, key, *p.Get(key), name);
+}
+
+void CheckModel(Build& b, YamlParams& p, std::string_view key, const YamlNode& at,
+                const std::string& name) {
+  const std::vector<std::string> names = PredictingModels(b.config);
+  if (std::find(names.begin(), names.end(), name) != names.end()) return;
+  p.Problem(at, key,
+            Quote(name) + " is no model that predicts" +
+                (names.empty() ? std::string() : Suggestion(name, names)));
 }
 
 bool CheckNamed(Build& b, const YamlNode& node, std::string_view section) {

@@ -15,7 +15,8 @@ double Finite(double v) { return std::isfinite(v) ? v : 0; }
 }  // namespace
 
 Result<std::unique_ptr<ExperimentSet>> ExperimentSet::Create(
-    const std::vector<ExperimentConfig>& configs, const Schema& schema, const FeatureGraph& graph) {
+    const std::vector<ExperimentConfig>& configs, const Schema& schema, const FeatureGraph& graph,
+    std::span<const std::string> models) {
   auto set = std::make_unique<ExperimentSet>();
   set->has_ids_ = !schema.id_column.empty();
   for (const ExperimentConfig& config : configs) {
@@ -35,6 +36,9 @@ Result<std::unique_ptr<ExperimentSet>> ExperimentSet::Create(
       running.of.push_back(names.SlotOf(config.of[m]));
       running.per.push_back(names.SlotOf(config.per[m]));
     }
+    for (const VariantRoute& route : config.routes) {
+      running.routes.push_back({ModelOf(models, route.model), route.threshold});
+    }
     LEAT_RETURN_IF_ERROR(names.status("experiments." + config.options.name));
     set->running_.push_back(std::move(running));
   }
@@ -42,7 +46,7 @@ Result<std::unique_ptr<ExperimentSet>> ExperimentSet::Create(
 }
 
 void ExperimentSet::OnRecord(const Record& record, std::span<const double> slots,
-                             std::string& events) {
+                             std::string& events, Serving& serving) {
   const uint64_t event = has_ids_ ? record.id : 0;
   for (Running& r : running_) {
     const uint64_t key = record.keys[r.unit];
@@ -60,10 +64,15 @@ void ExperimentSet::OnRecord(const Record& record, std::span<const double> slots
       std::string_view variant;
       if (r.assigned >= 0) {
         variant = record.texts[static_cast<size_t>(r.assigned)];
-        if (!variant.empty()) e.ExposeTo(unit, key, variant, record.time, event, segments);
+        int32_t to = -1;
+        if (!variant.empty()) to = e.ExposeTo(unit, key, variant, record.time, event, segments);
+        if (to >= 0 && !r.routes.empty()) serving = r.routes[static_cast<size_t>(to)];
       } else {
         const auto exposed = e.Expose(unit, key, record.time, event, segments);
         if (exposed.counted) {
+          if (!r.routes.empty()) {
+            serving = r.routes[static_cast<size_t>(exposed.assignment.variant)];
+          }
           variant = e.options().assignment.variants[exposed.assignment.variant].name;
         }
       }

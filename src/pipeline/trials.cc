@@ -30,6 +30,11 @@ Status NamedInputs::status(const std::string& where) const {
   return Status::Invalid(where + ": nothing is called '" + missing_ + "'");
 }
 
+size_t ModelOf(std::span<const std::string> models, const std::string& name) {
+  const auto found = std::find(models.begin(), models.end(), name);
+  return found == models.end() ? 0 : static_cast<size_t>(found - models.begin());
+}
+
 bool TakeDue(EventTime now, Micros every, int64_t& next) {
   int64_t start = now.micros - now.micros % every;
   if (start > now.micros) start -= every;  // Before 1970.

@@ -34,6 +34,9 @@ class NamedInputs {
   std::string missing_;
 };
 
+/// The index of a model; the first for an empty name.
+size_t ModelOf(std::span<const std::string> models, const std::string& name);
+
 /// Whether event time `now` has passed a multiple of `every` since the last time this was asked;
 /// `next` is when it will (0 before time has begun).
 bool TakeDue(EventTime now, Micros every, int64_t& next);

@@ -57,6 +57,9 @@ TEST(MonteCarlo, WatchedContinuouslyAnAaIsRarelyRejected) {
                                           {"beta-binomial sequence of a rate", {true}},
                                           {"gamma-exponential effect, bounded outcomes", {true}},
                                           {"betting mean, bounded outcomes", {true}},
+                                          {"betting, two arms", {true}},
+                                          {"betting, guardrail", {true}},
+                                          {"anytime-valid t", {true}},
                                           {"sample ratio, sequential", {true}},
                                           {"group sequential, five looks", {true}},
                                           {"z test, peeked at", {false}},
@@ -66,7 +69,7 @@ TEST(MonteCarlo, WatchedContinuouslyAnAaIsRarelyRejected) {
     std::map<std::string, bool> wrong;
     double x[2] = {}, arms[2] = {};
     BoundedEffect bounded({.propensity = 0.5, .lo = 0, .hi = 1, .v_opt = 1000, .alpha = 0.05});
-    BettingMean betting(0.05);
+    BettingMean betting(0.05), bets[2] = {BettingMean(0.025), BettingMean(0.025)};
     size_t look = 0;
     for (int unit = 1; unit <= kUnits; ++unit) {
       for (int arm = 0; arm < 2; ++arm) {
@@ -77,6 +80,7 @@ TEST(MonteCarlo, WatchedContinuouslyAnAaIsRarelyRejected) {
         bounded.Add((bits & 1) != 0, y);
         arms[bits >> 1 & 1] += 1;
         if (arm == 0) betting.Add(y);
+        bets[arm].Add(y);
       }
       if (unit < 100 || unit % kLook != 0) continue;
       const double n = unit;
@@ -95,6 +99,11 @@ TEST(MonteCarlo, WatchedContinuouslyAnAaIsRarelyRejected) {
            Msprt(n, effect.estimate, 2 * pooled * (1 - pooled), 1e-4, 0.05).p <= 0.05);
       mark("beta-binomial sequence of a rate",
            bernoulli.LogE(x[0] - n * kRate, n * kRate * (1 - kRate)) >= threshold);
+      mark("anytime-valid t",
+           AnytimeTSequence(effect, 2, {0.05, 20'000, Alternative::kTwoSided}).p <= 0.05);
+      const double above = bets[1].LogEAbove(bets[0], 1), below = bets[1].LogEBelow(bets[0], 1);
+      mark("betting, two arms", std::exp(above) + std::exp(below) >= 2 * 20);
+      mark("betting, guardrail", above >= threshold);
       const Interval mean = betting.interval();
       mark("betting mean, bounded outcomes", mean.lo > kRate || mean.hi < kRate);
       if (unit % (kLook * 4) == 0) {
