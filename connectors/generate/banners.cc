@@ -28,9 +28,9 @@ class Banners final : public Generator {
     const bool mobile = random_.Uniform() < 0.5, evening = random_.Uniform() < 0.4;
     const bool returning = random_.Uniform() < 0.3;
     const auto one = [](bool v) { return v ? 1.0 : 0.0; };
-    const std::array<double, kBanners> rates = {0.08 + 0.12 * one(mobile) - 0.06 * one(evening),
-                                                0.10 + 0.12 * one(evening) - 0.06 * one(mobile),
-                                                0.09 + 0.14 * one(returning) - 0.04 * one(mobile)};
+    const std::array<double, kBanners> rates = {0.07 + 0.12 * one(mobile) - 0.06 * one(evening),
+                                                0.12 + 0.12 * one(evening) - 0.06 * one(mobile),
+                                                0.06 + 0.14 * one(returning) - 0.04 * one(mobile)};
     // A change hands each banner the rate of the next one.
     const int64_t concept_now = schedule_.Concept(written_, random_);
     row_.Begin(line);

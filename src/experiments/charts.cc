@@ -67,7 +67,7 @@ std::vector<Report::TimeChart> Charts(const Bandit& bandit, EventTime now) {
   for (size_t i = uniform + 1; i < scores.size(); ++i) {
     if (scores[i].refused.empty()) fixed.push_back(i);
   }
-  if (fixed.size() < actions) return {};
+  if (fixed.empty()) return {};
   std::stable_sort(fixed.begin(), fixed.end(), [&](size_t a, size_t b) {
     return scores[a].estimates.doubly_robust() > scores[b].estimates.doubly_robust();
   });
@@ -89,14 +89,17 @@ std::vector<Report::TimeChart> Charts(const Bandit& bandit, EventTime now) {
     add(scores[i].name, hue,
         [&](const Bandit::Past& p) { return loss * static_cast<double>(p.trained); });
   };
-  policy(uniform, 1);
+  if (scores[uniform].refused.empty()) policy(uniform, 1);
   for (size_t i = 0; i < fixed.size(); ++i) {
     if (fixed.size() <= kActions || i == 0 || i + 1 == fixed.size()) policy(fixed[i], -1);
   }
-  chart.description = fmt::format(
-      "What was lost against the best fixed action: at the end {:.4g} by the bandit and "
-      "{:.4g} by the uniform policy, as the doubly robust estimates have it.",
-      chart.lines[0].points.back().second, chart.lines[1].points.back().second);
+  chart.description =
+      "What was lost against the best fixed action, as the doubly robust estimates "
+      "have it; at the end";
+  for (const Report::TimeChart::Line& line : chart.lines) {
+    chart.description += fmt::format(" {:.4g} by {},", line.points.back().second, line.name);
+  }
+  chart.description.back() = '.';
   return {std::move(chart)};
 }
 

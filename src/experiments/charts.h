@@ -15,8 +15,8 @@ namespace leat::experiments {
 /// are kept and at this one, with the decisions about it.
 std::vector<Report::TimeChart> Charts(const Experiment& experiment, const LookResult& now);
 /// What was lost against the best fixed action, as the doubly robust estimates of now have it; of
-/// the bandit itself, of the uniform policy and of every action alone. Empty while they are
-/// refused.
+/// the bandit itself, of the uniform policy and of actions alone. What is refused is left out, and
+/// without any action there is no chart.
 std::vector<Report::TimeChart> Charts(const Bandit& bandit, EventTime now);
 
 }  // namespace leat::experiments
