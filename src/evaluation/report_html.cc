@@ -267,7 +267,9 @@ std::string RenderHtml(const Report& report) {
   AppendHeader(report, out);
   out += "<main>";
   AppendKeyFigures(report, out);
-  AppendCurves(report, out);
+  // Without anything to score, experiments are all there is.
+  const bool scored = !report.rows.empty() || report.experiments.empty();
+  if (scored) AppendCurves(report, out);
   if (!report.rows.empty()) AppendLeaderboard(report, out);
   if (report.task == EvaluationTask::kBinary && !report.rows.empty()) {
     out += "<div class=\"two\">";
@@ -276,7 +278,7 @@ std::string RenderHtml(const Report& report) {
     out += "</div>";
   }
   AppendLabels(report, out);
-  AppendDrift(report, out);
+  if (scored || !report.drift.empty()) AppendDrift(report, out);
   AppendTrials(report, out);
   AppendRejects(report, out);
   AppendSummaries(report, out);

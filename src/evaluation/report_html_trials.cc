@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/text.h"
 #include "evaluation/report_chart.h"
 #include "evaluation/report_html.h"
 #include "evaluation/report_text.h"
@@ -98,7 +99,9 @@ void AppendTrials(const Report& report, std::string& out) {
   out += "<section><h2>Experiments</h2>";
   for (size_t e = 0; e < report.experiments.size(); ++e) {
     const Report::Trial& trial = report.experiments[e];
-    Put(out, "<pre>{}</pre>", EscapeHtml(trial.table));
+    out += "<pre class=\"wide\">";
+    for (const std::string& line : LinesOf(trial.table)) out += EscapeHtml(line) + "\n";
+    out += "</pre>";
     for (size_t c = 0; c < std::min(kCharts, trial.charts.size()); ++c) {
       AppendTimeChart(trial.charts[c], fmt::format("trial{}-{}", e, c), out);
     }

@@ -219,8 +219,8 @@ Report::TimeChart Effect() {
   chart.y_label = "effect, %";
   chart.lines.push_back({"effect", 0, {}});
   for (int64_t day = 0; day < 4; ++day) {
-    const double wide = day == 0 ? std::numeric_limits<double>::infinity()
-                                 : 30 / static_cast<double>(day);
+    const double wide =
+        day == 0 ? std::numeric_limits<double>::infinity() : 30 / static_cast<double>(day);
     chart.lines[0].points.emplace_back(kApril + day * kDay, 10);
     chart.reach.push_back({kApril + day * kDay, 10 - wide, 10 + wide});
   }
@@ -232,9 +232,10 @@ Report::TimeChart Effect() {
 
 TEST(RenderHtmlTest, AnExperimentIsDrawnOverTime) {
   Report report = Sample();
-  report.experiments.push_back({"experiment offer\n", "{}", {Effect()}});
+  report.experiments.push_back({"experiment offer\n  1 < 2\n", "{}", {Effect()}});
   const std::string html = RenderHtml(report);
   EXPECT_THAT(html, HasSubstr("offer: converted"));
+  EXPECT_THAT(html, HasSubstr(">experiment offer\n  1 &lt; 2\n</pre>"));
   EXPECT_THAT(html, HasSubstr("ship, effect +0.1"));
   EXPECT_THAT(html, Not(HasSubstr("after the end")));
   EXPECT_THAT(html, Not(HasSubstr("inf")));
