@@ -226,6 +226,26 @@ TEST(Bandit, RewardsAreFoldedJoinedAndDefaulted) {
   EXPECT_EQ(bandit->account().repeated, 1);
 }
 
+TEST(Bandit, StateOfVersionOneIsStillRead) {
+  const auto bandit = Make(Options(PolicyKind::kUniform, 3));
+  for (uint64_t id = 1; id < 50; ++id) bandit->Decide(id, {}, {static_cast<int64_t>(id)});
+  bandit->Advance({20 + kMinute});
+  StateWriter now, head_now, head_old;
+  bandit->Save(now);
+  head_now.Section("bandit", 2);
+  head_old.Section("bandit", 1);
+  // It had neither the number of actions nor the past, which is empty.
+  const size_t at = head_now.bytes().size() + 8;
+  const std::string old = head_old.bytes() + now.bytes().substr(at, now.bytes().size() - at - 24);
+  const auto loaded = Make(Options(PolicyKind::kUniform, 3));
+  StateReader in(old);
+  ASSERT_TRUE(loaded->Load(in).ok());
+  ASSERT_TRUE(in.AtEnd());
+  StateWriter again;
+  loaded->Save(again);
+  EXPECT_EQ(again.bytes(), now.bytes());
+}
+
 TEST(Ridge, TheFactorStaysTheInverseOverManyRows) {
   constexpr size_t kD = 6;
   Ridge ridge(kD, 0.5);

@@ -368,6 +368,49 @@ TEST(ExperimentState, SavedAndLoadedEveryMethodGoesOnBitForBit) {
   }
 }
 
+std::string Head(const char* name, uint32_t version) {
+  StateWriter head;
+  head.Section(name, version);
+  return head.Take();
+}
+
+TEST(ExperimentState, OfVersionOneIsStillRead) {
+  const auto e = Make(Options(Method::kSequence));
+  World world;
+  world.Run(*e, 3000);  // Not looked at yet: no history, whose place is then known.
+  StateWriter ledger, whole;
+  e->ledger().Save(ledger);
+  e->Save(whole);
+  const std::string& now = whole.bytes();
+  const std::string& units = ledger.bytes();
+  const size_t head = Head("experiment", 2).size(), ledger_head = Head("ledger", 2).size();
+  // Version 1 of the ledger had no number of metrics.
+  std::string old = Head("experiment", 1) + Head("ledger", 1) + units.substr(ledger_head, 8) +
+                    units.substr(ledger_head + 16);
+  size_t at = head + units.size();
+  const auto keep = [&](size_t bytes) {
+    old += now.substr(at, bytes);
+    at += bytes;
+  };
+  keep(8);  // How many comparisons.
+  for (int i = 0; i < 2; ++i) {
+    keep(50);
+    at += 26;  // An empty history, and two that are not there.
+  }
+  keep(9);
+  at += 25;  // The ramp.
+  keep(40);
+  ASSERT_EQ(at, now.size());
+  const auto loaded = Make(Options(Method::kSequence));
+  StateReader in(old);
+  const Status status = loaded->Load(in);
+  ASSERT_TRUE(status.ok()) << status.message();
+  ASSERT_TRUE(in.AtEnd());
+  StateWriter again;
+  loaded->Save(again);
+  EXPECT_EQ(again.bytes(), now);
+}
+
 TEST(ExperimentState, ItsPastIsBoundedAndEvenlySpread) {
   ExperimentOptions options = Options(Method::kSequence);
   const auto e = Make(options);
