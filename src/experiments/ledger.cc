@@ -550,8 +550,8 @@ Status Ledger::Load(StateReader& in) {
   // Version 1 left the number of metrics out.
   const uint64_t metrics = version >= 2 ? in.U64() : options_.metrics.size();
   const uint64_t stride = in.U64();
-  if (in.ok() && (variants != options_.variants || metrics != options_.metrics.size() ||
-                  stride != stride_)) {
+  if (in.ok() &&
+      (variants != options_.variants || metrics != options_.metrics.size() || stride != stride_)) {
     return Status::Corrupt("the experiment's variants or metrics differ");
   }
   watermark_.micros = in.I64();
