@@ -19,9 +19,11 @@ struct Stream {
   std::unique_ptr<Generator> (*make)(const generate::Setup&);
 };
 
-constexpr std::array<Stream, 18> kStreams{{
+constexpr std::array<Stream, 19> kStreams{{
     {"agrawal", "Loan applicants and one of ten rules (nine attributes, two classes).",
      &generate::MakeAgrawal},
+    {"banners", "Visits, three banners, and whether each of them would have been clicked.",
+     &generate::MakeBanners},
     {"card-fraud",
      "Card transactions with large amounts, compromised terminals and stolen credentials.",
      &generate::MakeCardFraud},

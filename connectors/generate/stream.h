@@ -68,6 +68,7 @@ struct Setup {
   EventTime start;
 };
 
+std::unique_ptr<Generator> MakeBanners(const Setup& setup);
 std::unique_ptr<Generator> MakeCardFraud(const Setup& setup);
 std::unique_ptr<Generator> MakeChurn(const Setup& setup);
 std::unique_ptr<Generator> MakeKeyed(const Setup& setup);

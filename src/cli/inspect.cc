@@ -208,6 +208,52 @@ std::string AsText(const StateFolder& folder) {
   return out;
 }
 
+/// What of an experiment is state; what it says of its metrics is in the report.
+json::object FactsOf(const experiments::Experiment& e) {
+  const experiments::Ledger& ledger = e.ledger();
+  json::object variants;
+  for (size_t v = 0; v < e.options().assignment.variants.size(); ++v) {
+    variants[ValidUtf8(e.options().assignment.variants[v].name)] = {{"units", ledger.exposed(v)},
+                                                                    {"lost", ledger.lost(v)}};
+  }
+  json::array decisions;
+  for (const experiments::Decision& d : e.decided()) {
+    decisions.emplace_back(
+        json::object{{"kind", d.kind},
+                     {"time", JsonTime(d.time)},
+                     {"metric", ValidUtf8(e.options().metrics[d.metric].data.name)},
+                     {"variant", ValidUtf8(e.options().assignment.variants[d.variant].name)},
+                     {"because", ValidUtf8(d.because)}});
+  }
+  json::object out = {{"name", ValidUtf8(e.options().name)},
+                      {"looks", e.looked()},
+                      {"watermark", JsonTime(ledger.watermark())},
+                      {"units_kept", ledger.units()},
+                      {"bots", ledger.bots()},
+                      {"variants", std::move(variants)},
+                      {"rolled_back", e.rolled_back()},
+                      {"decisions", std::move(decisions)},
+                      {"memory_bytes", e.MemoryBytes()}};
+  if (!e.options().ramp.traffic.empty()) {
+    out["ramp"] = {{"step", e.step() + 1}, {"traffic", e.traffic()}};
+  }
+  return out;
+}
+
+json::object FactsOf(const experiments::Bandit& b) {
+  json::object chosen;
+  for (size_t a = 0; a < b.chosen().size(); ++a) {
+    chosen[ValidUtf8(b.options().actions[a])] = b.chosen()[a];
+  }
+  return {{"name", ValidUtf8(b.options().name)},
+          {"decisions", b.account().decisions},
+          {"waiting", b.waiting()},
+          {"trained", b.account().trained},
+          {"version", b.version()},
+          {"mean_reward", b.mean_reward()},
+          {"chosen", std::move(chosen)}};
+}
+
 std::string AsJson(const StateFolder& folder) {
   const SnapshotInfo& info = folder.info;
   const Report report = folder.pipeline->MakeReport();
@@ -234,25 +280,30 @@ std::string AsJson(const StateFolder& folder) {
                                       {"cold", group.cold},
                                       {"bytes", group.bytes}});
   }
-  const json::object out = {{"format", "leat-inspect/1"},
-                            {"pipeline", ValidUtf8(info.pipeline)},
-                            {"program", info.program},
-                            {"fingerprint", info.fingerprint},
-                            {"state_id", fmt::format("{:016x}", info.state_id)},
-                            {"incarnation", info.incarnation},
-                            {"epoch", info.epoch.number},
-                            {"records", info.epoch.position.records},
-                            {"labels", info.epoch.position.labels},
-                            {"finished", info.epoch.finished},
-                            {"sinks", std::move(sinks)},
-                            {"written_at", JsonTime(EventTime{info.written_at})},
-                            {"journal_epochs", folder.journalled.size()},
-                            {"disk_bytes", DiskBytes(folder.path)},
-                            {"memory_bytes", report.memory_bytes},
-                            {"digest", report.digest},
-                            {"models", std::move(models)},
-                            {"windows", std::move(windows)},
-                            {"report", json::parse(RenderJson(report))}};
+  json::array experiments, bandits;
+  for (const auto* e : folder.pipeline->Experiments()) experiments.emplace_back(FactsOf(*e));
+  for (const auto* b : folder.pipeline->Bandits()) bandits.emplace_back(FactsOf(*b));
+  json::object out = {{"format", "leat-inspect/1"},
+                      {"pipeline", ValidUtf8(info.pipeline)},
+                      {"program", info.program},
+                      {"fingerprint", info.fingerprint},
+                      {"state_id", fmt::format("{:016x}", info.state_id)},
+                      {"incarnation", info.incarnation},
+                      {"epoch", info.epoch.number},
+                      {"records", info.epoch.position.records},
+                      {"labels", info.epoch.position.labels},
+                      {"finished", info.epoch.finished},
+                      {"sinks", std::move(sinks)},
+                      {"written_at", JsonTime(EventTime{info.written_at})},
+                      {"journal_epochs", folder.journalled.size()},
+                      {"disk_bytes", DiskBytes(folder.path)},
+                      {"memory_bytes", report.memory_bytes},
+                      {"digest", report.digest},
+                      {"models", std::move(models)},
+                      {"windows", std::move(windows)},
+                      {"report", json::parse(RenderJson(report))}};
+  if (!experiments.empty()) out["experiments"] = std::move(experiments);
+  if (!bandits.empty()) out["bandits"] = std::move(bandits);
   return json::serialize(out) + "\n";
 }
 
@@ -349,7 +400,8 @@ Status Inspect(const Arguments& arguments) {
 void AddInspect(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* verb = app.add_subcommand(
-      "inspect", "Show what a state folder holds: progress, models, windows, labels, drift, experiments");
+      "inspect",
+      "Show what a state folder holds: progress, models, windows, labels, drift, experiments");
   verb->add_option("state", arguments->state, "A state folder, as of `leat run --state`")
       ->required();
   auto* digest = verb->add_flag("--digest", arguments->digest,

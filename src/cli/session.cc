@@ -10,6 +10,7 @@
 #include "cli/progress.h"
 #include "cli/run_state.h"
 #include "connectors/file/file_source.h"
+#include "record/merged_reader.h"
 #include "runtime/event_loop.h"
 #include "runtime/log_driver.h"
 
@@ -30,12 +31,13 @@ struct OpenedInput {
 };
 
 Result<OpenedInput> OpenInput(const std::string& path, const Schema& schema,
-                              const SourceConfig& source) {
+                              const SourceConfig& source, bool of_several = false) {
   OpenedInput input;
   LEAT_ASSIGN_OR_RETURN(input.bytes, OpenFile(path));
   ReaderOptions options;
   options.format = FormatOf(path, source.format);
   options.delimiter = source.delimiter;
+  options.absent_is_missing = of_several;
   options.max_record_bytes = static_cast<size_t>(source.max_record_bytes);
   LEAT_ASSIGN_OR_RETURN(input.reader, OpenReader(*input.bytes, schema, options));
   return input;
@@ -83,7 +85,19 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
                                ? "source.file: no input is named; add it or --input"
                                : "source.kafka: `replay` takes a log: name one with --input");
   }
-  LEAT_ASSIGN_OR_RETURN(OpenedInput input, OpenInput(path, config.schema, config.source));
+  LEAT_ASSIGN_OR_RETURN(OpenedInput input,
+                        OpenInput(path, config.schema, config.source, !config.source.also.empty()));
+  std::vector<OpenedInput> further;
+  if (!config.source.also.empty()) {
+    std::vector<std::unique_ptr<RecordReader>> readers;
+    readers.push_back(std::move(input.reader));
+    for (const std::string& also : config.source.also) {
+      LEAT_ASSIGN_OR_RETURN(OpenedInput one, OpenInput(also, config.schema, config.source, true));
+      readers.push_back(std::move(one.reader));
+      further.push_back(std::move(one));
+    }
+    input.reader = MergeReaders(std::move(readers));
+  }
   OpenedInput labels;
   const std::string label_path = options.labels.empty() ? config.label.file : options.labels;
   if (config.has_label && config.label.separate()) {

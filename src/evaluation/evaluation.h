@@ -151,8 +151,33 @@ struct Report {
   std::vector<std::pair<std::string, int64_t>> records;  ///< read, taken, rejected, late, ...
   std::vector<std::pair<std::string, int64_t>> rejects;  ///< By reason.
   std::vector<std::pair<std::string, int64_t>> labels;   ///< The account: predicted, matched, ...
-  /// Of each experiment, what it says: for people, and as JSON.
-  std::vector<std::pair<std::string, std::string>> experiments;
+  /// Lines over event time, for the page.
+  struct TimeChart {
+    struct Line {
+      std::string name;
+      int hue = 0;  ///< Below 0: a grey one, for what is compared with.
+      std::vector<std::pair<EventTime, double>> points;
+    };
+    struct Reach {
+      EventTime time;
+      double lo, hi;
+    };
+    struct Mark {
+      EventTime time;
+      std::string title;
+      bool bad;
+    };
+    std::string title, description, y_label;
+    std::vector<Line> lines;   ///< The first is drawn on top.
+    std::vector<Reach> reach;  ///< Of the first line: an interval at each time; may be empty.
+    std::vector<Mark> marks;
+  };
+  /// Of each experiment and bandit, what it says: for people, as JSON, and drawn.
+  struct Trial {
+    std::string table, json;
+    std::vector<TimeChart> charts;
+  };
+  std::vector<Trial> experiments;
   EventTime first, last;
   double seconds = 0;  ///< Wall time, shown on stderr and in HTML only.
   std::string digest;  ///< Of the final state.

@@ -52,6 +52,35 @@ void AppendGrid(const Chart& chart, std::string& out) {
                  EscapeHtml(chart.x_label), (kTop + bottom) / 2, EscapeHtml(chart.y_label));
 }
 
+/// A value far off the axes is clipped anyway: its digits are few.
+double NearY(const Chart& chart, double y) { return std::clamp(ChartY(chart, y), -1e4, 1e4); }
+
+void AppendBand(const Chart& chart, const ChartBand& band, std::string& out) {
+  std::string path;
+  const auto whole = [](const ChartBand::Point& p) {
+    return std::isfinite(p.low) && std::isfinite(p.high);
+  };
+  for (size_t from = 0; from < band.points.size();) {
+    size_t to = from;
+    while (to < band.points.size() && whole(band.points[to])) ++to;
+    if (to == from) {
+      ++from;
+      continue;
+    }
+    char pen = 'M';
+    const auto go = [&](const ChartBand::Point& p, double y) {
+      fmt::format_to(std::back_inserter(path), "{}{:.1f} {:.1f}", pen, ChartX(chart, p.x),
+                     NearY(chart, y));
+      pen = 'L';
+    };
+    for (size_t i = from; i < to; ++i) go(band.points[i], band.points[i].high);
+    for (size_t i = to; i-- > from;) go(band.points[i], band.points[i].low);
+    path += 'Z';
+    from = to;
+  }
+  fmt::format_to(std::back_inserter(out), "<path class=\"band {}\" d=\"{}\"/>", band.style, path);
+}
+
 void AppendSeries(const Chart& chart, const ChartSeries& series, std::string& out) {
   auto to = std::back_inserter(out);
   std::string path;
@@ -61,10 +90,8 @@ void AppendSeries(const Chart& chart, const ChartSeries& series, std::string& ou
       pen_down = false;
       continue;
     }
-    // A value far off the axes is clipped anyway; keep its digits few.
-    const double py = std::clamp(ChartY(chart, y), -1e4, 1e4);
     fmt::format_to(std::back_inserter(path), "{}{:.1f} {:.1f}", pen_down ? 'L' : 'M',
-                   ChartX(chart, x), py);
+                   ChartX(chart, x), NearY(chart, y));
     pen_down = true;
   }
   fmt::format_to(to, "<path class=\"line {}\" d=\"{}\"><title>{}</title></path>", series.style,
@@ -73,7 +100,7 @@ void AppendSeries(const Chart& chart, const ChartSeries& series, std::string& ou
   for (const auto& [x, y] : series.points) {
     if (!std::isfinite(x) || !std::isfinite(y)) continue;
     fmt::format_to(to, "<circle class=\"dot {}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"/>",
-                   series.style, ChartX(chart, x), std::clamp(ChartY(chart, y), -1e4, 1e4));
+                   series.style, ChartX(chart, x), NearY(chart, y));
   }
 }
 
@@ -138,6 +165,7 @@ std::string DrawChart(const Chart& chart) {
                    ChartX(chart, chart.x_low), ChartY(chart, chart.x_low),
                    ChartX(chart, chart.x_high), ChartY(chart, chart.x_high));
   }
+  for (const ChartBand& band : chart.bands) AppendBand(chart, band, out);
   // The first series serves: it is drawn last, on top.
   for (size_t i = chart.series.size(); i-- > 0;) AppendSeries(chart, chart.series[i], out);
   out += "</g></svg>";

@@ -20,6 +20,14 @@ struct ChartSeries {
   bool dots = false;
 };
 
+struct ChartBand {  ///< An area between two lines.
+  struct Point {
+    double x, low, high;  ///< Ends that are not finite interrupt it.
+  };
+  std::string style;
+  std::vector<Point> points;
+};
+
 struct ChartMark {  ///< A vertical line.
   double x;
   std::string title;
@@ -44,6 +52,7 @@ struct Chart {
   bool logarithmic = false;  ///< Both axes; limits and points are powers of ten then.
   bool diagonal = false;     ///< The line y = x, for calibration.
   std::vector<ChartTick> x_ticks, y_ticks;
+  std::vector<ChartBand> bands;  ///< Below the series.
   std::vector<ChartSeries> series;
   std::vector<ChartMark> marks;
 };

@@ -22,6 +22,7 @@ namespace {
 using report_html::AppendCalibration;
 using report_html::AppendCurves;
 using report_html::AppendPrecisionRecall;
+using report_html::AppendTrials;
 using report_html::kUndefined;
 using report_html::Put;
 using report_html::Serving;
@@ -238,15 +239,6 @@ void AppendSummaries(const Report& report, std::string& out) {
   out += "</div></section>";
 }
 
-void AppendExperiments(const Report& report, std::string& out) {
-  if (report.experiments.empty()) return;
-  out += "<section><h2>Experiments</h2>";
-  for (const auto& [table, json] : report.experiments) {
-    Put(out, "<pre>{}</pre>", EscapeHtml(table));
-  }
-  out += "</section>";
-}
-
 void AppendFooter(const Report& report, std::string& out) {
   out += "<footer>";
   if (!report.digest.empty()) {
@@ -275,7 +267,9 @@ std::string RenderHtml(const Report& report) {
   AppendHeader(report, out);
   out += "<main>";
   AppendKeyFigures(report, out);
-  AppendCurves(report, out);
+  // Without anything to score, experiments are all there is.
+  const bool scored = !report.rows.empty() || report.experiments.empty();
+  if (scored) AppendCurves(report, out);
   if (!report.rows.empty()) AppendLeaderboard(report, out);
   if (report.task == EvaluationTask::kBinary && !report.rows.empty()) {
     out += "<div class=\"two\">";
@@ -284,8 +278,8 @@ std::string RenderHtml(const Report& report) {
     out += "</div>";
   }
   AppendLabels(report, out);
-  AppendDrift(report, out);
-  AppendExperiments(report, out);
+  if (scored || !report.drift.empty()) AppendDrift(report, out);
+  AppendTrials(report, out);
   AppendRejects(report, out);
   AppendSummaries(report, out);
   out += "</main>";

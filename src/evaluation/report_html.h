@@ -6,8 +6,10 @@
 #include <iterator>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "evaluation/evaluation.h"
+#include "evaluation/report_chart.h"
 
 namespace leat::report_html {
 
@@ -26,5 +28,11 @@ void AppendCurves(const Report& report, std::string& out);
 /// Binary only; nothing if no model has points.
 void AppendPrecisionRecall(const Report& report, std::string& out);
 void AppendCalibration(const Report& report, std::string& out);
+/// Experiments and bandits.
+void AppendTrials(const Report& report, std::string& out);
+
+void FillTicks(double low, double high, int wanted, std::vector<ChartTick>& ticks);
+/// `mark`: what the flags on the chart are; empty: there are none.
+void AppendLegend(const std::vector<ChartSeries>& series, std::string_view mark, std::string& out);
 
 }  // namespace leat::report_html

@@ -33,22 +33,6 @@ std::vector<std::string> StylesOf(const Report& report) {
   return styles;
 }
 
-void AppendLegend(const std::vector<ChartSeries>& series, bool marks, std::string& out) {
-  out += "<ul class=\"legend\">";
-  for (const ChartSeries& s : series) {
-    Put(out,
-        "<li><svg viewBox=\"0 0 26 8\" aria-hidden=\"true\"><path class=\"line {}\" d=\"M1 4H25\"/>"
-        "</svg>{}</li>",
-        s.style, EscapeHtml(s.name));
-  }
-  if (marks) {
-    out +=
-        "<li><svg viewBox=\"0 0 26 8\" aria-hidden=\"true\"><path class=\"flag\" "
-        "d=\"M13 8l-5 -8h10z\"/></svg>drift signal</li>";
-  }
-  out += "</ul>";
-}
-
 /// Indices of at most kCurvePoints samples, the last one always among them.
 std::vector<size_t> ThinnedSamples(size_t count) {
   std::vector<size_t> indices;
@@ -93,12 +77,6 @@ std::optional<std::pair<double, double>> ValueLimits(const Report& report,
   low = share ? std::max(0.0, low - margin) : low - margin;
   high = share ? std::min(1.0, high + margin) : high + margin;
   return std::pair{low, high};
-}
-
-void FillTicks(double low, double high, int wanted, std::vector<ChartTick>& ticks) {
-  const std::vector<double> values = RoundTicks(low, high, wanted);
-  const double step = values.size() > 1 ? values[1] - values[0] : 1;
-  for (const double v : values) ticks.push_back({v, TickLabel(v, step), {}});
 }
 
 /// What the script shows at each sample of a curve.
@@ -195,6 +173,30 @@ bool ScoresAreSmall(const Report::Row& row) {
 
 }  // namespace
 
+void AppendLegend(const std::vector<ChartSeries>& series, std::string_view mark, std::string& out) {
+  out += "<ul class=\"legend\">";
+  for (const ChartSeries& s : series) {
+    Put(out,
+        "<li><svg viewBox=\"0 0 26 8\" aria-hidden=\"true\"><path class=\"line {}\" d=\"M1 4H25\"/>"
+        "</svg>{}</li>",
+        s.style, EscapeHtml(s.name));
+  }
+  if (!mark.empty()) {
+    out +=
+        "<li><svg viewBox=\"0 0 26 8\" aria-hidden=\"true\"><path class=\"flag\" "
+        "d=\"M13 8l-5 -8h10z\"/></svg>";
+    out += mark;
+    out += "</li>";
+  }
+  out += "</ul>";
+}
+
+void FillTicks(double low, double high, int wanted, std::vector<ChartTick>& ticks) {
+  const std::vector<double> values = RoundTicks(low, high, wanted);
+  const double step = values.size() > 1 ? values[1] - values[0] : 1;
+  for (const double v : values) ticks.push_back({v, TickLabel(v, step), {}});
+}
+
 const Report::Row* Serving(const Report& report) {
   for (const Report::Row& row : report.rows) {
     if (row.serves) return &row;
@@ -249,7 +251,9 @@ void AppendCurves(const Report& report, std::string& out) {
         i, DrawChart(panels[i].chart), TipData(report, panels[i].chart, panels[i].metric, samples));
   }
   out += "</div>";
-  if (!panels.empty()) AppendLegend(panels[0].chart.series, !panels[0].chart.marks.empty(), out);
+  if (!panels.empty()) {
+    AppendLegend(panels[0].chart.series, panels[0].chart.marks.empty() ? "" : "drift signal", out);
+  }
   out += "</section>";
 }
 
@@ -281,7 +285,7 @@ void AppendPrecisionRecall(const Report& report, std::string& out) {
       "<section><h2>Precision and recall</h2><p class=\"note\">All labels, from the highest "
       "score down.</p>";
   out += DrawChart(chart);
-  AppendLegend(chart.series, false, out);
+  AppendLegend(chart.series, {}, out);
   out += "</section>";
 }
 
@@ -339,7 +343,7 @@ void AppendCalibration(const Report& report, std::string& out) {
       "<section><h2>Calibration</h2><p class=\"note\">Groups of like score; the dotted diagonal "
       "is perfect.</p>";
   out += DrawChart(chart);
-  AppendLegend(chart.series, false, out);
+  AppendLegend(chart.series, {}, out);
   out += "</section>";
 }
 

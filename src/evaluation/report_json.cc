@@ -89,8 +89,9 @@ std::string RenderJson(const Report& report) {
       {"digest", ValidUtf8(report.digest)}, {"memory_bytes", report.memory_bytes}};
   if (!report.experiments.empty()) {
     json::array experiments;
-    for (const auto& [table, text] : report.experiments)
-      experiments.emplace_back(json::parse(text));
+    for (const Report::Trial& trial : report.experiments) {
+      experiments.emplace_back(json::parse(trial.json));
+    }
     out["experiments"] = std::move(experiments);
   }
   return json::serialize(out) + "\n";

@@ -50,6 +50,7 @@ svg text{fill:var(--soft);font-size:12px}svg .second{font-size:11px;opacity:.85}
 .s3{stroke:var(--c3);--dot:var(--c3)}.s4{stroke:var(--c4);--dot:var(--c4)}.s5{stroke:var(--c5);--dot:var(--c5)}
 .b0{stroke:var(--g0);stroke-dasharray:7 4}.b1{stroke:var(--g1);stroke-dasharray:2 4}.b2{stroke:var(--g2);stroke-dasharray:9 3 2 3}
 .line.b0,.line.b1,.line.b2{stroke-width:1.6}.line.s0{stroke-width:2.4}
+.band{fill:var(--dot);stroke:none;opacity:.18}
 .dot{fill:var(--card);stroke-width:2;stroke-dasharray:none}
 .mark path{stroke:var(--mark);stroke-width:1.2;stroke-dasharray:4 3;opacity:.75}
 .mark .flag{fill:var(--mark);stroke:none;opacity:1}.mark.warning{opacity:.45}

@@ -128,7 +128,7 @@ std::string RenderTable(const Report& report) {
   AppendLabels(report, out);
   AppendCounts("rejects", report.rejects, out);
   AppendDrift(report, out);
-  for (const auto& [table, json] : report.experiments) out += "\n" + table;
+  for (const Report::Trial& trial : report.experiments) out += "\n" + trial.table;
   fmt::format_to(std::back_inserter(out), "\nstate     {}{}digest {}\n",
                  report.memory_bytes > 0 ? FormatBytes(report.memory_bytes) : std::string(),
                  report.memory_bytes > 0 ? ", " : "",

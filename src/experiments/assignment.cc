@@ -150,6 +150,10 @@ int32_t Assigner::VariantOf(std::string_view unit) const {
 }
 
 Assignment Assigner::Assign(std::string_view unit, EventTime time) const {
+  return Within(unit, options_.ramp.empty() ? options_.traffic : TrafficAt(time));
+}
+
+Assignment Assigner::Within(std::string_view unit, double traffic) const {
   if (options_.holdout > 0 && Below(Hash64(unit, holdout_seed_), options_.holdout)) {
     return {AssignedBy::kHoldout, -1};
   }
@@ -160,7 +164,6 @@ Assignment Assigner::Assign(std::string_view unit, EventTime time) const {
       return {AssignedBy::kOtherInLayer, -1};
     }
   }
-  const double traffic = options_.ramp.empty() ? options_.traffic : TrafficAt(time);
   if (!InTraffic(unit, traffic)) return {AssignedBy::kOutOfTraffic, -1};
   return {AssignedBy::kVariant, VariantOf(unit)};
 }

@@ -66,6 +66,8 @@ class Assigner {
   static Result<Assigner> Create(AssignmentOptions options);
   /// `time` says which stage of the ramp holds.
   Assignment Assign(std::string_view unit, EventTime time = {}) const;
+  /// The same with this share of units in traffic.
+  Assignment Within(std::string_view unit, double traffic) const;
   /// As if all traffic were in: the variant that the unit has or would have.
   int32_t VariantOf(std::string_view unit) const;
   double TrafficAt(EventTime time) const;

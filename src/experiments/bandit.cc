@@ -328,6 +328,12 @@ void Bandit::Reward(uint64_t id, double reward, EventTime time) {
   }
 }
 
+std::optional<size_t> Bandit::Waiting(uint64_t id) const {
+  const auto found = pending_.find(id);
+  if (found == pending_.end()) return std::nullopt;
+  return found->second.action;
+}
+
 void Bandit::Train(uint64_t id) {
   const auto found = pending_.find(id);
   const Pending pending = std::move(found->second);
@@ -401,7 +407,8 @@ std::vector<CandidateScore> Bandit::Scores() const {
 }
 
 void Bandit::Save(StateWriter& out) const {
-  out.Section("bandit", 1);
+  out.Section("bandit", 2);
+  out.U64(options_.actions.size());
   policy_.Save(out);
   out.U64(candidates_.size());
   for (const Policy& candidate : candidates_) candidate.Save(out);
@@ -422,10 +429,15 @@ void Bandit::Save(StateWriter& out) const {
   out.Array(chosen_);
   out.F64(reward_sum_);
   out.Items(std::span<const Account>(&account_, 1));
+  past_.Save(out);
 }
 
 Status Bandit::Load(StateReader& in) {
-  in.Section("bandit", 1);
+  const bool whole = in.Section("bandit", 2) >= 2;  // Version 1 had no past, nor this number.
+  if (whole && in.U64() != options_.actions.size() && in.ok()) {
+    in.Fail("the bandit's actions differ");
+  }
+  LEAT_RETURN_IF_ERROR(in.status());
   LEAT_RETURN_IF_ERROR(policy_.Load(in));
   if (in.U64() != candidates_.size() && in.ok()) in.Fail("the bandit's candidates differ");
   LEAT_RETURN_IF_ERROR(in.status());
@@ -452,6 +464,7 @@ Status Bandit::Load(StateReader& in) {
   in.Array(chosen_);
   reward_sum_ = in.F64();
   in.Items(std::span<Account>(&account_, 1));
+  if (whole) past_.Load(in);
   if (in.ok() && chosen_.size() != options_.actions.size()) in.Fail("the bandit's actions differ");
   return in.status();
 }

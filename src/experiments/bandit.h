@@ -21,12 +21,14 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/time.h"
+#include "experiments/history.h"
 #include "experiments/off_policy.h"
 #include "experiments/ridge.h"
 #include "leat/state.h"
@@ -149,12 +151,24 @@ class Bandit {
             early = 0, invalid = 0;
   };
   const Account& account() const { return account_; }
+  /// The action of a decision that waits.
+  std::optional<size_t> Waiting(uint64_t id) const;
   int64_t waiting() const { return static_cast<int64_t>(pending_.size()); }
   int64_t version() const { return policy_.version(); }
   const std::vector<int64_t>& chosen() const { return chosen_; }
   double mean_reward() const {
     return account_.trained > 0 ? reward_sum_ / static_cast<double>(account_.trained) : 0;
   }
+
+  /// How far it has come, at some moments: what a curve of regret needs.
+  struct Past {
+    int64_t time = 0;  ///< Microseconds.
+    int64_t trained = 0;
+    double reward_sum = 0;
+  };
+  Past Present(EventTime now) const { return {now.micros, account_.trained, reward_sum_}; }
+  void Note(EventTime now) { past_.Add(Present(now)); }
+  const std::vector<Past>& past() const { return past_.points(); }
 
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
@@ -182,6 +196,7 @@ class Bandit {
   std::vector<int64_t> chosen_;
   double reward_sum_ = 0;
   Account account_;
+  History<Past> past_;
 };
 
 /// A decision as a line of JSON, for the events sink.

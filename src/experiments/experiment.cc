@@ -1,44 +1,81 @@
 #include "experiments/experiment.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <memory>
 
+#include "experiments/compare.h"
+
 namespace leat::experiments {
 namespace {
 
-/// Above this, the control's mean is too uncertain for the delta method (the squared critical value
-/// times its relative variance).
-constexpr double kUncertainControl = 0.05;
-
-Arm ArmOf(const Aggregate& sums, MetricKind kind) {
-  switch (kind) {
-    case MetricKind::kProportion:
-      return ProportionArm(static_cast<double>(sums.n()), sums.Mean().sum);
-    case MetricKind::kRatio:
-      return RatioArm(sums.Ratio());
-    case MetricKind::kSum:
-      break;
-  }
-  return MeanArm(sums.Mean());
+Status Refused(const AnalysedMetric& metric, const std::string& why) {
+  return Status::Invalid("the metric '" + metric.data.name + "' " + why);
 }
 
-Arm PlainArm(const Ledger& ledger, const AnalysedMetric& metric, size_t m, size_t variant,
-             double cap) {
-  const Aggregate& sums = ledger.Total(m, variant);
-  if (metric.quantile > 0) {
-    return QuantileToArm(ledger.Histogram(m, variant).QuantileWithInterval(metric.quantile));
+/// What a method asks of a metric.
+Status Check(const ExperimentOptions& options, const AnalysedMetric& metric) {
+  if (metric.quantile > 0 && metric.data.kind != MetricKind::kSum) {
+    return Refused(metric, "has a quantile, which only a sum of each unit has");
   }
-  if (cap > 0) return MeanArm(ledger.Histogram(m, variant).CappedAt(cap));
-  return ArmOf(sums, metric.data.kind);
+  if (metric.cap_percentile > 0 && (metric.data.kind != MetricKind::kSum || metric.data.cuped)) {
+    return Refused(metric, "has cap_percentile, which needs a sum without cuped");
+  }
+  const Method method = metric.method.value_or(options.method);
+  const MethodFacts& facts = FactsOf(method);
+  const std::string name(facts.name);
+  const bool share = metric.data.kind == MetricKind::kProportion;
+  if (facts.bounded && !share && !(metric.data.kind == MetricKind::kSum && metric.data.cap > 0)) {
+    return Refused(metric, "is not bounded, which the method " + name +
+                               " needs: a proportion is, and a sum with `cap`");
+  }
+  if (facts.bounded && metric.data.window == 0) {
+    return Refused(metric, "has no `window`, which the method " + name + " needs");
+  }
+  if (facts.shares && !share) {
+    return Refused(metric, "is no proportion, which the method " + name + " is for");
+  }
+  if (facts.plain && (metric.data.cuped || metric.quantile > 0 || metric.cap_percentile > 0)) {
+    return Refused(metric, "has cuped, quantile or cap_percentile, which the method " + name +
+                               " does not go with");
+  }
+  if (method == Method::kMsprt && !(options.effect_sd > 0)) {
+    return Refused(metric,
+                   "has the method msprt, which needs `effect_sd`: how large effects may be");
+  }
+  if (method == Method::kEmpiricalBernstein && metric.role == Role::kGuardrail) {
+    return Refused(metric,
+                   "is a guardrail, whose margin is relative; empirical_bernstein is of "
+                   "differences (betting is not)");
+  }
+  return Status::Ok();
 }
 
-/// What effect is reported: relative where the control's mean allows it.
-Effect Choose(const Arm& control, const Arm& treatment, bool& relative) {
-  relative = control.base != 0;
-  return relative ? RelativeEffect(control, treatment) : AbsoluteEffect(control, treatment);
+Status CheckRamp(const ExperimentOptions& options) {
+  const RampSteps& ramp = options.ramp;
+  if (ramp.traffic.empty()) return Status::Ok();
+  double before = 0;
+  for (const double traffic : ramp.traffic) {
+    if (!(traffic > before) || !(traffic <= 1)) {
+      return Status::Invalid("the steps of a ramp are not ascending shares, above 0 and up to 1");
+    }
+    before = traffic;
+  }
+  if (!options.assignment.ramp.empty()) {
+    return Status::Invalid("a ramp has either steps or times");
+  }
+  if (ramp.units == 0 && ramp.after == 0) {
+    return Status::Invalid("a ramp of steps needs `units` or `after`: how long a step lasts");
+  }
+  bool guarded = false;
+  for (const AnalysedMetric& metric : options.metrics) {
+    if (metric.role != Role::kGuardrail) continue;
+    guarded = true;
+    if (!(metric.margin > 0)) {
+      return Refused(metric, "needs a `margin`: a ramp goes on once a loss as large is excluded");
+    }
+  }
+  return guarded ? Status::Ok() : Status::Invalid("a ramp of steps needs a guardrail");
 }
 
 }  // namespace
@@ -47,7 +84,25 @@ Experiment::Experiment(ExperimentOptions options, Assigner assigner)
     : options_(std::move(options)),
       assigner_(std::move(assigner)),
       ledger_(options_.ledger),
-      running_(options_.metrics.size() * options_.ledger.variants) {}
+      running_(options_.metrics.size() * options_.ledger.variants) {
+  const size_t variants = options_.ledger.variants;
+  for (size_t m = 0; m < options_.metrics.size(); ++m) {
+    const Method method = MethodOf(m);
+    in_order_ = in_order_ || FactsOf(method).bounded;
+    for (size_t v = 0; v < variants; ++v) {
+      Running& r = running_[m * variants + v];
+      // Both arms' sequences hold at once.
+      if (method == Method::kBetting) r.bets.emplace(options_.alpha / 2);
+      if (method != Method::kEmpiricalBernstein || v == 0) continue;
+      const auto& arms = options_.assignment.variants;
+      const double p = arms[v].weight / (arms[0].weight + arms[v].weight);
+      // The variance of outcomes that are spread evenly; the planned units of both arms.
+      const double v_opt = options_.planned / (12 * p * (1 - p));
+      r.bounded.emplace(BoundedEffect::Options{
+          .propensity = p, .lo = 0, .hi = 1, .v_opt = v_opt, .alpha = options_.alpha});
+    }
+  }
+}
 
 Result<std::unique_ptr<Experiment>> Experiment::Create(ExperimentOptions options) {
   if (options.metrics.empty()) return Status::Invalid("has no metrics");
@@ -55,18 +110,12 @@ Result<std::unique_ptr<Experiment>> Experiment::Create(ExperimentOptions options
   options.ledger.variants = options.assignment.variants.size();
   options.ledger.metrics.clear();
   for (AnalysedMetric& metric : options.metrics) {
-    if (metric.quantile > 0 && metric.data.kind != MetricKind::kSum) {
-      return Status::Invalid("the metric '" + metric.data.name +
-                             "' has a quantile, which only a sum of each unit has");
-    }
-    if (metric.cap_percentile > 0 && (metric.data.kind != MetricKind::kSum || metric.data.cuped)) {
-      return Status::Invalid("the metric '" + metric.data.name +
-                             "' has cap_percentile, which needs a sum without cuped");
-    }
+    LEAT_RETURN_IF_ERROR(Check(options, metric));
     metric.data.histogram =
         metric.data.histogram || metric.quantile > 0 || metric.cap_percentile > 0;
     options.ledger.metrics.push_back(metric.data);
   }
+  LEAT_RETURN_IF_ERROR(CheckRamp(options));
   LEAT_ASSIGN_OR_RETURN(Assigner assigner, Assigner::Create(options.assignment));
   return std::unique_ptr<Experiment>(new Experiment(std::move(options), std::move(assigner)));
 }
@@ -75,7 +124,13 @@ Experiment::Exposed Experiment::Expose(std::string_view unit, uint64_t key, Even
                                        uint64_t event, std::span<const uint32_t> segments) {
   Exposed out;
   if (time < options_.starts || time >= options_.ends || rolled_back_) return out;
-  out.assignment = assigner_.Assign(unit, time);
+  if (options_.ramp.traffic.empty()) {
+    out.assignment = assigner_.Assign(unit, time);
+  } else {
+    // Who is in stays in, also when the ramp has gone back.
+    out.assignment = assigner_.Within(unit, ledger_.IsExposed(key) ? 1 : traffic());
+    if (step_since_ == EventTime{}) step_since_ = time;
+  }
   if (out.assignment.by != AssignedBy::kVariant) {
     ++not_assigned_;
     return out;
@@ -85,15 +140,15 @@ Experiment::Exposed Experiment::Expose(std::string_view unit, uint64_t key, Even
   return out;
 }
 
-void Experiment::ExposeTo(std::string_view unit, uint64_t key, std::string_view variant,
-                          EventTime time, uint64_t event, std::span<const uint32_t> segments) {
-  if (time < options_.starts || time >= options_.ends) return;
+int32_t Experiment::ExposeTo(std::string_view unit, uint64_t key, std::string_view variant,
+                             EventTime time, uint64_t event, std::span<const uint32_t> segments) {
+  if (time < options_.starts || time >= options_.ends) return -1;
   const auto& variants = options_.assignment.variants;
   const auto found = std::find_if(variants.begin(), variants.end(),
                                   [&](const Variant& v) { return v.name == variant; });
   if (found == variants.end()) {
     ++unknown_;
-    return;
+    return -1;
   }
   const auto index = static_cast<size_t>(found - variants.begin());
   if (options_.verify) {
@@ -101,6 +156,7 @@ void Experiment::ExposeTo(std::string_view unit, uint64_t key, std::string_view 
     if (own.variant != static_cast<int32_t>(index)) ++mismatches_;
   }
   ledger_.Exposure(key, index, time, event, segments);
+  return static_cast<int32_t>(index);
 }
 
 void Experiment::Outcome(uint64_t key, size_t metric, double value, double denominator,
@@ -110,108 +166,20 @@ void Experiment::Outcome(uint64_t key, size_t metric, double value, double denom
   ledger_.Outcome(key, metric, value, denominator, time, id);
 }
 
-Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::string_view why,
-                               Running& running) const {
-  const AnalysedMetric& metric = options_.metrics[m];
-  Comparison out;
-  out.metric = m;
-  out.variant = variant;
-  double cap = 0;
-  if (metric.cap_percentile > 0) {
-    // One cap for all arms, from all arms.
-    UnitHistogram all;
-    for (size_t v = 0; v < options_.ledger.variants; ++v) all.Merge(ledger_.Histogram(m, v));
-    cap = all.UpperEdge(metric.cap_percentile);
-  }
-  Arm control = PlainArm(ledger_, metric, m, 0, cap);
-  Arm treatment = PlainArm(ledger_, metric, m, variant, cap);
-  out.control_mean = control.base;
-  out.mean = treatment.base;
-  out.control_units = control.n;
-  out.units = treatment.n;
-  out.watchable = metric.data.window > 0 && metric.quantile == 0;
-  if (withheld) out.withheld = why;
-  if (out.withheld.empty() &&
-      std::min(control.n, treatment.n) < static_cast<double>(options_.minimum)) {
-    out.withheld = fmt::format("fewer than {} units an arm", options_.minimum);
-  }
-  if (out.withheld.empty() && !(control.variance > 0 && treatment.variance > 0)) {
-    out.withheld = "an arm does not vary";
-  }
-  if (!out.withheld.empty()) return out;
-
-  const Effect plain = Choose(control, treatment, out.relative);
-  Effect effect = plain;
-  if (metric.data.cuped && metric.quantile == 0) {
-    const Aggregate &a = ledger_.Total(m, 0), &b = ledger_.Total(m, variant);
-    CupedArms arms;
-    if (metric.data.kind == MetricKind::kRatio) {
-      const CupedRatioSums before_a = a.CupedOfRatio(), before_b = b.CupedOfRatio();
-      if (before_a.before.den > 0 && before_b.before.den > 0) arms = CupedRatio(before_a, before_b);
-    } else {
-      CupedSums sums_a = a.CupedMean(), sums_b = b.CupedMean();
-      sums_a.proportion = sums_b.proportion = metric.data.kind == MetricKind::kProportion;
-      arms = Cuped(sums_a, sums_b);
-    }
-    const Effect adjusted = Choose(arms.control, arms.treatment, out.relative);
-    if (arms.theta != 0 && adjusted.ok()) {
-      out.theta = arms.theta;
-      const double before = control.variance / control.n + treatment.variance / treatment.n;
-      const double after =
-          arms.control.variance / arms.control.n + arms.treatment.variance / arms.treatment.n;
-      out.variance_reduction = 1 - after / before;
-      effect = adjusted;
+void Experiment::Advance(EventTime now) {
+  entered_.clear();
+  ledger_.Advance(now, in_order_ ? &entered_ : nullptr);
+  const size_t variants = options_.ledger.variants;
+  for (const Ledger::Entered& unit : entered_) {
+    const AnalysedMetric& metric = options_.metrics[unit.metric];
+    Running* const of_metric = &running_[unit.metric * variants];
+    const double total = unit.total / Reach(metric);
+    if (of_metric[unit.variant].bets) of_metric[unit.variant].bets->Add(total);
+    for (size_t v = 1; v < variants; ++v) {
+      if (!of_metric[v].bounded || (unit.variant != 0 && unit.variant != v)) continue;
+      of_metric[v].bounded->Add(unit.variant == v, total);
     }
   }
-  out.effect = effect;
-  if (!effect.ok()) {
-    out.withheld = "the effect cannot be computed";
-    return out;
-  }
-  out.fixed = FixedHorizon(effect, options_.alpha);
-  if (out.relative && out.theta == 0) {
-    const FiellerResult fieller = Fieller(control, treatment, options_.alpha);
-    if (fieller.g > kUncertainControl && std::isfinite(fieller.interval.lo)) {
-      out.fieller = true;
-      out.fixed.interval = fieller.interval;
-    }
-  }
-  out.posterior = GaussianPosterior(effect, options_.alpha);
-  if (options_.method == Method::kGroupSequential && out.watchable) {
-    const double share = effect.units / options_.planned;
-    const double next =
-        static_cast<double>(running.looks_done + 1) / static_cast<double>(options_.looks);
-    if (running.looks_done < options_.looks && share >= next) {
-      ++running.looks_done;
-      running.information.push_back(std::min(1.0, share));
-      const auto looks =
-          GroupSequential(running.information, options_.alpha, 2, Spending::kObrienFleming);
-      const double z = std::abs(effect.estimate / effect.standard_error);
-      if (!looks.empty() && z >= looks.back().z) running.crossed = true;
-      if (share >= 1) running.looks_done = options_.looks;
-    }
-    if (!running.information.empty()) {
-      out.boundary_z =
-          GroupSequential(running.information, options_.alpha, 2, Spending::kObrienFleming)
-              .back()
-              .z;
-    }
-  }
-  if (!out.watchable) return out;
-  out.sequence =
-      AsymptoticSequence(effect, {options_.alpha, options_.planned, Alternative::kTwoSided});
-  running.inference.Add(out.sequence);
-  out.running = running.inference;
-  if (metric.role == Role::kGuardrail) {
-    // "No worse than the margin" is the hypothesis; a small p is evidence of harm.
-    Effect harm = effect;
-    harm.estimate = (metric.up_is_good ? -effect.estimate : effect.estimate) - metric.margin;
-    const Inference test =
-        AsymptoticSequence(harm, {options_.alpha, options_.planned, Alternative::kGreater});
-    running.guard_p = std::min(running.guard_p, test.p);
-    out.guard_p = running.guard_p;
-  }
-  return out;
 }
 
 LookResult Experiment::Peek(EventTime now) const {
@@ -223,6 +191,11 @@ LookResult Experiment::Peek(EventTime now) const {
 LookResult Experiment::Look(EventTime now) {
   ++looked_;
   LookResult look = Analyse(now, running_, mismatch_log_e_);
+  for (const Comparison& c : look.comparisons) {
+    if (!c.withheld.empty() || !c.watchable) continue;
+    running_[c.metric * options_.ledger.variants + c.variant].past.Add(
+        {now.micros, c.effect.estimate, c.sequence.interval.lo, c.sequence.interval.hi});
+  }
   Decide(look);
   return look;
 }
@@ -249,9 +222,8 @@ LookResult Experiment::Analyse(EventTime now, std::vector<Running>& running,
   look.mismatch = mismatch_log_e >= std::log(2 / options_.mismatch_alpha);
   for (size_t m = 0; m < options_.metrics.size(); ++m) {
     for (size_t v = 1; v < variants; ++v) {
-      look.comparisons.push_back(Compare(m, v, look.mismatch,
-                                         "the ratio of units is not what was assigned",
-                                         running[m * variants + v]));
+      look.comparisons.push_back(
+          Compare(m, v, look.mismatch, "the ratio of units is not what was assigned", running));
     }
   }
   std::vector<double> p, log_es;
@@ -264,8 +236,7 @@ LookResult Experiment::Analyse(EventTime now, std::vector<Running>& running,
     }
     where.push_back(i);
     p.push_back(c.running.p);
-    log_es.push_back(SequenceLogE(c.effect.estimate / c.effect.standard_error, c.effect.units,
-                                  SequenceRho2(options_.planned, options_.alpha)));
+    log_es.push_back(-std::log(c.sequence.p));
   }
   const std::vector<double> adjusted = Holm(p);
   const std::vector<bool> rejected = EBenjaminiHochberg(log_es, options_.alpha);
@@ -300,77 +271,16 @@ LookResult Experiment::Analyse(EventTime now, std::vector<Running>& running,
   return look;
 }
 
-bool Experiment::Decided(std::string_view kind, size_t metric, size_t variant) const {
-  return std::any_of(decided_.begin(), decided_.end(), [&](const Decision& d) {
-    return d.kind == kind && d.metric == metric && d.variant == variant;
-  });
-}
-
-void Experiment::Decide(LookResult& look) {
-  const size_t variants = options_.ledger.variants;
-  const auto decide = [&](std::string_view kind, size_t metric, size_t variant,
-                          std::string because) {
-    if (Decided(kind, metric, variant)) return;
-    decided_.push_back({std::string(kind), metric, variant, std::move(because)});
-    look.decisions.push_back(decided_.back());
-  };
-  if (look.mismatch) {
-    std::string counts;
-    for (size_t v = 0; v < variants; ++v) {
-      counts += fmt::format("{}{} {}", v == 0 ? "" : ", ", options_.assignment.variants[v].name,
-                            ledger_.exposed(v));
-    }
-    return decide("sample_ratio_mismatch", 0, 0,
-                  fmt::format("ln of the e-value {:.2f}, units: {}", look.mismatch_log_e, counts));
+size_t Experiment::MemoryBytes() const {
+  size_t bytes = ledger_.MemoryBytes() + running_.capacity() * sizeof(Running);
+  for (const Running& r : running_) {
+    bytes += r.past.MemoryBytes() + r.information.capacity() * sizeof(double);
   }
-  std::vector<bool> breached(variants, false), safe(variants, true);
-  for (const Comparison& c : look.comparisons) {
-    const AnalysedMetric& metric = options_.metrics[c.metric];
-    if (metric.role != Role::kGuardrail) continue;
-    // A guardrail that says nothing yet holds nobody back from stopping, but from shipping.
-    if (!c.withheld.empty() || !c.watchable) {
-      safe[c.variant] = false;
-      continue;
-    }
-    const bool breach = c.guard_p <= options_.alpha;
-    const double low = metric.up_is_good ? c.running.intersection.lo : -c.running.intersection.hi;
-    if (metric.margin > 0 && low < -metric.margin) safe[c.variant] = false;
-    if (!breach) continue;
-    breached[c.variant] = true;
-    decide("guardrail_breach", c.metric, c.variant,
-           fmt::format("effect {:+.4f} [{:+.4f}, {:+.4f}], one-sided always-valid p {:.3g}, margin "
-                       "{:g}",
-                       c.effect.estimate, c.sequence.interval.lo, c.sequence.interval.hi, c.guard_p,
-                       metric.margin));
-    if (options_.rollback) rolled_back_ = true;
-  }
-  for (const Comparison& c : look.comparisons) {
-    const AnalysedMetric& metric = options_.metrics[c.metric];
-    if (metric.role != Role::kPrimary || !c.withheld.empty() || !c.watchable) continue;
-    if (breached[c.variant]) continue;
-    const double good = metric.up_is_good ? c.effect.estimate : -c.effect.estimate;
-    bool significant = c.p_adjusted <= options_.alpha;
-    if (options_.method == Method::kGroupSequential) {
-      significant = running_[c.metric * variants + c.variant].crossed;
-    }
-    if (options_.method == Method::kFixed) {
-      significant = c.effect.units >= options_.planned && c.fixed.p <= options_.alpha;
-    }
-    const std::string numbers = fmt::format(
-        "effect {:+.4f} [{:+.4f}, {:+.4f}], always-valid p {:.3g}, adjusted {:.3g}, {:.0f} units",
-        c.effect.estimate, c.sequence.interval.lo, c.sequence.interval.hi, c.running.p,
-        c.p_adjusted, c.effect.units);
-    if (significant && good > 0 && safe[c.variant]) decide("ship", c.metric, c.variant, numbers);
-    const double best = metric.up_is_good ? c.sequence.interval.hi : -c.sequence.interval.lo;
-    if (options_.smallest_effect > 0 && best < options_.smallest_effect) {
-      decide("stop_for_futility", c.metric, c.variant,
-             numbers + fmt::format(", smallest effect of interest {:g}", options_.smallest_effect));
-    }
-  }
+  return bytes;
 }
 
 void Experiment::Save(StateWriter& out) const {
-  out.Section("experiment", 1);
+  out.Section("experiment", 2);
   ledger_.Save(out);
   out.U64(running_.size());
   for (const Running& r : running_) {
@@ -379,9 +289,18 @@ void Experiment::Save(StateWriter& out) const {
     out.I64(r.looks_done);
     out.Array(r.information);
     out.Bool(r.crossed);
+    r.past.Save(out);
+    out.Bool(r.bets.has_value());
+    if (r.bets) r.bets->Save(out);
+    out.Bool(r.bounded.has_value());
+    if (r.bounded) r.bounded->Save(out);
   }
   out.F64(mismatch_log_e_);
   out.Bool(rolled_back_);
+  out.U64(step_);
+  out.Bool(held_);
+  out.I64(step_since_.micros);
+  out.I64(step_units_);
   for (const int64_t v : {looked_, mismatches_, unknown_, not_assigned_}) out.I64(v);
   out.U64(decided_.size());
   for (const Decision& d : decided_) {
@@ -389,11 +308,13 @@ void Experiment::Save(StateWriter& out) const {
     out.U64(d.metric);
     out.U64(d.variant);
     out.Text(d.because);
+    out.I64(d.time.micros);
+    out.F64(d.traffic);
   }
 }
 
 Status Experiment::Load(StateReader& in) {
-  in.Section("experiment", 1);
+  const bool whole = in.Section("experiment", 2) >= 2;  // Version 1 had no history and no ramp.
   LEAT_RETURN_IF_ERROR(ledger_.Load(in));
   if (in.U64() != running_.size() && in.ok()) in.Fail("the experiment's metrics differ");
   for (Running& r : running_) {
@@ -402,9 +323,24 @@ Status Experiment::Load(StateReader& in) {
     r.looks_done = in.I64();
     in.Array(r.information);
     r.crossed = in.Bool();
+    if (!whole) continue;
+    r.past.Load(in);
+    if (in.Bool() != r.bets.has_value() && in.ok()) in.Fail("the experiment's methods differ");
+    if (r.bets && in.ok()) LEAT_RETURN_IF_ERROR(r.bets->Load(in));
+    if (in.Bool() != r.bounded.has_value() && in.ok()) in.Fail("the experiment's methods differ");
+    if (r.bounded && in.ok()) LEAT_RETURN_IF_ERROR(r.bounded->Load(in));
   }
   mismatch_log_e_ = in.F64();
   rolled_back_ = in.Bool();
+  if (whole) {
+    step_ = in.U64();
+    held_ = in.Bool();
+    step_since_.micros = in.I64();
+    step_units_ = in.I64();
+    if (in.ok() && step_ >= std::max<size_t>(1, options_.ramp.traffic.size())) {
+      in.Fail("a step of an experiment's ramp is not there");
+    }
+  }
   for (int64_t* v : {&looked_, &mismatches_, &unknown_, &not_assigned_}) *v = in.I64();
   decided_.resize(in.Count(32));
   for (Decision& d : decided_) {
@@ -412,6 +348,10 @@ Status Experiment::Load(StateReader& in) {
     d.metric = in.U64();
     d.variant = in.U64();
     d.because = in.Text();
+    if (whole) {
+      d.time.micros = in.I64();
+      d.traffic = in.F64();
+    }
     if (in.ok() &&
         (d.metric >= options_.metrics.size() || d.variant >= options_.assignment.variants.size())) {
       in.Fail("a decision of an experiment is about nothing");

@@ -3,42 +3,59 @@
 /// A look computes, for each metric and each variant against the control (the first variant):
 ///   - the effect (relative unless the control's mean is 0), with CUPED where the metric asks for
 ///   it;
-///   - its anytime-valid confidence sequence and p-value, where the metric may be watched (a
-///   window,
-///     and not a quantile), and the smallest p so far;
-///   - the interval at a fixed horizon, and the Gaussian posterior: right at one look only;
+///   - by the metric's method (method.h), its anytime-valid confidence sequence and p-value, where
+///     the metric may be watched (a window, and not a quantile), and the smallest p so far; methods
+///     for one look have the asymptotic sequence beside them;
+///   - the interval at a fixed horizon, and the posterior: right at one look only;
 ///   - Holm's adjusted p over all comparisons that are not guardrails, and e-BH;
-///   - guardrails: one-sided sequences for "worse by more than the margin".
+///   - guardrails: one-sided tests for "worse by more than the margin", and for "not as bad as it".
 /// Results are withheld, with the reason, while the ratio of units is wrong (sequential multinomial
 /// test, on units exposed and on units lost), or fewer than `minimum` units an arm are in.
 /// Decisions are made once each and reported as events: sample_ratio_mismatch, guardrail_breach,
-/// ship, stop_for_futility. With `rollback`, a breach ends the exposure of new units.
-/// Cost: an event O(1); a look O(metrics * variants * segments). Thread safety: none. Determinism:
-/// no clock, no random numbers. Errors: bad options are an Invalid.
+/// ship, stop_for_futility. With `rollback`, a breach ends the exposure of new units. With a ramp
+/// of steps, a step is left for the next one (ramp_advance) only once every guardrail is known to
+/// be within its margin, and a breach takes the ramp back (ramp_rollback); units that are in stay
+/// in the arm that they are in. Methods for bounded outcomes bet on units one by one, in the order
+/// in which their windows end (those of one moment: in the order in which the units came); a unit
+/// that is taken out later stays in the bets. Cost: an event O(1); a look O(metrics * variants *
+/// segments). Memory: the ledger's, and at most 256 points of history (32 bytes) for each
+/// comparison. Thread safety: none. Determinism: no clock, no random numbers. Errors: bad options
+/// are an Invalid.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "experiments/assignment.h"
 #include "experiments/decisions.h"
+#include "experiments/history.h"
 #include "experiments/ledger.h"
+#include "experiments/method.h"
 #include "experiments/sequential.h"
 
 namespace leat::experiments {
 
 enum class Role { kSecondary, kPrimary, kGuardrail };
-enum class Method { kSequence, kGroupSequential, kFixed };
 
 struct AnalysedMetric {
   MetricOptions data;
   Role role = Role::kSecondary;
   bool up_is_good = true;
-  double margin = 0;          ///< Guardrails: a loss up to this share is borne.
-  double quantile = 0;        ///< Above 0: the quantile of units instead of their mean.
-  double cap_percentile = 0;  ///< Above 0: totals above this quantile count as it.
+  double margin = 0;             ///< Guardrails: a loss up to this share is borne.
+  double quantile = 0;           ///< Above 0: the quantile of units instead of their mean.
+  double cap_percentile = 0;     ///< Above 0: totals above this quantile count as it.
+  std::optional<Method> method;  ///< Nothing: the experiment's.
+};
+
+/// A ramp whose steps are left for the next one when that is known to be safe.
+struct RampSteps {
+  std::vector<double> traffic;  ///< Ascending shares, above 0; empty: there is no such ramp.
+  int64_t units = 0;       ///< That have entered each arm of each guardrail since the step began.
+  Micros after = 0;        ///< Since the step began.
+  bool step_back = false;  ///< At a breach: to the step before, instead of to nobody.
 };
 
 struct ExperimentOptions {
@@ -53,6 +70,8 @@ struct ExperimentOptions {
   double smallest_effect = 0;  ///< Relative; above 0: futile once the sequence excludes it.
   int64_t looks = 5;           ///< Group sequential.
   double mismatch_alpha = 0.01;
+  double effect_sd = 0;  ///< mSPRT: standard deviation of the effects that are expected.
+  RampSteps ramp;
   bool rollback = false;
   bool verify = false;  ///< Exposures come from a log: compare with what the hash says.
   EventTime starts, ends{std::numeric_limits<int64_t>::max()};
@@ -73,16 +92,26 @@ struct Comparison {
   RunningInference running;
   bool fieller = false;  ///< `fixed` is Fieller's: the control's mean is uncertain.
   Posterior posterior;
+  bool beta = false;  ///< `posterior` is of shares; its losses are too.
   double p_adjusted = 1;
   bool e_rejected = false;
   double boundary_z = 0;  ///< Group sequential: the last look's; 0 before the first.
   double guard_p = 1;     ///< Guardrails: "worse by more than the margin", smallest so far.
+  double safe_p = 1;      ///< Guardrails: "not worse by as much as the margin", of this look.
 };
 
 struct Decision {
   std::string kind;  ///< As in the list above.
   size_t metric = 0, variant = 0;
   std::string because;  ///< The numbers, in words.
+  EventTime time;
+  double traffic = -1;  ///< What a ramp's decision makes of the share; below 0: nothing.
+};
+
+/// What a comparison said at an earlier look.
+struct PastLook {
+  int64_t time = 0;  ///< Microseconds.
+  double estimate = 0, lo = 0, hi = 0;
 };
 
 struct SegmentResult {
@@ -114,13 +143,13 @@ class Experiment {
   /// The engine assigns, and the unit is exposed to what it was assigned.
   Exposed Expose(std::string_view unit, uint64_t key, EventTime time, uint64_t event,
                  std::span<const uint32_t> segments);
-  /// A log says that the unit was exposed to a variant, by name.
-  void ExposeTo(std::string_view unit, uint64_t key, std::string_view variant, EventTime time,
-                uint64_t event, std::span<const uint32_t> segments);
+  /// A log says that the unit was exposed to a variant, by name. Its index; below 0: not so.
+  int32_t ExposeTo(std::string_view unit, uint64_t key, std::string_view variant, EventTime time,
+                   uint64_t event, std::span<const uint32_t> segments);
   void Outcome(uint64_t key, size_t metric, double value, double denominator, EventTime time,
                uint64_t event);
   void FlagBot(uint64_t key) { ledger_.FlagBot(key); }
-  void Advance(EventTime now) { ledger_.Advance(now); }
+  void Advance(EventTime now);
 
   /// Looks, and remembers that it has.
   LookResult Look(EventTime now);
@@ -137,10 +166,20 @@ class Experiment {
   int64_t unknown_variants() const { return unknown_; }
   int64_t not_assigned() const { return not_assigned_; }
   const std::vector<Decision>& decided() const { return decided_; }
+  Method MethodOf(size_t metric) const {
+    return options_.metrics[metric].method.value_or(options_.method);
+  }
+  /// What a watched comparison said at its looks so far, evenly thinned.
+  const std::vector<PastLook>& Past(size_t metric, size_t variant) const {
+    return running_[metric * options_.ledger.variants + variant].past.points();
+  }
+  /// The step of the ramp, and the share of units that it lets in. REQUIRES a ramp of steps.
+  size_t step() const { return step_; }
+  double traffic() const { return rolled_back_ ? 0 : options_.ramp.traffic[step_]; }
 
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
-  size_t MemoryBytes() const { return ledger_.MemoryBytes(); }
+  size_t MemoryBytes() const;
 
  private:
   struct Running {
@@ -149,12 +188,23 @@ class Experiment {
     int64_t looks_done = 0;
     std::vector<double> information;  ///< Of the looks done.
     bool crossed = false;
+    History<PastLook> past;
+    std::optional<BettingMean> bets;  ///< Of this variant's units.
+    std::optional<BoundedEffect> bounded;
   };
   Experiment(ExperimentOptions options, Assigner assigner);
   Comparison Compare(size_t metric, size_t variant, bool withheld, std::string_view why,
-                     Running& running) const;
+                     std::vector<Running>& running) const;
+  void Watch(Comparison& comparison, std::vector<Running>& running) const;
+  void GroupSequentialLook(Comparison& comparison, Running& running) const;
+  /// The one-sided test that a guardrail is past (`harm`) or short of its margin.
+  double GuardP(const Comparison& comparison, const std::vector<Running>& running, bool harm) const;
   LookResult Analyse(EventTime now, std::vector<Running>& running, double& mismatch_log_e) const;
   void Decide(LookResult& look);
+  void AdvanceRamp(LookResult& look);
+  void RollBack(LookResult& look, size_t metric, size_t variant, const std::string& because);
+  /// Units that have entered each arm of each guardrail, at least.
+  int64_t GuardUnits() const;
   bool Decided(std::string_view kind, size_t metric, size_t variant) const;
 
   ExperimentOptions options_;
@@ -163,6 +213,12 @@ class Experiment {
   std::vector<Running> running_;  ///< By metric, then variant.
   double mismatch_log_e_ = 0;
   bool rolled_back_ = false;
+  size_t step_ = 0;       ///< Of the ramp.
+  bool held_ = false;     ///< A breach has taken the ramp back: it goes no further.
+  EventTime step_since_;  ///< EventTime{}: nobody was exposed yet.
+  int64_t step_units_ = 0;
+  std::vector<Ledger::Entered> entered_;  ///< Scratch.
+  bool in_order_ = false;                 ///< A method asks for units one by one.
   int64_t looked_ = 0, mismatches_ = 0, unknown_ = 0, not_assigned_ = 0;
   std::vector<Decision> decided_;
 };

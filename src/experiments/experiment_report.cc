@@ -74,15 +74,7 @@ class Json {
 std::string_view MethodOf(const Experiment& e, const Comparison& c) {
   if (e.options().metrics[c.metric].quantile > 0) return "normal interval of a quantile";
   if (!c.watchable) return "Welch at a fixed horizon (open-ended metric: provisional)";
-  switch (e.options().method) {
-    case Method::kSequence:
-      return "asymptotic confidence sequence";
-    case Method::kGroupSequential:
-      return "group sequential (O'Brien-Fleming spending)";
-    case Method::kFixed:
-      return "Welch at a fixed horizon";
-  }
-  return "";
+  return FactsOf(e.MethodOf(c.metric)).title;
 }
 
 void AppendComparison(Json& json, const Experiment& e, const Comparison& c) {
@@ -92,7 +84,8 @@ void AppendComparison(Json& json, const Experiment& e, const Comparison& c) {
   json.Text("role", kRoles[static_cast<size_t>(metric.role)]);
   json.Text("variant", e.options().assignment.variants[c.variant].name);
   json.Text("method", MethodOf(e, c));
-  json.Bool("watchable", c.watchable && e.options().method == Method::kSequence);
+  json.Bool("watchable",
+            c.watchable && FactsOf(e.MethodOf(c.metric)).watching == Watching::kAlways);
   json.Number("control_units", c.control_units);
   json.Number("units", c.units);
   json.Number("control_mean", c.control_mean);
@@ -117,6 +110,7 @@ void AppendComparison(Json& json, const Experiment& e, const Comparison& c) {
   json.Range("fixed_interval", c.fixed.interval);
   json.Number("fixed_p", c.fixed.p);
   if (c.fieller) json.Bool("fieller", true);
+  if (c.beta) json.Text("posterior", "beta: losses are of shares");
   json.Number("chance_to_win", c.posterior.chance_to_win);
   json.Number("loss_if_ship", c.posterior.loss_if_ship);
   json.Number("loss_if_keep", c.posterior.loss_if_keep);
@@ -211,9 +205,18 @@ void AppendJson(const Experiment& e, const LookResult& look, std::string& out) {
     json.Text("metric", e.options().metrics[d.metric].data.name);
     json.Text("variant", e.options().assignment.variants[d.variant].name);
     json.Text("because", d.because);
+    if (d.traffic >= 0) json.Number("traffic", d.traffic);
     json.Close('}');
   }
   json.Close(']');
+  if (const RampSteps& ramp = e.options().ramp; !ramp.traffic.empty()) {
+    json.Name("ramp");
+    json.Open('{');
+    json.Count("step", static_cast<int64_t>(e.step()) + 1);
+    json.Count("steps", static_cast<int64_t>(ramp.traffic.size()));
+    json.Number("traffic", e.traffic());
+    json.Close('}');
+  }
   AppendAccount(json, e);
   json.Close('}');
 }
@@ -230,6 +233,7 @@ void AppendJson(const Experiment& e, const Decision& d, EventTime time, std::str
     json.Text("variant", e.options().assignment.variants[d.variant].name);
   }
   json.Text("because", d.because);
+  if (d.traffic >= 0) json.Number("traffic", d.traffic);
   json.Close('}');
 }
 
@@ -245,6 +249,10 @@ std::string Table(const Experiment& e, const LookResult& look) {
       fmt::format("  sample ratio: {} (always-valid p {:.3g}, chi-squared at this moment {:.3g})\n",
                   look.mismatch ? "MISMATCH" : "as assigned",
                   std::min(1.0, 2 * std::exp(-look.mismatch_log_e)), look.mismatch_p);
+  if (const RampSteps& ramp = e.options().ramp; !ramp.traffic.empty()) {
+    out += fmt::format("  ramp: step {} of {}, traffic {:g}\n", e.step() + 1, ramp.traffic.size(),
+                       e.traffic());
+  }
   for (const Comparison& c : look.comparisons) {
     const AnalysedMetric& metric = e.options().metrics[c.metric];
     out += fmt::format("\n  {} ({}), {} against {}\n", metric.data.name,
@@ -263,6 +271,7 @@ std::string Table(const Experiment& e, const LookResult& look) {
     };
     out += fmt::format("    effect {:+.2f}{}\n", c.effect.estimate * scale, unit);
     if (c.watchable) {
+      if (e.MethodOf(c.metric) != Method::kSequence) out += fmt::format("    {}\n", MethodOf(e, c));
       out += fmt::format(
           "    may be watched: {}, p {:.3g}{}\n", range(c.sequence.interval), c.running.p,
           metric.role == Role::kGuardrail ? std::string()

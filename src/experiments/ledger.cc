@@ -408,7 +408,7 @@ void Ledger::FlagBot(uint64_t key) {
   ++bots_;
 }
 
-void Ledger::Advance(EventTime now) {
+void Ledger::Advance(EventTime now, std::vector<Entered>* entered) {
   const EventTime mark = now - options_.lateness;
   if (now == EventTime{} || mark <= watermark_) return;
   watermark_ = mark;
@@ -449,8 +449,16 @@ void Ledger::Advance(EventTime now) {
       if ((u.included & bit) != 0) continue;
       u.included |= bit;
       Count(timer.unit, m, 1);
+      if (entered != nullptr) {
+        entered->push_back({m, u.variant, static_cast<double>(Read(timer.unit, m).y) * 1e-6});
+      }
     }
   }
+}
+
+bool Ledger::IsExposed(uint64_t unit) const {
+  const auto found = index_.find(unit);
+  return found != index_.end() && (units_[found->second].flags & (kExposed | kLost)) == kExposed;
 }
 
 uint32_t Ledger::SegmentCode(size_t dimension, std::string_view value) {
@@ -495,8 +503,9 @@ const UnitHistogram& Ledger::Histogram(size_t metric, size_t variant) const {
 }
 
 void Ledger::Save(StateWriter& out) const {
-  out.Section("ledger", 1);
+  out.Section("ledger", 2);
   out.U64(options_.variants);
+  out.U64(options_.metrics.size());
   out.U64(stride_);
   out.I64(watermark_.micros);
   out.Array(units_);
@@ -536,9 +545,13 @@ void Ledger::Save(StateWriter& out) const {
 }
 
 Status Ledger::Load(StateReader& in) {
-  in.Section("ledger", 1);
-  const uint64_t variants = in.U64(), stride = in.U64();
-  if (in.ok() && (variants != options_.variants || stride != stride_)) {
+  const uint32_t version = in.Section("ledger", 2);
+  const uint64_t variants = in.U64();
+  // Version 1 left the number of metrics out.
+  const uint64_t metrics = version >= 2 ? in.U64() : options_.metrics.size();
+  const uint64_t stride = in.U64();
+  if (in.ok() &&
+      (variants != options_.variants || metrics != options_.metrics.size() || stride != stride_)) {
     return Status::Corrupt("the experiment's variants or metrics differ");
   }
   watermark_.micros = in.I64();

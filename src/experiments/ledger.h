@@ -85,8 +85,16 @@ class Ledger {
   void Outcome(uint64_t unit, size_t metric, double value, double denominator, EventTime time,
                uint64_t event = 0);
   void FlagBot(uint64_t unit);
+  /// A unit that has entered a windowed metric, with its total.
+  struct Entered {
+    size_t metric, variant;
+    double total;
+  };
   /// Time has come to `now`: windows that are over are closed, what is no longer needed is dropped.
-  void Advance(EventTime now);
+  /// `entered`, if any, gets who has entered by that, in the order of the windows' ends.
+  void Advance(EventTime now, std::vector<Entered>* entered = nullptr);
+  /// Whether the unit is in an arm, alone.
+  bool IsExposed(uint64_t unit) const;
 
   /// A code for a value of a segment, the same for the same text. After 100 values: `(other)`.
   uint32_t SegmentCode(size_t dimension, std::string_view value);

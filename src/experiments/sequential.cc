@@ -37,17 +37,16 @@ double SequenceLogEOneSided(double z, double n, double rho2) {
   return grown + std::numbers::ln2 - 0.5 * std::log(m);
 }
 
-Inference AsymptoticSequence(const Effect& effect, const SequenceOptions& options) {
+namespace {
+
+/// The normal mixture: rho2 is its precision at each of `n` units.
+Inference NormalSequence(const Effect& effect, double n, double rho2, double alpha,
+                         Alternative alternative) {
   Inference out;
-  if (!effect.ok() || !(effect.units > 0)) return out;
-  const bool two_sided = options.alternative == Alternative::kTwoSided;
-  const double rho2 = SequenceRho2(options.planned, two_sided ? options.alpha : 2 * options.alpha);
-  const double n = effect.units;
   const double z = effect.estimate / effect.standard_error;
-  const double reach =
-      SequenceMultiplier(n, rho2, options.alpha, options.alternative) * effect.standard_error;
+  const double reach = SequenceMultiplier(n, rho2, alpha, alternative) * effect.standard_error;
   double log_e = 0;
-  switch (options.alternative) {
+  switch (alternative) {
     case Alternative::kTwoSided:
       out.interval = {effect.estimate - reach, effect.estimate + reach};
       log_e = SequenceLogE(z, n, rho2);
@@ -62,6 +61,39 @@ Inference AsymptoticSequence(const Effect& effect, const SequenceOptions& option
       break;
   }
   out.p = std::min(1.0, std::exp(-log_e));
+  return out;
+}
+
+}  // namespace
+
+Inference AsymptoticSequence(const Effect& effect, const SequenceOptions& options) {
+  if (!effect.ok() || !(effect.units > 0)) return {};
+  const bool two_sided = options.alternative == Alternative::kTwoSided;
+  const double rho2 = SequenceRho2(options.planned, two_sided ? options.alpha : 2 * options.alpha);
+  return NormalSequence(effect, effect.units, rho2, options.alpha, options.alternative);
+}
+
+Inference MixtureSequence(const Effect& effect, double tau2, double alpha,
+                          Alternative alternative) {
+  if (!effect.ok()) return {};
+  const double rho2 = tau2 / (effect.standard_error * effect.standard_error);
+  return NormalSequence(effect, 1, rho2, alpha, alternative);
+}
+
+Inference AnytimeTSequence(const Effect& effect, double coefficients,
+                           const SequenceOptions& options) {
+  if (!effect.ok() || !(effect.units > coefficients)) return {};
+  const double t = effect.estimate / effect.standard_error;
+  // The mixture of the asymptotic sequence: g units of weight.
+  const AnytimeT now = AnytimeValidT(1 / SequenceRho2(options.planned, options.alpha), effect.units,
+                                     coefficients, t * t, options.alpha);
+  Inference out;
+  const double reach = now.radius * effect.standard_error;
+  if (options.alternative != Alternative::kLess) out.interval.lo = effect.estimate - reach;
+  if (options.alternative != Alternative::kGreater) out.interval.hi = effect.estimate + reach;
+  const bool other_side = (options.alternative == Alternative::kGreater && t < 0) ||
+                          (options.alternative == Alternative::kLess && t > 0);
+  out.p = other_side ? 1 : std::min(1.0, std::exp(-now.log_e));
   return out;
 }
 
@@ -143,6 +175,11 @@ Interval BoundedEffect::interval() const {
 
 double BoundedEffect::p() const { return std::min(1.0, std::exp(-mixture_.LogE(sum_, v_))); }
 
+double BoundedEffect::LogE() const {
+  // The mean of the e-values of both sides is at least half of the larger.
+  return n_ == 0 ? 0 : mixture_.LogE(std::abs(sum_), v_) - std::numbers::ln2;
+}
+
 void BoundedEffect::Save(StateWriter& out) const {
   out.Section("bounded_effect", 1);
   for (const double v : {n_, sum_, v_, count_[0], count_[1], total_[0], total_[1]}) out.F64(v);
@@ -176,6 +213,19 @@ Interval BettingMean::interval() const {
   if (!(weight_ > 0)) return {0, 1};
   const double radius = (std::log(2 / alpha_) + penalty_) / weight_;
   return {std::max(0.0, estimate() - radius), std::min(1.0, estimate() + radius)};
+}
+
+double BettingMean::LogEAbove(const BettingMean& control, double ratio) const {
+  if (!(weight_ > 0) || !(control.weight_ > 0)) return 0;
+  // With the control's mean at m: this arm's e-value falls with m, that of the control grows, and
+  // both logarithms are straight lines. Their mean is smallest where its slope is 0.
+  const double above = weighted_ - penalty_, fall = ratio * weight_;
+  const double below = -control.weighted_ - control.penalty_, rise = control.weight_;
+  const double m = std::clamp((std::log(fall / rise) + above - below) / (fall + rise), 0.0,
+                              std::min(1.0, 1 / ratio));
+  const double a = above - m * fall, b = below + m * rise;
+  const double most = std::max(a, b);
+  return most + std::log(std::exp(a - most) + std::exp(b - most)) - std::numbers::ln2;
 }
 
 void BettingMean::Save(StateWriter& out) const {

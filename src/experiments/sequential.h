@@ -42,6 +42,14 @@ struct SequenceOptions {
 /// The interval at this moment, and a p-value of which the smallest so far is valid.
 Inference AsymptoticSequence(const Effect& effect, const SequenceOptions& options);
 
+/// The same with a normal mixture of variance tau2 that is fixed in advance (mSPRT), on the scale
+/// of the effect; arms may be of any size.
+Inference MixtureSequence(const Effect& effect, double tau2, double alpha, Alternative alternative);
+/// The same with Student's tails: `coefficients` of the regression (2: arms; 3: and a covariate).
+/// Its one-sided forms are those sides of the two-sided one.
+Inference AnytimeTSequence(const Effect& effect, double coefficients,
+                           const SequenceOptions& options);
+
 /// What is kept of a sequence while time goes on: the smallest p and the intersection of intervals.
 struct RunningInference {
   double p = 1;
@@ -83,6 +91,8 @@ class BoundedEffect {
   Interval interval() const;
   /// One-sided, against "no better".
   double p() const;
+  /// ln of the e-value against "no effect", either way.
+  double LogE() const;
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
 
@@ -104,6 +114,13 @@ class BettingMean {
   double n() const { return n_; }
   double estimate() const { return weight_ > 0 ? weighted_ / weight_ : 0.5; }
   Interval interval() const;
+  /// ln of the e-value against "the mean is at most (or at least) that of the control, times
+  /// `ratio`", `ratio` > 0: the mean of the two arms' e-values, at the pair of means under that
+  /// hypothesis that makes it smallest. Both arms have bet from their first unit on.
+  double LogEAbove(const BettingMean& control, double ratio) const;
+  double LogEBelow(const BettingMean& control, double ratio) const {
+    return control.LogEAbove(*this, 1 / ratio);
+  }
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
 

@@ -4,53 +4,43 @@
 #include <cmath>
 
 #include "base/hash.h"
+#include "pipeline/trials.h"
 
 namespace leat {
 
 Result<std::unique_ptr<BanditSet>> BanditSet::Create(const std::vector<BanditConfig>& configs,
                                                      const Schema& schema,
-                                                     const FeatureGraph& graph) {
+                                                     const FeatureGraph& graph,
+                                                     std::span<const std::string> models) {
   auto set = std::make_unique<BanditSet>();
   for (const BanditConfig& config : configs) {
     Running running;
     running.config = config;
     LEAT_ASSIGN_OR_RETURN(running.bandit, experiments::Bandit::Create(config.options));
-    std::string missing;
-    const auto slot = [&](const std::string& name) -> int64_t {
-      const auto found = name.empty() ? std::nullopt : graph.SlotOf(name);
-      if (!found && !name.empty()) missing = name;
-      return found ? static_cast<int64_t>(*found) : -1;
-    };
-    const auto field = [&](const std::string& name) -> int64_t {
-      if (name.empty()) return -1;
-      for (size_t i = 0; i < schema.fields.size(); ++i) {
-        if (schema.fields[i].name == name) return static_cast<int64_t>(i);
+    NamedInputs names(schema, graph);
+    for (const std::string& name : config.context) running.context.push_back(names.SlotOf(name));
+    running.decide = names.Slot(config.decide);
+    running.reward = names.Slot(config.reward);
+    running.propensity = names.Slot(config.propensity);
+    running.decision = names.Field(config.decision);
+    running.taken = names.Field(config.taken);
+    for (const std::string& name : config.rewards) running.rewards.push_back(names.SlotOf(name));
+    if (config.serve) {
+      for (const std::string& name : config.options.actions) {
+        running.models.push_back(ModelOf(models, name));
       }
-      missing = name;
-      return -1;
-    };
-    for (const std::string& name : config.context) {
-      running.context.push_back(static_cast<size_t>(std::max<int64_t>(0, slot(name))));
     }
-    running.decide = slot(config.decide);
-    running.reward = slot(config.reward);
-    running.propensity = slot(config.propensity);
-    running.decision = field(config.decision);
-    running.taken = field(config.taken);
-    if (!missing.empty()) {
-      return Status::Invalid("bandits." + config.options.name + ": nothing is called '" + missing +
-                             "'");
-    }
+    LEAT_RETURN_IF_ERROR(names.status("bandits." + config.options.name));
     set->running_.push_back(std::move(running));
   }
   return set;
 }
 
-void BanditSet::OnRecord(const Record& record, std::span<const double> slots, std::string& events) {
+void BanditSet::OnRecord(const Record& record, std::span<const double> slots, std::string& events,
+                         Serving& serving) {
   for (Running& r : running_) {
     experiments::Bandit& bandit = *r.bandit;
-    const double asked = r.decide < 0 ? 1 : slots[static_cast<size_t>(r.decide)];
-    if (std::isfinite(asked) && asked != 0) {
+    if (Holds(slots, r.decide)) {
       context_.clear();
       for (const size_t slot : r.context) {
         context_.push_back(std::isfinite(slots[slot]) ? slots[slot] : 0);
@@ -67,8 +57,13 @@ void BanditSet::OnRecord(const Record& record, std::span<const double> slots, st
               {reinterpret_cast<const char*>(context_.data()), context_.size() * sizeof(double)});
           AppendJson(bandit, *decision, record.id_text, hash, record.time, events);
         }
+        if (!r.models.empty()) serving.model = r.models[decision->action];
+        if (!r.rewards.empty()) {
+          bandit.Reward(record.id, slots[r.rewards[decision->action]], record.time);
+        }
       }
     }
+    if (r.reward < 0) continue;
     const double reward = slots[static_cast<size_t>(r.reward)];
     if (!std::isfinite(reward)) continue;
     const uint64_t id = r.decision < 0 ? record.id : record.keys[static_cast<size_t>(r.decision)];
@@ -76,16 +71,21 @@ void BanditSet::OnRecord(const Record& record, std::span<const double> slots, st
   }
 }
 
+void BanditSet::OnLabel(uint64_t id, EventTime now,
+                        const std::function<double(size_t model)>& reward) {
+  for (Running& r : running_) {
+    if (r.models.empty() || r.reward >= 0 || !r.rewards.empty()) continue;
+    const auto action = r.bandit->Waiting(id);
+    if (action) r.bandit->Reward(id, reward(r.models[*action]), now);
+  }
+}
+
 void BanditSet::Advance(EventTime now, EventTime watermark, std::string& metrics) {
   if (now == EventTime{}) return;
   for (Running& r : running_) {
     r.bandit->Advance(watermark);
-    const int64_t every = r.config.every;
-    int64_t start = now.micros - now.micros % every;
-    if (start > now.micros) start -= every;  // Before 1970.
-    if (r.next_row == 0) r.next_row = start + every;
-    if (now.micros < r.next_row) continue;
-    r.next_row = start + every;
+    if (!TakeDue(now, r.config.every, r.next_row)) continue;
+    r.bandit->Note(now);
     AppendJson(*r.bandit, now, metrics);
     metrics += '\n';
   }
@@ -115,26 +115,8 @@ Status BanditSet::Running::Load(StateReader& in) {
   return bandit->Load(in);
 }
 
-void BanditSet::Save(StateWriter& out) const {
-  for (const Running& r : running_) r.Save(out);
-}
-
-Status BanditSet::Load(StateReader& in) {
-  for (Running& r : running_) LEAT_RETURN_IF_ERROR(r.Load(in));
-  return in.status();
-}
-
-std::vector<PartAccess> BanditSet::Parts() {
-  std::vector<PartAccess> parts;
-  for (Running& r : running_) {
-    PartAccess part;
-    part.name = "bandit/" + r.config.options.name;
-    part.save = [&r](StateWriter& out) { r.Save(out); };
-    part.load = [&r](StateReader& in) { return r.Load(in); };
-    part.optional = true;  // One that is new starts with nothing.
-    parts.push_back(std::move(part));
-  }
-  return parts;
-}
+void BanditSet::Save(StateWriter& out) const { SaveTrials(running_, out); }
+Status BanditSet::Load(StateReader& in) { return LoadTrials(running_, in); }
+std::vector<PartAccess> BanditSet::Parts() { return TrialParts("bandit", running_); }
 
 }  // namespace leat

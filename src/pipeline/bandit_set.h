@@ -6,6 +6,7 @@
 /// pipeline.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,6 +15,7 @@
 #include "features/features.h"
 #include "pipeline/config_bandits.h"
 #include "pipeline/part.h"
+#include "pipeline/prediction_writer.h"
 #include "record/record.h"
 
 namespace leat {
@@ -21,9 +23,14 @@ namespace leat {
 class BanditSet {
  public:
   static Result<std::unique_ptr<BanditSet>> Create(const std::vector<BanditConfig>& configs,
-                                                   const Schema& schema, const FeatureGraph& graph);
+                                                   const Schema& schema, const FeatureGraph& graph,
+                                                   std::span<const std::string> models);
 
-  void OnRecord(const Record& record, std::span<const double> slots, std::string& events);
+  /// `serving` becomes the model that was chosen, if actions are models.
+  void OnRecord(const Record& record, std::span<const double> slots, std::string& events,
+                Serving& serving);
+  /// The label of the record `id` is known: `reward` says what each model has earned.
+  void OnLabel(uint64_t id, EventTime now, const std::function<double(size_t model)>& reward);
   /// Decisions whose rewards can no longer come by `watermark` are learnt from; rows that are due
   /// at `now` are written.
   void Advance(EventTime now, EventTime watermark, std::string& metrics);
@@ -43,6 +50,7 @@ class BanditSet {
     std::vector<size_t> context;
     int64_t decide = -1, reward = -1, propensity = -1;  ///< Slots; -1: none.
     int64_t decision = -1, taken = -1;                  ///< Fields; -1: none.
+    std::vector<size_t> rewards, models;                ///< By action: slots, models; empty: none.
     int64_t next_row = 0;                               ///< 0: time has not begun.
 
     void Save(StateWriter& out) const;

@@ -57,6 +57,7 @@ struct KafkaConfig {
 
 struct SourceConfig {
   std::string file;                          ///< A path; `-` is standard input.
+  std::vector<std::string> also;             ///< Further logs, merged by event time.
   TopicSource kafka;                         ///< Instead of a file.
   RecordFormat format = RecordFormat::kCsv;  ///< From the name unless said.
   char delimiter = ',';

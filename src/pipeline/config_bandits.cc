@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "pipeline/config_build.h"
+#include "pipeline/config_experiments.h"
 #include "pipeline/params_doc.h"
 
 namespace leat::config {
@@ -12,6 +13,39 @@ namespace {
 constexpr double kTenThousandYears = 3'652'425.0 * static_cast<double>(kDay);
 constexpr Range kLength{0, kTenThousandYears, false, false};
 constexpr Range kSomeTime{0, kTenThousandYears, true, false};
+
+/// Where rewards come from: one of three ways.
+void ReadRewards(Build& b, YamlParams& p, BanditConfig& bandit) {
+  const YamlNode* node = p.Get("rewards");
+  if (node == nullptr) {
+    if (bandit.reward.empty() && !bandit.serve) {
+      p.Refuse("", "expected `reward`, the number that is to be large");
+    }
+    return;
+  }
+  if (!bandit.reward.empty() || !bandit.taken.empty()) {
+    return p.Refuse("rewards", "does not go with `reward` or `taken`");
+  }
+  if (!node->IsMap()) {
+    return p.Problem(*node, "rewards",
+                     "found " + Found(*node) + ", expected a map of actions to numbers");
+  }
+  const auto& actions = bandit.options.actions;
+  bandit.rewards.resize(actions.size());
+  for (const YamlNode& item : node->items) {
+    const auto found = std::find(actions.begin(), actions.end(), item.key);
+    if (found == actions.end()) {
+      p.Problem(item, "rewards", Quote(item.key) + " is no action" + Suggestion(item.key, actions));
+      continue;
+    }
+    CheckNumber(b, p, "rewards", item, item.scalar);
+    bandit.rewards[static_cast<size_t>(found - actions.begin())] = item.scalar;
+  }
+  for (size_t a = 0; a < actions.size(); ++a) {
+    if (!bandit.rewards[a].empty()) continue;
+    p.Refuse("rewards", "the action " + Quote(actions[a]) + " has none");
+  }
+}
 
 }  // namespace
 
@@ -27,7 +61,17 @@ void DescribeBandit(SectionParams& p, BanditConfig& b) {
   p.Text("decision", b.decision,
          "Field with the id of the record whose decision is rewarded; the record's own unless "
          "said.");
-  p.Text("reward", b.reward, "Number: a reward, where it is not missing. Required.");
+  p.Text("reward", b.reward,
+         "Number: a reward, where it is not missing. Required, but with `rewards` or `serve`.");
+  p.Shape("rewards", "map of actions to numbers", "none",
+          "What each action would have earned, where a log knows that (simulations): the chosen "
+          "one's is its reward, and nothing is learnt from the others.");
+  if (p.Wants(b.serve)) {
+    p.Boolean("serve", b.serve,
+              "The actions are models: the chosen one's prediction is written. Without `reward`, "
+              "the reward comes with the label: 1 if its decision was right, else 0; of a number, "
+              "minus the absolute error.");
+  }
   p.Text("taken", b.taken,
          "Field with the action that another system took: then Leat learns and scores only.");
   p.Text("propensity", b.propensity, "Number: with `taken`, the probability it was taken with.");
@@ -67,55 +111,40 @@ void DescribeBandit(SectionParams& p, BanditConfig& b) {
 }
 
 void ReadBandits(Build& b, const YamlNode& node) {
-  if (!node.IsMap() || node.items.empty()) {
-    return b.Problem(node, "bandits",
-                     "found " + (node.IsMap() ? "an empty map" : Found(node)) +
-                         ", expected a map of names to bandits");
-  }
+  if (!CheckNamed(b, node, "bandits")) return;
   auto all = std::make_shared<std::vector<BanditConfig>>();
   for (const YamlNode& item : node.items) {
     BanditConfig bandit;
     const size_t before = b.problems.size();
     YamlParams p = b.Map(item, "bandits." + item.key);
     if (!item.IsMap()) continue;
-    if (!IsIdentifier(item.key)) {
-      b.problems.AddKey(item, "bandits", Quote(item.key) + " is no name: letters, digits, _");
-    }
+    CheckName(b, item, "bandits");
     bandit.options.name = item.key;
     DescribeBandit(p, bandit);
     p.Finish();
-    const auto number = [&](std::string_view key, const YamlNode& at, const std::string& name) {
-      const auto slot = b.slots.find(name);
-      if (slot == b.slots.end()) {
-        p.Problem(at, key, "unknown feature " + Quote(name) + Suggestion(name, b.SlotNames()));
-      } else if (slot->second != SlotKind::kNumber) {
-        p.Problem(at, key, Quote(name) + " is text, expected a number");
-      }
-    };
-    const auto text = [&](std::string_view key, const std::string& name) {
-      std::vector<std::string> names;
-      for (const FieldSpec& f : b.config.schema.fields) {
-        if (f.type != FieldType::kId && f.type != FieldType::kCategory) continue;
-        if (f.name == name) return;
-        names.push_back(f.name);
-      }
-      p.Problem(*p.Get(key), key,
-                Quote(name) + " is no field of type id or category" + Suggestion(name, names));
-    };
-    for (const YamlNode* at : NameNodes(p.Get("context"))) number("context", *at, at->scalar);
-    if (!bandit.decide.empty()) number("decide", *p.Get("decide"), bandit.decide);
-    if (bandit.reward.empty()) {
-      p.Refuse("", "expected `reward`, the number that is to be large");
-    } else {
-      number("reward", *p.Get("reward"), bandit.reward);
+    for (const YamlNode* at : NameNodes(p.Get("context"))) {
+      CheckNumber(b, p, "context", *at, at->scalar);
     }
-    if (!bandit.decision.empty()) text("decision", bandit.decision);
-    if (!bandit.taken.empty()) text("taken", bandit.taken);
-    if (!bandit.propensity.empty()) number("propensity", *p.Get("propensity"), bandit.propensity);
+    CheckNumber(b, p, "decide", bandit.decide);
+    CheckNumber(b, p, "reward", bandit.reward);
+    ReadRewards(b, p, bandit);
+    if (bandit.serve) {
+      const auto actions = NameNodes(p.Get("actions"));
+      for (const YamlNode* at : actions) CheckModel(b, p, "actions", *at, at->scalar);
+      if (!bandit.taken.empty()) p.Refuse("serve", "Leat decides who serves: `taken` does not go");
+      if (!b.config.has_label) p.Refuse("serve", "there is no `label`, and so no model predicts");
+    }
+    CheckText(b, p, "decision", bandit.decision);
+    CheckText(b, p, "taken", bandit.taken);
+    CheckNumber(b, p, "propensity", bandit.propensity);
     if (bandit.taken.empty() != bandit.propensity.empty()) {
       p.Refuse("", "`taken` and `propensity` go together");
     }
-    if (bandit.taken.empty() && bandit.decision.empty()) {
+    const bool of_its_own = !bandit.rewards.empty() || (bandit.serve && bandit.reward.empty());
+    if (of_its_own && !bandit.decision.empty()) {
+      p.Refuse("decision", "the reward is that of the record's own decision");
+    }
+    if (bandit.taken.empty() && bandit.decision.empty() && !of_its_own) {
       p.Refuse("", "expected `decision`: a reward comes after the decision, on another record");
     }
     if (b.config.schema.id_column.empty()) {
@@ -140,6 +169,12 @@ void ReadBandits(Build& b, const YamlNode& node) {
     all->push_back(std::move(bandit));
   }
   b.config.bandits = std::move(all);
+  int64_t routers = 0;
+  if (b.config.experiments != nullptr) {
+    for (const ExperimentConfig& e : *b.config.experiments) routers += e.routes.empty() ? 0 : 1;
+  }
+  for (const BanditConfig& bandit : *b.config.bandits) routers += bandit.serve ? 1 : 0;
+  if (routers > 1) b.Problem(node, "bandits", std::string(kOneRouter));
 }
 
 std::string BanditsText(const std::vector<BanditConfig>& bandits) {
@@ -148,6 +183,10 @@ std::string BanditsText(const std::vector<BanditConfig>& bandits) {
     ValueParams values("  ");
     DescribeBandit(values, bandit);
     out += "bandit " + bandit.options.name + ":\n" + values.text();
+    for (size_t a = 0; a < bandit.rewards.size(); ++a) {
+      out += "  reward of " + YamlText(bandit.options.actions[a]) + ": " +
+             YamlText(bandit.rewards[a]) + "\n";
+    }
   }
   return out;
 }

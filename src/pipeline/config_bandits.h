@@ -17,6 +17,8 @@ struct BanditConfig {
   std::string decide;                   ///< A number that is not 0 asks for a decision; empty: all.
   std::string decision;                 ///< Field with the id of the decision that is rewarded.
   std::string reward;                   ///< A number; missing: no reward.
+  std::vector<std::string> rewards;     ///< Instead: of each action, what it would have earned.
+  bool serve = false;                   ///< Actions are models, and the chosen one serves.
   std::string taken;                    ///< Field with the action that another system took,
   std::string propensity;               ///< and its probability.
   std::vector<std::string> candidates;  ///< Names of policies.

@@ -44,6 +44,25 @@ std::optional<int> ReadChoice(YamlParams& p, std::string_view name,
 /// The nodes of a list of names, or of the one name that stands for it; for places in messages.
 std::vector<const YamlNode*> NameNodes(const YamlNode* node);
 
+bool IsUnsupervised(const ModelConfig& model);
+/// The names of the models that predict.
+std::vector<std::string> PredictingModels(const Config& config);
+
+/// A name of a field or feature that holds a number; an empty one is passed over.
+void CheckNumber(Build& b, YamlParams& p, std::string_view key, const YamlNode& at,
+                 const std::string& name);
+void CheckNumber(Build& b, YamlParams& p, std::string_view key, const std::string& name);
+/// A name of a field that holds text; an empty one is passed over.
+void CheckText(Build& b, YamlParams& p, std::string_view key, const YamlNode& at,
+               const std::string& name);
+void CheckText(Build& b, YamlParams& p, std::string_view key, const std::string& name);
+/// A name of a model that predicts.
+void CheckModel(Build& b, YamlParams& p, std::string_view key, const YamlNode& at,
+                const std::string& name);
+/// That a section is a map of names to something; that a name of it is one.
+bool CheckNamed(Build& b, const YamlNode& node, std::string_view section);
+void CheckName(Build& b, const YamlNode& item, std::string_view section);
+
 void ReadKafka(Build& b, const YamlNode& node);
 /// The map `kafka` of the source, of the label or of a sink.
 void ReadTopicSource(Build& b, const YamlNode& node);

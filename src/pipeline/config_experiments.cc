@@ -13,40 +13,16 @@ namespace {
 
 using experiments::AnalysedMetric;
 using experiments::AssignmentOptions;
+using experiments::Method;
+using experiments::RampSteps;
 
-constexpr std::string_view kMethods[] = {"sequence", "group_sequential", "fixed"};
+constexpr std::string_view kOnBreach[] = {"stop", "step_back"};
 constexpr std::string_view kKinds[] = {"proportion", "sum", "ratio"};
 constexpr std::string_view kRoles[] = {"secondary", "primary", "guardrail"};
 constexpr std::string_view kDirections[] = {"up", "down"};
 constexpr std::string_view kUnits[] = {"bytes", "utf16"};
 constexpr Range kShare{0, 1, false, false};
 constexpr Range kLength{0, 3'652'425.0 * static_cast<double>(kDay), false, false};
-
-/// A name of a field or feature that holds a number.
-void CheckNumber(Build& b, YamlParams& p, std::string_view key, const std::string& name) {
-  if (name.empty()) return;
-  const auto slot = b.slots.find(name);
-  const YamlNode& at = *p.Get(key);
-  if (slot == b.slots.end()) {
-    p.Problem(at, key, "unknown feature " + Quote(name) + Suggestion(name, b.SlotNames()));
-  } else if (slot->second != SlotKind::kNumber) {
-    p.Problem(at, key, Quote(name) + " is text, expected a number or a condition");
-  }
-}
-
-/// A name of a field that holds text.
-void CheckText(Build& b, YamlParams& p, std::string_view key, const YamlNode& at,
-               const std::string& name) {
-  std::vector<std::string> names;
-  for (const FieldSpec& field : b.config.schema.fields) {
-    if (field.type != FieldType::kId && field.type != FieldType::kCategory) continue;
-    names.push_back(field.name);
-    if (field.name == name) return;
-  }
-  p.Problem(at, key,
-            Quote(name) + " is no field of type id or category" +
-                (names.empty() ? std::string() : Suggestion(name, names)));
-}
 
 EventTime ReadTime(YamlParams& p, std::string_view key, const YamlNode& at,
                    const std::string& text) {
@@ -58,7 +34,20 @@ EventTime ReadTime(YamlParams& p, std::string_view key, const YamlNode& at,
   return time;
 }
 
-void ReadVariants(YamlParams& p, AssignmentOptions& assignment) {
+/// A variant with a map: its weight, and what serves.
+void ReadRoute(Build& b, YamlParams& p, const YamlNode& item, experiments::Variant& variant,
+               VariantRoute& route) {
+  YamlParams v = b.Map(item, p.Path("variants") + "." + item.key);
+  DescribeVariant(v, variant.weight, route);
+  v.Finish();
+  if (!route.model.empty()) CheckModel(b, v, "model", *v.Get("model"), route.model);
+  if (v.Has("threshold") && TaskOf(b.config) != EvaluationTask::kBinary) {
+    v.Refuse("threshold", "applies to a label of type boolean only");
+  }
+}
+
+void ReadVariants(Build& b, YamlParams& p, ExperimentConfig& experiment) {
+  AssignmentOptions& assignment = experiment.options.assignment;
   const YamlNode* node = p.Get("variants");
   if (node == nullptr) {
     return p.Refuse("", "expected `variants`, such as {control: 1, treatment: 1}");
@@ -71,7 +60,17 @@ void ReadVariants(YamlParams& p, AssignmentOptions& assignment) {
     return p.Problem(*node, "variants",
                      "found " + Found(*node) + ", expected a map of names to weights");
   }
+  bool routed = false;
   for (const YamlNode& item : node->items) {
+    VariantRoute route;
+    if (item.IsMap()) {
+      experiments::Variant variant{item.key, 1};
+      ReadRoute(b, p, item, variant, route);
+      routed = routed || !route.model.empty() || route.threshold >= 0;
+      assignment.variants.push_back(std::move(variant));
+      experiment.routes.push_back(std::move(route));
+      continue;
+    }
     const auto weight = item.IsScalar() ? ParseNumber(item.scalar) : std::nullopt;
     if (!weight || !(*weight > 0)) {
       p.Problem(item, "variants." + item.key,
@@ -79,15 +78,42 @@ void ReadVariants(YamlParams& p, AssignmentOptions& assignment) {
       continue;
     }
     assignment.variants.push_back({item.key, *weight});
+    experiment.routes.emplace_back();
   }
+  if (!routed) experiment.routes.clear();
 }
 
-void ReadRamp(Build& b, YamlParams& p, AssignmentOptions& assignment) {
+void ReadRampSteps(Build& b, YamlParams& p, const YamlNode& node, RampSteps& ramp) {
+  YamlParams steps = b.Map(node, p.Path("ramp"));
+  DescribeRamp(steps, ramp);
+  const YamlNode* list = steps.Get("steps");
+  if (list == nullptr || !list->IsList() || list->items.empty()) {
+    return steps.Refuse("", "expected `steps`, such as [0.05, 0.25, 1]");
+  }
+  for (const YamlNode& item : list->items) {
+    const auto share = item.IsScalar() ? ParseNumber(item.scalar) : std::nullopt;
+    if (share) {
+      ramp.traffic.push_back(*share);
+    } else {
+      steps.Problem(item, "steps", "found " + Found(item) + ", expected a share of units");
+    }
+  }
+  steps.Finish();
+}
+
+void ReadRamp(Build& b, YamlParams& p, experiments::ExperimentOptions& options) {
+  AssignmentOptions& assignment = options.assignment;
   const YamlNode* node = p.Get("ramp");
   if (node == nullptr) return;
+  if (node->IsMap()) {
+    ReadRampSteps(b, p, *node, options.ramp);
+    if (p.Has("traffic")) p.Refuse("traffic", "a ramp of steps has its own shares");
+    return;
+  }
   if (!node->IsList()) {
-    return p.Problem(*node, "ramp",
-                     "found " + Found(*node) + ", expected a list of maps {from, traffic}");
+    return p.Problem(
+        *node, "ramp",
+        "found " + Found(*node) + ", expected a list of maps {from, traffic}, or a map with steps");
   }
   for (size_t i = 0; i < node->items.size(); ++i) {
     const YamlNode& item = node->items[i];
@@ -141,7 +167,7 @@ void ReadMetrics(Build& b, YamlParams& p, ExperimentConfig& experiment) {
 void DescribeExperiment(SectionParams& p, ExperimentConfig& e) {
   experiments::ExperimentOptions& o = e.options;
   p.Text("unit", e.unit, "Field of type id or category: what is assigned and counted. Required.");
-  p.Shape("variants", "map of names to weights, or a list", "required",
+  p.Shape("variants", "map of names to weights or maps, or a list", "required",
           "The first is the control.");
   p.Shape("metrics", "map", "required", "What is measured.");
   p.Text("expose", e.expose,
@@ -160,8 +186,9 @@ void DescribeExperiment(SectionParams& p, ExperimentConfig& e) {
   p.Enumeration("hash_units", o.assignment.units, kUnits,
                 "GrowthBook: characters of ids as bytes of UTF-8, or as JavaScript has them.");
   p.Number("traffic", o.assignment.traffic, kShare, "Share of units that take part.");
-  p.Shape("ramp", "list of {from: TIME, traffic: SHARE}", "none",
-          "From when on more of them do; never fewer.");
+  p.Shape("ramp", "list of {from: TIME, traffic: SHARE}, or map", "none",
+          "From when on more of them do, never fewer; or steps, each left for the next one when "
+          "that is known to be safe.");
   p.Text("layer", o.assignment.layer,
          "Experiments of one layer share no unit: each has its part of the layer.");
   p.Number("layer_from", o.assignment.layer_from, kShare, "Where the part begins.");
@@ -173,10 +200,20 @@ void DescribeExperiment(SectionParams& p, ExperimentConfig& e) {
   p.Text("ends", e.ends, "Time from which on nobody is.");
   p.Duration("every", e.every, Range{static_cast<double>(kSecond), kLength.max, false, false},
              "Event time between two looks; each is a row in the metrics sink.");
-  p.Enumeration("method", o.method, kMethods, "How ship decisions are made.");
+  p.Enumeration("method", o.method, experiments::MethodNames(),
+                "How results are made, and ship decisions.");
   p.Number("alpha", o.alpha, kOpenFraction, "Level of intervals and decisions.");
   p.Number("planned", o.planned, kPositive,
            "Units of two arms at which confidence sequences are narrowest: the planned sample.");
+  const bool mixture = o.method == Method::kMsprt ||
+                       std::any_of(o.metrics.begin(), o.metrics.end(), [](const auto& metric) {
+                         return metric.method == Method::kMsprt;
+                       });
+  if (p.Wants(mixture)) {
+    p.Number("effect_sd", o.effect_sd, kNotNegative,
+             "`msprt`: standard deviation of the effects that are expected, as they are reported "
+             "(relative where the control's mean is not 0). Needed there.");
+  }
   p.Integer("minimum", o.minimum, {2, 1e9}, "Units an arm before anything is said.");
   p.Number("smallest_effect", o.smallest_effect, kNotNegative,
            "Relative effect worth having: once the sequence excludes it, stop for futility. 0: "
@@ -214,39 +251,78 @@ void DescribeExperimentMetric(SectionParams& p, AnalysedMetric& m, std::string& 
   p.Number("quantile", m.quantile, Range{0, 1, false, true},
            "Compare this quantile of units' totals instead of their mean. 0: the mean.");
   p.Number("margin", m.margin, kNotNegative, "Guardrails: relative loss that is borne.");
+  if (p.Wants(m.method.has_value())) {
+    std::vector<std::string_view> methods = {"experiment"};
+    methods.insert(methods.end(), experiments::MethodNames().begin(),
+                   experiments::MethodNames().end());
+    int method = m.method ? 1 + static_cast<int>(*m.method) : 0;
+    p.Choice("method", method, methods,
+             "How this metric's results are made: as the experiment's, or otherwise. betting and "
+             "empirical_bernstein need a bounded metric: a proportion, or a sum (not below 0) "
+             "with `cap`.");
+    if (method > 0) m.method = static_cast<Method>(method - 1);
+  }
+}
+
+void DescribeVariant(SectionParams& p, double& weight, VariantRoute& route) {
+  p.Number("weight", weight, kPositive, "Share of units, against the other variants.");
+  p.Text("model", route.model,
+         "Whose prediction is written for records that expose units of this variant; the first "
+         "model's unless said. Another feature set is another model.");
+  double threshold = route.threshold < 0 ? 0.5 : route.threshold;
+  if (p.Wants(route.threshold >= 0)) {
+    const double before = threshold;
+    p.Number("threshold", threshold, kFraction,
+             "From which probability on the positive class is decided for; that of `evaluation` "
+             "unless said.");
+    if (threshold != before || route.threshold >= 0) route.threshold = threshold;
+  }
+}
+
+void DescribeRamp(SectionParams& p, RampSteps& ramp) {
+  p.Shape("steps", "list of shares, ascending", "required", "Share of units that take part.");
+  p.Integer("units", ramp.units, {0, 1e12},
+            "Units an arm of each guardrail that must have entered since the step began.");
+  p.Duration("after", ramp.after, kLength, "Time that must have passed since the step began.");
+  int breach = ramp.step_back ? 1 : 0;
+  p.Choice("on_breach", breach, kOnBreach,
+           "What the breach of a guardrail does: nobody is exposed any more, or the ramp goes one "
+           "step back and stays there.");
+  ramp.step_back = breach == 1;
 }
 
 void ReadExperiments(Build& b, const YamlNode& node) {
-  if (!node.IsMap() || node.items.empty()) {
-    return b.Problem(node, "experiments",
-                     "found " + (node.IsMap() ? "an empty map" : Found(node)) +
-                         ", expected a map of names to experiments");
-  }
+  if (!CheckNamed(b, node, "experiments")) return;
   auto all = std::make_shared<std::vector<ExperimentConfig>>();
   for (const YamlNode& item : node.items) {
     ExperimentConfig e;
     const size_t before = b.problems.size();
     YamlParams p = b.Map(item, "experiments." + item.key);
     if (!item.IsMap()) continue;
-    if (!IsIdentifier(item.key)) {
-      b.problems.AddKey(item, "experiments", Quote(item.key) + " is no name: letters, digits, _");
-    }
+    CheckName(b, item, "experiments");
     e.options.name = item.key;
     DescribeExperiment(p, e);
-    ReadVariants(p, e.options.assignment);
-    ReadRamp(b, p, e.options.assignment);
+    ReadVariants(b, p, e);
+    ReadRamp(b, p, e.options);
     ReadMetrics(b, p, e);
     p.Finish();
     if (e.options.assignment.salt.empty()) e.options.assignment.salt = item.key;
     if (e.unit.empty()) {
       p.Refuse("", "expected `unit`, the field whose values are assigned");
     } else {
-      CheckText(b, p, "unit", *p.Get("unit"), e.unit);
+      CheckText(b, p, "unit", e.unit);
     }
-    if (!e.assigned.empty()) CheckText(b, p, "assigned", *p.Get("assigned"), e.assigned);
+    CheckText(b, p, "assigned", e.assigned);
     if (e.options.verify && e.assigned.empty()) p.Refuse("verify", "applies with `assigned` only");
     if (e.options.rollback && !e.assigned.empty()) {
       p.Refuse("rollback", "Leat cannot roll back what another system assigns");
+    }
+    if (!e.options.ramp.traffic.empty()) {
+      // What the last step says, where no state tells which one holds.
+      e.options.assignment.traffic = e.options.ramp.traffic.back();
+      if (!e.assigned.empty()) {
+        p.Refuse("ramp", "Leat cannot ramp what another system assigns");
+      }
     }
     for (const auto& [key, name] : {std::pair<const char*, const std::string*>{"expose", &e.expose},
                                     {"where", &e.where},
@@ -268,6 +344,10 @@ void ReadExperiments(Build& b, const YamlNode& node) {
     all->push_back(std::move(e));
   }
   b.config.experiments = std::move(all);
+  if (std::count_if(b.config.experiments->begin(), b.config.experiments->end(),
+                    [](const ExperimentConfig& e) { return !e.routes.empty(); }) > 1) {
+    b.Problem(node, "experiments", std::string(kOneRouter));
+  }
 }
 
 std::string ExperimentsText(const std::vector<ExperimentConfig>& experiments) {
@@ -283,9 +363,26 @@ std::string ExperimentsText(const std::vector<ExperimentConfig>& experiments) {
       comma = ", ";
     }
     out += "}\n";
+    for (size_t v = 0; v < e.routes.size(); ++v) {
+      out += "  variant " + e.options.assignment.variants[v].name + ":\n";
+      ValueParams route("    ");
+      DescribeVariant(route, e.options.assignment.variants[v].weight, e.routes[v]);
+      out += route.text();
+    }
     for (const experiments::RampStage& stage : e.options.assignment.ramp) {
       out += "  ramp: {from: " + FormatIso(stage.from) +
              ", traffic: " + FormatNumber(stage.traffic) + "}\n";
+    }
+    if (RampSteps& ramp = e.options.ramp; !ramp.traffic.empty()) {
+      ValueParams steps("    ");
+      DescribeRamp(steps, ramp);
+      out += "  ramp:\n    steps: [";
+      comma = "";
+      for (const double share : ramp.traffic) {
+        out += comma + FormatNumber(share);
+        comma = ", ";
+      }
+      out += "]\n" + steps.text();
     }
     for (size_t m = 0; m < e.options.metrics.size(); ++m) {
       out += "  metric " + e.options.metrics[m].data.name + ":\n";

@@ -4,11 +4,12 @@
 #include "pipeline/config_build.h"
 
 namespace leat::config {
-namespace {
 
 bool IsUnsupervised(const ModelConfig& model) {
   return model.factory != nullptr && NeedsNoLabel(model.factory->task());
 }
+
+namespace {
 
 std::string UnknownType(const std::string& what, const std::string& type,
                         std::span<const std::string_view> types) {
@@ -92,11 +93,20 @@ void CheckDistances(Build& b, const YamlNode& node) {
   }
 }
 
-void CheckDriftModel(Build& b, YamlParams& p, DriftConfig& drift) {
+}  // namespace
+
+std::vector<std::string> PredictingModels(const Config& config) {
   std::vector<std::string> names;
-  for (const ModelConfig& model : b.config.models) {
+  for (const ModelConfig& model : config.models) {
     if (!IsUnsupervised(model)) names.push_back(model.name);
   }
+  return names;
+}
+
+namespace {
+
+void CheckDriftModel(Build& b, YamlParams& p, DriftConfig& drift) {
+  const std::vector<std::string> names = PredictingModels(b.config);
   if (drift.model.empty()) {
     if (!names.empty()) drift.model = names.front();
   } else if (std::find(names.begin(), names.end(), drift.model) == names.end()) {

@@ -145,7 +145,7 @@ void ReadSource(Build& b, const YamlNode& node) {
   }
   if (const YamlNode* kafka = p.Get("kafka")) {
     ReadTopicSource(b, *kafka);
-    for (const std::string_view name : {"file", "format", "delimiter"}) {
+    for (const std::string_view name : {"file", "also", "format", "delimiter"}) {
       if (p.Has(name)) p.Refuse(name, "applies to a log only, and this source is topics");
     }
     source.format = RecordFormat::kJsonLines;
@@ -184,6 +184,9 @@ void ReadRecord(Build& b, const YamlNode& node) {
     }
   }
   b.slots.emplace("time", SlotKind::kNumber);
+  if (!b.config.source.also.empty() && schema.id_column.empty()) {
+    p.Refuse("", "expected `id`: the records of several logs have no numbers to be told apart by");
+  }
   if (b.config.time.duplicate_window > 0 && schema.id_column.empty()) {
     p.Refuse("duplicate_window", "needs `record.id`: without it no two records have the same id");
   }

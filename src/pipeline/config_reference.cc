@@ -163,6 +163,13 @@ std::string ConfigReference() {
                  "under `features`.");
   ExperimentConfig experiment;
   out += Table([&](SectionParams& p) { config::DescribeExperiment(p, experiment); });
+  out += "### experiments.variants\n\n";
+  double weight = 1;
+  VariantRoute route;
+  out += Table([&](SectionParams& p) { config::DescribeVariant(p, weight, route); });
+  out += "### experiments.ramp\n\n";
+  experiments::RampSteps ramp;
+  out += Table([&](SectionParams& p) { config::DescribeRamp(p, ramp); });
   out += "### experiments.metrics\n\n";
   experiments::AnalysedMetric analysed;
   std::string of, per;

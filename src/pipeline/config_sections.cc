@@ -114,6 +114,11 @@ void DescribeTopic(SectionParams& p, std::string& topic) {
 void DescribeSource(SectionParams& p, SourceConfig& source) {
   p.Text("file", source.file,
          "Path of the input; `-` is standard input. `.zst` and `.gz` are decompressed.");
+  if (p.Wants(!source.also.empty())) {
+    p.TextList("also", source.also,
+               "Paths of further logs, merged with it by event time: such as outcomes that another "
+               "system writes. Fields that they have not got are missing. Needs `record.id`.");
+  }
   p.Shape("kafka", "map `{topic, partitions, start}`", "none",
           "Topics instead of a file; each message is a JSON object.");
   p.Shape("format", "one of `csv`, `jsonl`",

@@ -4,69 +4,49 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "pipeline/trials.h"
 #include "record/time_format.h"
 
 namespace leat {
 namespace {
-
-size_t FieldOf(const Schema& schema, const std::string& name) {
-  const auto found = std::find_if(schema.fields.begin(), schema.fields.end(),
-                                  [&](const FieldSpec& f) { return f.name == name; });
-  return static_cast<size_t>(found - schema.fields.begin());
-}
-
-/// True where the condition holds: there, a number, and not 0.
-bool Holds(std::span<const double> slots, int64_t slot) {
-  if (slot < 0) return true;
-  const double v = slots[static_cast<size_t>(slot)];
-  return std::isfinite(v) && v != 0;
-}
 
 double Finite(double v) { return std::isfinite(v) ? v : 0; }
 
 }  // namespace
 
 Result<std::unique_ptr<ExperimentSet>> ExperimentSet::Create(
-    const std::vector<ExperimentConfig>& configs, const Schema& schema, const FeatureGraph& graph) {
+    const std::vector<ExperimentConfig>& configs, const Schema& schema, const FeatureGraph& graph,
+    std::span<const std::string> models) {
   auto set = std::make_unique<ExperimentSet>();
   set->has_ids_ = !schema.id_column.empty();
   for (const ExperimentConfig& config : configs) {
     Running running;
     running.config = config;
     LEAT_ASSIGN_OR_RETURN(running.experiment, experiments::Experiment::Create(config.options));
-    std::string missing;
-    const auto slot = [&](const std::string& name) -> int64_t {
-      if (name.empty()) return -1;
-      const auto found = graph.SlotOf(name);
-      if (!found) missing = name;
-      return found ? static_cast<int64_t>(*found) : -1;
-    };
-    const auto field = [&](const std::string& name) {
-      const size_t found = FieldOf(schema, name);
-      if (found == schema.fields.size()) missing = name;
-      return found;
-    };
-    running.unit = field(config.unit);
-    if (!config.assigned.empty()) running.assigned = field(config.assigned);
-    for (const std::string& name : config.segments) running.segments.push_back(field(name));
-    running.expose = slot(config.expose);
-    running.where = slot(config.where);
-    running.bot = slot(config.bot);
+    NamedInputs names(schema, graph);
+    running.unit = static_cast<size_t>(std::max<int64_t>(0, names.Field(config.unit)));
+    running.assigned = names.Field(config.assigned);
+    for (const std::string& name : config.segments) {
+      running.segments.push_back(static_cast<size_t>(std::max<int64_t>(0, names.Field(name))));
+    }
+    running.expose = names.Slot(config.expose);
+    running.where = names.Slot(config.where);
+    running.bot = names.Slot(config.bot);
     for (size_t m = 0; m < config.of.size(); ++m) {
-      running.of.push_back(static_cast<size_t>(std::max<int64_t>(0, slot(config.of[m]))));
-      running.per.push_back(static_cast<size_t>(std::max<int64_t>(0, slot(config.per[m]))));
+      running.of.push_back(names.SlotOf(config.of[m]));
+      running.per.push_back(names.SlotOf(config.per[m]));
     }
-    if (!missing.empty()) {
-      return Status::Invalid("experiments." + config.options.name + ": nothing is called '" +
-                             missing + "'");
+    for (const VariantRoute& route : config.routes) {
+      running.routes.push_back({ModelOf(models, route.model), route.threshold});
     }
+    LEAT_RETURN_IF_ERROR(names.status("experiments." + config.options.name));
     set->running_.push_back(std::move(running));
   }
   return set;
 }
 
 void ExperimentSet::OnRecord(const Record& record, std::span<const double> slots,
-                             std::string& events) {
+                             std::string& events, Serving& serving) {
   const uint64_t event = has_ids_ ? record.id : 0;
   for (Running& r : running_) {
     const uint64_t key = record.keys[r.unit];
@@ -82,12 +62,17 @@ void ExperimentSet::OnRecord(const Record& record, std::span<const double> slots
       const std::span<const uint32_t> segments(codes, r.segments.size());
       const int64_t before = e.ledger().account().first;
       std::string_view variant;
-      if (!r.config.assigned.empty()) {
-        variant = record.texts[r.assigned];
-        if (!variant.empty()) e.ExposeTo(unit, key, variant, record.time, event, segments);
+      if (r.assigned >= 0) {
+        variant = record.texts[static_cast<size_t>(r.assigned)];
+        int32_t to = -1;
+        if (!variant.empty()) to = e.ExposeTo(unit, key, variant, record.time, event, segments);
+        if (to >= 0 && !r.routes.empty()) serving = r.routes[static_cast<size_t>(to)];
       } else {
         const auto exposed = e.Expose(unit, key, record.time, event, segments);
         if (exposed.counted) {
+          if (!r.routes.empty()) {
+            serving = r.routes[static_cast<size_t>(exposed.assignment.variant)];
+          }
           variant = e.options().assignment.variants[exposed.assignment.variant].name;
         }
       }
@@ -126,13 +111,7 @@ void ExperimentSet::Advance(EventTime now, std::string& metrics, std::string& ev
   if (now == EventTime{}) return;
   for (Running& r : running_) {
     r.experiment->Advance(now);
-    const int64_t every = r.config.every;
-    int64_t start = now.micros - now.micros % every;
-    if (start > now.micros) start -= every;  // Before 1970.
-    if (r.next_look == 0) r.next_look = start + every;
-    if (now.micros < r.next_look) continue;
-    r.next_look = start + every;
-    Look(r, now, metrics, events);
+    if (TakeDue(now, r.config.every, r.next_look)) Look(r, now, metrics, events);
   }
 }
 
@@ -157,14 +136,8 @@ Status ExperimentSet::Running::Load(StateReader& in) {
   return experiment->Load(in);
 }
 
-void ExperimentSet::Save(StateWriter& out) const {
-  for (const Running& r : running_) r.Save(out);
-}
-
-Status ExperimentSet::Load(StateReader& in) {
-  for (Running& r : running_) LEAT_RETURN_IF_ERROR(r.Load(in));
-  return in.status();
-}
+void ExperimentSet::Save(StateWriter& out) const { SaveTrials(running_, out); }
+Status ExperimentSet::Load(StateReader& in) { return LoadTrials(running_, in); }
 
 size_t ExperimentSet::MemoryBytes() const {
   size_t bytes = 0;
@@ -172,17 +145,6 @@ size_t ExperimentSet::MemoryBytes() const {
   return bytes;
 }
 
-std::vector<PartAccess> ExperimentSet::Parts() {
-  std::vector<PartAccess> parts;
-  for (Running& r : running_) {
-    PartAccess part;
-    part.name = "experiment/" + r.config.options.name;
-    part.save = [&r](StateWriter& out) { r.Save(out); };
-    part.load = [&r](StateReader& in) { return r.Load(in); };
-    part.optional = true;  // One that is new starts with nothing.
-    parts.push_back(std::move(part));
-  }
-  return parts;
-}
+std::vector<PartAccess> ExperimentSet::Parts() { return TrialParts("experiment", running_); }
 
 }  // namespace leat

@@ -15,6 +15,7 @@
 #include "features/features.h"
 #include "pipeline/config_experiments.h"
 #include "pipeline/part.h"
+#include "pipeline/prediction_writer.h"
 #include "record/record.h"
 
 namespace leat {
@@ -23,9 +24,12 @@ class ExperimentSet {
  public:
   static Result<std::unique_ptr<ExperimentSet>> Create(const std::vector<ExperimentConfig>& configs,
                                                        const Schema& schema,
-                                                       const FeatureGraph& graph);
+                                                       const FeatureGraph& graph,
+                                                       std::span<const std::string> models);
 
-  void OnRecord(const Record& record, std::span<const double> slots, std::string& events);
+  /// `serving` becomes what the record's variant says, if it says something.
+  void OnRecord(const Record& record, std::span<const double> slots, std::string& events,
+                Serving& serving);
   /// Time has come to `now`: looks that are due are written.
   void Advance(EventTime now, std::string& metrics, std::string& events);
   /// A last row of each, at the end of a bounded input.
@@ -43,11 +47,13 @@ class ExperimentSet {
   struct Running {
     ExperimentConfig config;
     std::unique_ptr<experiments::Experiment> experiment;
-    size_t unit = 0, assigned = 0;  ///< Fields.
+    size_t unit = 0;        ///< A field.
+    int64_t assigned = -1;  ///< A field; -1: none.
     std::vector<size_t> segments;
     int64_t expose = -1, where = -1, bot = -1;  ///< Slots; -1: none.
     std::vector<size_t> of, per;
-    int64_t next_look = 0;  ///< 0: time has not begun.
+    std::vector<Serving> routes;  ///< By variant; empty: variants are labels.
+    int64_t next_look = 0;        ///< 0: time has not begun.
 
     void Save(StateWriter& out) const;
     Status Load(StateReader& in);

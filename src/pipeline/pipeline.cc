@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "experiments/charts.h"
 #include "pipeline/bandit_set.h"
 #include "pipeline/experiment_set.h"
 #include "pipeline/label_join.h"
@@ -37,6 +38,15 @@ constexpr std::pair<FetchStage, size_t> kLabelStages[] = {{FetchStage::kStore, 2
                                                           {FetchStage::kBlock, 3},
                                                           {FetchStage::kEvents, 1}};
 constexpr double kLogLossFloor = 1e-15;
+
+/// Whether an experiment or a bandit chooses who serves.
+bool Routes(const Config& config) {
+  return (config.experiments != nullptr &&
+          std::any_of(config.experiments->begin(), config.experiments->end(),
+                      [](const ExperimentConfig& e) { return !e.routes.empty(); })) ||
+         (config.bandits != nullptr && std::any_of(config.bandits->begin(), config.bandits->end(),
+                                                   [](const BanditConfig& b) { return b.serve; }));
+}
 
 void PutId(std::string_view id, std::span<double> block) {
   char raw[kIdBytes] = {};
@@ -67,6 +77,7 @@ struct Pipeline::Impl {
 
   Status Init();
   size_t Width() const;
+  size_t Decided(std::span<const double> p) const;
   void Advance(EventTime time);
   void Drain(Outputs& out);
   /// What experiments and bandits do because time has come to `now`.
@@ -130,11 +141,12 @@ Status Pipeline::Impl::Init() {
   for (size_t i = 0; i < roster->cluster_count(); ++i) clusters.push_back(roster->cluster_name(i));
   scoreboard = std::make_unique<Scoreboard>(targets.task(), config.evaluation, models);
   if (config.experiments != nullptr) {
-    LEAT_ASSIGN_OR_RETURN(experiments,
-                          ExperimentSet::Create(*config.experiments, config.schema, *graph));
+    LEAT_ASSIGN_OR_RETURN(
+        experiments, ExperimentSet::Create(*config.experiments, config.schema, *graph, models));
   }
   if (config.bandits != nullptr) {
-    LEAT_ASSIGN_OR_RETURN(bandits, BanditSet::Create(*config.bandits, config.schema, *graph));
+    LEAT_ASSIGN_OR_RETURN(bandits,
+                          BanditSet::Create(*config.bandits, config.schema, *graph, models));
   }
   std::vector<std::pair<std::string, size_t>> features;
   for (const std::string& name : config.sinks.prediction_features) {
@@ -149,7 +161,7 @@ Status Pipeline::Impl::Init() {
   const bool json = !config.sinks.topics[0].empty() || sink.find(".jsonl") != std::string::npos ||
                     sink.find(".json") != std::string::npos ||
                     sink.find(".ndjson") != std::string::npos;
-  writer = PredictionWriter(json, targets.task(), config.evaluation.threshold,
+  writer = PredictionWriter(json, Routes(config), targets.task(), config.evaluation.threshold,
                             config.schema.id_column.empty() ? "record" : config.schema.id_column,
                             std::move(models), std::move(clusters), std::move(features));
   payload_at = kIdDoubles;
@@ -187,6 +199,14 @@ void Pipeline::Impl::AdvanceTrials(Outputs& out) {
   }
 }
 
+/// The class that the predictions of one model decide for.
+size_t Pipeline::Impl::Decided(std::span<const double> p) const {
+  if (targets.task() == EvaluationTask::kBinary) {
+    return p[1] >= config.evaluation.threshold ? 1 : 0;
+  }
+  return static_cast<size_t>(std::max_element(p.begin(), p.end()) - p.begin());
+}
+
 void Pipeline::Impl::Settle(LabelJoin::Handle handle, double target, Outputs& out) {
   const Pending& header = join[handle];
   const std::span<const double> block = join.Block(handle);
@@ -213,17 +233,18 @@ void Pipeline::Impl::Settle(LabelJoin::Handle handle, double target, Outputs& ou
         continue;
       }
       const auto true_class = static_cast<size_t>(target);
-      size_t decided = 0;
-      if (targets.task() == EvaluationTask::kBinary) {
-        decided = p[1] >= config.evaluation.threshold ? 1 : 0;
-      } else {
-        decided = static_cast<size_t>(std::max_element(p.begin(), p.end()) - p.begin());
-      }
-      errors[m] = decided == true_class ? 0 : 1;
+      errors[m] = Decided(p) == true_class ? 0 : 1;
       losses[m] = -std::log(std::max(kLogLossFloor, true_class < width ? p[true_class] : 0.0));
     }
     monitor->OnLabel(errors, losses, {header.time, GetId(block), scoreboard->labels()}, *roster,
                      out.events);
+  }
+  if (bandits != nullptr && width > 0) {
+    bandits->OnLabel(header.id, now, [&](size_t model) {
+      const auto p = predictions.subspan(model * width, width);
+      if (targets.task() == EvaluationTask::kRegression) return -std::abs(p[0] - target);
+      return Decided(p) == static_cast<size_t>(target) ? 1.0 : 0.0;
+    });
   }
   roster->Learn(block.subspan(inputs_at, roster->block_size()), target);
   if (const size_t size = graph->label_payload_size(); size > 0) {
@@ -346,8 +367,9 @@ void Pipeline::Step(const Record& record, Outputs& out) {
 
   s.graph->Step(record, s.slots);
   s.AdvanceTrials(out);
-  if (s.experiments != nullptr) s.experiments->OnRecord(record, s.slots, out.events);
-  if (s.bandits != nullptr) s.bandits->OnRecord(record, s.slots, out.events);
+  Serving serving;
+  if (s.experiments != nullptr) s.experiments->OnRecord(record, s.slots, out.events, serving);
+  if (s.bandits != nullptr) s.bandits->OnRecord(record, s.slots, out.events, serving);
   if (s.monitor->watches_features()) {
     s.monitor->OnRecord(s.slots, {record.time, record.id_text, s.scoreboard->labels()}, *s.roster,
                         out.events);
@@ -384,9 +406,10 @@ void Pipeline::Step(const Record& record, Outputs& out) {
   s.roster->Build(record, s.slots, inputs, s.anomaly);
   s.roster->Predict(inputs, width, s.scoreboard->prior(), predictions);
   if (!s.config.sinks.predictions.empty() || !s.config.sinks.topics[0].empty()) {
-    s.writer.Write({record.id_text, predictions, width, s.roster->size() > 0 && s.roster->warm(0),
-                    s.anomaly, s.slots},
-                   s.targets.classes(), out.predictions);
+    s.writer.Write(
+        {record.id_text, predictions, width, s.roster->size() > 0 && s.roster->warm(serving.model),
+         serving, s.anomaly, s.slots},
+        s.targets.classes(), out.predictions);
   }
 
   if (!s.config.has_label) return;
@@ -482,14 +505,16 @@ Report Pipeline::MakeReport() const {
       const experiments::LookResult look = e->Peek(s.now);
       std::string json;
       AppendJson(*e, look, json);
-      report.experiments.emplace_back(experiments::Table(*e, look), std::move(json));
+      report.experiments.push_back(
+          {experiments::Table(*e, look), std::move(json), experiments::Charts(*e, look)});
     }
   }
   if (s.bandits != nullptr) {
     for (const experiments::Bandit* b : s.bandits->All()) {
       std::string json;
       AppendJson(*b, s.now, json);
-      report.experiments.emplace_back(experiments::Table(*b), std::move(json));
+      report.experiments.push_back(
+          {experiments::Table(*b), std::move(json), experiments::Charts(*b, s.now)});
     }
   }
   if (!report.experiments.empty() && !s.config.has_label) {

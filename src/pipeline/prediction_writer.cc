@@ -7,10 +7,11 @@
 
 namespace leat {
 
-std::pair<double, size_t> PredictionWriter::Decide(std::span<const double> p) const {
+std::pair<double, size_t> PredictionWriter::Decide(std::span<const double> p,
+                                                   double threshold) const {
   if (p.empty()) return {0, 0};
   if (task_ == EvaluationTask::kRegression) return {p[0], 0};
-  if (task_ == EvaluationTask::kBinary) return {p[1], p[1] >= threshold_ ? 1 : 0};
+  if (task_ == EvaluationTask::kBinary) return {p[1], p[1] >= threshold ? 1 : 0};
   const auto best = std::max_element(p.begin(), p.end());
   return {*best, static_cast<size_t>(best - p.begin())};
 }
@@ -21,8 +22,9 @@ std::string PredictionWriter::Header() const {
   AppendCsvCell(out, id_name_);
   if (!models_.empty()) {
     out += task_ == EvaluationTask::kRegression ? ",score,warm" : ",score,class,warm";
+    if (routed_) out += ",model";
   }
-  for (size_t m = 1; m < models_.size(); ++m) {
+  for (size_t m = routed_ ? 0 : 1; m < models_.size(); ++m) {
     out += ',';
     AppendCsvCell(out, models_[m] + ".score");
   }
@@ -64,7 +66,9 @@ void PredictionWriter::Write(const Line& line, const std::vector<std::string>& c
     AppendCsvCell(out, line.id);
   }
   if (!models_.empty()) {
-    const auto [score, decided] = Decide(model(0));
+    const auto [score, decided] =
+        Decide(model(line.serving.model),
+               line.serving.threshold < 0 ? threshold_ : line.serving.threshold);
     member("score");
     number(score);
     if (task_ != EvaluationTask::kRegression) {
@@ -79,9 +83,14 @@ void PredictionWriter::Write(const Line& line, const std::vector<std::string>& c
     } else {
       out += line.warm ? '1' : '0';
     }
+    if (routed_) {
+      member("model");
+      const std::string& name = models_[line.serving.model];
+      json_ ? AppendJsonString(out, name) : AppendCsvCell(out, name);
+    }
     if (json_ && task_ == EvaluationTask::kMulticlass) {
       out += ",\"probabilities\":{";
-      const auto p = model(0);
+      const auto p = model(line.serving.model);
       for (size_t c = 0; c < p.size() && c < classes.size(); ++c) {
         if (c > 0) out += ',';
         AppendJsonString(out, classes[c]);
@@ -90,9 +99,9 @@ void PredictionWriter::Write(const Line& line, const std::vector<std::string>& c
       }
       out += '}';
     }
-    for (size_t m = 1; m < models_.size(); ++m) {
+    for (size_t m = routed_ ? 0 : 1; m < models_.size(); ++m) {
       member(json_ ? models_[m] + ".score" : std::string());
-      number(Decide(model(m)).first);
+      number(Decide(model(m), threshold_).first);
     }
   }
   for (size_t i = 0; i < clusters_.size(); ++i) {

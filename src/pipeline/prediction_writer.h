@@ -3,7 +3,9 @@
 /// CSV columns: id, score, class (or `prediction` for regression), warm, then a score per further
 /// model, an anomaly distance per clustering model, and the chosen features. The score of a binary
 /// task is the probability of the positive class, of a multiclass task the largest probability, of
-/// a regression the prediction. `warm` is 0 while the serving model gives the prior.
+/// a regression the prediction. `warm` is 0 while the serving model gives the prior. Where an
+/// experiment or a bandit chooses who serves, a column `model` after `warm` names that model, and
+/// every model has its score.
 #pragma once
 
 #include <span>
@@ -15,6 +17,12 @@
 
 namespace leat {
 
+/// Who serves a record, and by which threshold a class is decided for.
+struct Serving {
+  size_t model = 0;
+  double threshold = -1;  ///< Below 0: that of the evaluation.
+};
+
 class PredictionWriter {
  public:
   struct Line {
@@ -22,15 +30,19 @@ class PredictionWriter {
     std::span<const double> predictions;  ///< `width` per model.
     size_t width;
     bool warm;
+    Serving serving;
     std::span<const double> anomaly;
     std::span<const double> slots;
   };
 
   PredictionWriter() = default;
-  PredictionWriter(bool json, EvaluationTask task, double threshold, std::string id_name,
-                   std::vector<std::string> models, std::vector<std::string> clusters,
+  /// `routed`: who serves differs from record to record.
+  PredictionWriter(bool json, bool routed, EvaluationTask task, double threshold,
+                   std::string id_name, std::vector<std::string> models,
+                   std::vector<std::string> clusters,
                    std::vector<std::pair<std::string, size_t>> features)
       : json_(json),
+        routed_(routed),
         task_(task),
         threshold_(threshold),
         id_name_(std::move(id_name)),
@@ -43,9 +55,9 @@ class PredictionWriter {
 
  private:
   /// The score and the index of the class decided for.
-  std::pair<double, size_t> Decide(std::span<const double> p) const;
+  std::pair<double, size_t> Decide(std::span<const double> p, double threshold) const;
 
-  bool json_ = false;
+  bool json_ = false, routed_ = false;
   EvaluationTask task_ = EvaluationTask::kBinary;
   double threshold_ = 0.5;
   std::string id_name_;

@@ -1,9 +1,9 @@
 /// What of a configuration shapes the state, and which changes of it a state can follow.
 ///
-/// Models, detectors, experiments and bandits may be added (they start with nothing) and removed; one of them
-/// that has changed needs another name. Anything else that shapes the state (records, labels, features,
-/// limits, evaluation) must be as it was. What does not shape it (paths, sinks, the interval of
-/// snapshots, memory) may change freely.
+/// Models, detectors, experiments and bandits may be added (they start with nothing) and removed;
+/// one of them that has changed needs another name. Anything else that shapes the state (records,
+/// labels, features, limits, evaluation) must be as it was. What does not shape it (paths, sinks,
+/// the interval of snapshots, memory) may change freely.
 #pragma once
 
 #include <map>

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 
 #include "record/csv_scanner.h"
 #include "record/nearest.h"
@@ -19,9 +20,10 @@ class CsvReader final : public RecordReader {
             bool number_is_id)
       : scanner_(source, options.delimiter, options.max_record_bytes),
         decoder_(std::move(decoder)),
-        numbering_(number_is_id) {}
+        numbering_(number_is_id),
+        absent_is_missing_(options.absent_is_missing) {}
 
-  Status ReadHeader() {
+  Status ReadHeader(const Schema& schema) {
     LEAT_RETURN_IF_ERROR(scanner_.Start());
     CsvRow row;
     const CsvRow::Kind kind = scanner_.Next(row);
@@ -37,6 +39,11 @@ class CsvReader final : public RecordReader {
     std::vector<uint32_t> positions;
     for (const std::string& column : decoder_.columns()) {
       const auto found = std::find(header.begin(), header.end(), column);
+      if (found == header.end() && absent_is_missing_ && column != schema.id_column &&
+          column != schema.time_column) {
+        positions.push_back(static_cast<uint32_t>(header.size()));  // An empty cell.
+        continue;
+      }
       if (found == header.end()) return MissingColumn(column, header);
       if (std::find(found + 1, header.end(), column) != header.end()) {
         return Status::Invalid(fmt::format("the header names column '{}' twice", column));
@@ -97,9 +104,13 @@ class CsvReader final : public RecordReader {
           fmt::format("{} fields where the header has {}", row_.field_count, column_count_);
       return ReadOutcome::kReject;
     }
-    return decoder_.Decode({scanner_.fields(), column_count_}, record, reject)
-               ? ReadOutcome::kRecord
-               : ReadOutcome::kReject;
+    std::span<const std::string_view> cells(scanner_.fields(), column_count_);
+    if (absent_is_missing_) {
+      cells_.assign(cells.begin(), cells.end());
+      cells_.emplace_back();
+      cells = cells_;
+    }
+    return decoder_.Decode(cells, record, reject) ? ReadOutcome::kRecord : ReadOutcome::kReject;
   }
 
   static Status MissingColumn(const std::string& column, const std::vector<std::string>& header) {
@@ -122,6 +133,8 @@ class CsvReader final : public RecordReader {
   RecordNumbering numbering_;
   CsvRow row_;
   size_t column_count_ = 0;
+  bool absent_is_missing_;
+  std::vector<std::string_view> cells_;
 };
 
 }  // namespace
@@ -136,7 +149,7 @@ Result<std::unique_ptr<RecordReader>> OpenCsv(ByteSource& source, const Schema& 
   LEAT_ASSIGN_OR_RETURN(RecordDecoder decoder, RecordDecoder::Compile(schema, true));
   auto reader =
       std::make_unique<CsvReader>(source, options, std::move(decoder), schema.id_column.empty());
-  LEAT_RETURN_IF_ERROR(reader->ReadHeader());
+  LEAT_RETURN_IF_ERROR(reader->ReadHeader(schema));
   return std::unique_ptr<RecordReader>(std::move(reader));
 }
 

@@ -32,6 +32,8 @@ struct ReaderOptions {
   RecordFormat format = RecordFormat::kCsv;
   char delimiter = ',';
   size_t max_record_bytes = size_t{1} << 20;
+  /// CSV: columns that are not in the header are missing in every record; but for id and time.
+  bool absent_is_missing = false;
 };
 
 class RecordReader {

@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <fstream>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "cli/fixture.h"
 
@@ -51,6 +54,16 @@ class Crash : public Cli {
     }
     EXPECT_EQ(boost::json::parse(last.out).at("digest"),
               boost::json::parse(whole_.out).at("digest"));
+  }
+
+  /// A log of the shop's visits.
+  std::string Shop() {
+    const std::string log = Path("shop.csv");
+    const Ran made = Leat(
+        fmt::format("generate shop --rows {} --interval 10s --start 2026-03-01 --quiet --output {}",
+                    kRows, log));
+    EXPECT_EQ(made.code, 0) << made.err;
+    return log;
   }
 
   void KillAtRandom() {
@@ -104,10 +117,7 @@ TEST_F(Crash, AgainWhileRecovering) {
 TEST_F(Crash, AtRandomMoments) { KillAtRandom(); }
 
 TEST_F(Crash, ExperimentsAndBanditsAtRandomMoments) {
-  const std::string log = Path("visits.csv");
-  const Ran made = Leat(fmt::format(
-      "generate shop --rows {} --interval 10s --start 2026-03-01 --quiet --output {}", kRows, log));
-  ASSERT_EQ(made.code, 0) << made.err;
+  const std::string log = Shop();
   for (const char* example : {"examples/experiment/shop.yaml", "examples/bandit/offers.yaml"}) {
     SCOPED_TRACE(example);
     for (const char* old : {"whole", "whole-state", "random", "random-state"}) {
@@ -116,6 +126,126 @@ TEST_F(Crash, ExperimentsAndBanditsAtRandomMoments) {
     Prepare(example, log);
     KillAtRandom();
   }
+}
+
+/// Exposures and outcomes in files of their own, a ramp of steps, and every method that keeps
+/// something of its own.
+constexpr const char* kRollout = R"(
+name: rollout
+source: {file: visits.csv, also: [ORDERS]}
+record:
+  id: event_id
+  time: time
+  allowed_lateness: 10m
+  fields: {user_id: id, country: category, revenue: number, errors: number}
+features:
+  visits: not is_missing(errors)
+  bought: revenue > 0
+sinks: {predictions: none, events: {file: events.jsonl}, metrics: {file: metrics.jsonl},
+        rejects: {file: rejects.jsonl}}
+experiments:
+  rollout:
+    unit: user_id
+    variants: {control: 1, treatment: 1}
+    expose: visits
+    segments: [country]
+    ramp: {steps: [0.3, 0.6, 1], units: 100, after: 6h}
+    every: 1h
+    planned: 4000
+    metrics:
+      bought: {type: proportion, of: bought, window: 2h, role: primary}
+      bets: {type: proportion, of: bought, window: 2h, method: betting}
+      spread: {type: proportion, of: bought, window: 2h, method: empirical_bernstein}
+      spent: {of: revenue, window: 2h, method: anytime_t}
+      errors: {of: errors, window: 2h, role: guardrail, better: down, margin: 0.9}
+)";
+
+/// Writes `log` as two files: visits without what they earned, and the orders alone, ten minutes
+/// later; only users of this partition of `of`. A last visit, of nobody, brings time to where all
+/// windows are over.
+void Split(const std::string& log, const std::string& visits, const std::string& orders,
+           int64_t partition = 0, int64_t of = 1) {
+  std::ifstream in(log);
+  std::ofstream a(visits), b(orders);
+  std::string line;
+  std::getline(in, line);
+  a << "event_id,time,user_id,country,errors\n";
+  b << "event_id,time,user_id,revenue\n";
+  while (std::getline(in, line)) {
+    std::vector<std::string> cells;
+    std::istringstream row(line);
+    for (std::string cell; std::getline(row, cell, ',');) cells.push_back(cell);
+    if (std::stoll(cells[2]) % of != partition) continue;
+    a << cells[0] << ',' << cells[1] << ',' << cells[2] << ',' << cells[3] << ',' << cells[9]
+      << '\n';
+    if (cells[8] != "0.00" && cells[8] != "0") {
+      b << 'o' << cells[0] << ',' << cells[1] << ',' << cells[2] << ',' << cells[8] << '\n';
+    }
+  }
+  a << "end,2026-04-30T00:00:00Z,,NL,0\n";
+}
+
+TEST_F(Crash, ExposuresAndOutcomesFromTwoFilesAndARampAtRandomMoments) {
+  const std::string log = Shop();
+  Split(log, Path("visits.csv"), Path("orders.csv"));
+  std::string yaml = kRollout;
+  yaml.replace(yaml.find("ORDERS"), 6, Path("orders.csv"));
+  Write("rollout.yaml", yaml);
+  for (const char* old : {"whole", "whole-state"}) fs::remove_all(Path(old));
+  Prepare(Path("rollout.yaml"), Path("visits.csv"));
+  const std::string events = Slurp(Path("whole/events.jsonl"));
+  EXPECT_NE(events.find("ramp_advance"), std::string::npos) << events;
+  KillAtRandom();
+}
+
+TEST_F(Crash, PartitionsByUnitAddUpToTheWholeThroughKills) {
+  const std::string log = Shop();
+  // A ramp follows its own partition's units: here all are in.
+  const auto run = [&](const std::string& name, int64_t partition, int64_t of) {
+    Split(log, Path(name + "-visits.csv"), Path(name + "-orders.csv"), partition, of);
+    std::string yaml = kRollout;
+    yaml.replace(yaml.find("ORDERS"), 6, Path(name + "-orders.csv"));
+    yaml.erase(yaml.find("    ramp:"), yaml.find("    every: 1h") - yaml.find("    ramp:"));
+    Write("pipeline.yaml", yaml + "state: {path: state, snapshot_every: 15ms}\n");
+    log_ = Path(name + "-visits.csv");
+    if (of > 1) {
+      EXPECT_EQ(Run(name, "LEAT_CRASH=after_journal:1").code, kKilled);
+      EXPECT_EQ(Run(name, "LEAT_CRASH=before_snapshot:1").code, kKilled);
+    }
+    const Ran last = Run(name);
+    EXPECT_EQ(last.code, 0) << last.err;
+    const Ran shown = Leat("inspect --json " + Path(name + "-state"));
+    EXPECT_EQ(shown.code, 0) << shown.err;
+    return boost::json::parse(shown.out);
+  };
+  struct Sums {
+    int64_t control = 0, treatment = 0, exposures = 0, outcomes = 0;
+    double units = 0, bought = 0, spent = 0;
+  };
+  const auto add = [](const boost::json::value& state, Sums& sums) {
+    const auto& variants = state.at("experiments").at(0).at("variants");
+    sums.control += variants.at("control").at("units").to_number<int64_t>();
+    sums.treatment += variants.at("treatment").at("units").to_number<int64_t>();
+    const auto& look = state.at("report").at("experiments").at(0);
+    sums.exposures += look.at("account").at("exposures").to_number<int64_t>();
+    sums.outcomes += look.at("account").at("outcomes").to_number<int64_t>();
+    const auto& comparisons = look.at("comparisons");
+    const double units = comparisons.at(0).at("units").to_number<double>();
+    sums.units += units;
+    sums.bought += units * comparisons.at(0).at("mean").to_number<double>();
+    sums.spent += units * comparisons.at(3).at("mean").to_number<double>();
+  };
+  Sums whole, parts;
+  add(run("one", 0, 1), whole);
+  for (int64_t p = 0; p < 4; ++p) add(run(fmt::format("part{}", p), p, 4), parts);
+  EXPECT_GT(whole.control, 500);
+  EXPECT_EQ(whole.control, parts.control);
+  EXPECT_EQ(whole.treatment, parts.treatment);
+  EXPECT_EQ(whole.exposures, parts.exposures);
+  EXPECT_EQ(whole.outcomes, parts.outcomes);
+  EXPECT_EQ(whole.units, parts.units);
+  EXPECT_NEAR(whole.bought, parts.bought, 1e-6);
+  EXPECT_NEAR(whole.spent, parts.spent, 1e-6);
 }
 
 TEST_F(Crash, ATornJournalIsCutAndADamagedOneRefused) {

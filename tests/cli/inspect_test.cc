@@ -246,6 +246,58 @@ TEST_F(Inspect, KeysOnDiskAreReadBackAndTheDigestIsTheSame) {
   EXPECT_EQ(Files("s"), files);
 }
 
+TEST_F(Inspect, ShowsExperimentsAndBandits) {
+  Write("trials.yaml", R"(
+name: trials
+source: {file: visits.csv}
+record:
+  id: event_id
+  time: time
+  fields: {user_id: id, offer: category, search: category, revenue: number, errors: number}
+features: {coin: 0.5 + 0 * revenue, bought: revenue > 0}
+sinks: {predictions: none}
+experiments:
+  search:
+    unit: user_id
+    variants: [control, treatment]
+    assigned: search
+    every: 6h
+    metrics:
+      errors: {of: errors, window: 2h, role: guardrail, better: down, margin: 0.1}
+  own:
+    unit: user_id
+    variants: [a, b]
+    ramp: {steps: [0.5, 1], after: 1d}
+    metrics:
+      errors: {of: errors, window: 2h, role: guardrail, better: down, margin: 0.5}
+bandits:
+  offer: {actions: [control, treatment], taken: offer, propensity: coin, reward: bought,
+          reward_window: 1h, policy: uniform}
+)");
+  ASSERT_EQ(Leat("generate shop --rows 20000 --interval 20s --start 2026-03-01 -q --output " +
+                 Path("visits.csv"))
+                .code,
+            0);
+  const Ran run = Run(Path("trials.yaml"), Path("visits.csv"));
+  ASSERT_EQ(run.code, 0) << run.err;
+  const json::value shown = json::parse(Look("--json").out);
+  const json::value& search = shown.at("experiments").at(0);
+  EXPECT_EQ(search.at("name").as_string(), "search");
+  EXPECT_GT(search.at("variants").at("treatment").at("units").to_number<int>(), 500);
+  EXPECT_EQ(search.at("decisions").at(0).at("kind").as_string(), "guardrail_breach");
+  EXPECT_TRUE(search.at("decisions").at(0).at("time").is_string());
+  EXPECT_EQ(search.as_object().contains("ramp"), false);
+  const json::value& own = shown.at("experiments").at(1);
+  EXPECT_GE(own.at("ramp").at("step").to_number<int>(), 1);
+  EXPECT_EQ(own.at("looks"), shown.at("report").at("experiments").at(1).at("looks"));
+  const json::value& bandit = shown.at("bandits").at(0);
+  EXPECT_EQ(bandit.at("decisions").to_number<int>(),
+            bandit.at("trained").to_number<int>() + bandit.at("waiting").to_number<int>());
+  EXPECT_EQ(bandit.at("chosen").at("control").to_number<int>() +
+                bandit.at("chosen").at("treatment").to_number<int>(),
+            20'000);
+}
+
 TEST_F(Inspect, WhatIsInTheJournalIsToldAndTheSnapshotShown) {
   const std::string log = Log();
   ASSERT_EQ(Run(kFraud, log, {}, "LEAT_CRASH=after_journal:3").code, 128 + 9);

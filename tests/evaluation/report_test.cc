@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
 #include <limits>
@@ -209,6 +210,42 @@ TEST(RenderHtmlTest, EveryChartIsDescribed) {
   for (size_t at = 0; (at = html.find("<desc id=", at)) != std::string::npos; ++at) ++titles;
   EXPECT_EQ(charts, 3u);  // One curve, precision-recall, calibration.
   EXPECT_EQ(titles, charts);
+}
+
+Report::TimeChart Effect() {
+  Report::TimeChart chart;
+  chart.title = "offer: converted";
+  chart.description = "An effect.";
+  chart.y_label = "effect, %";
+  chart.lines.push_back({"effect", 0, {}});
+  for (int64_t day = 0; day < 4; ++day) {
+    const double wide =
+        day == 0 ? std::numeric_limits<double>::infinity() : 30 / static_cast<double>(day);
+    chart.lines[0].points.emplace_back(kApril + day * kDay, 10);
+    chart.reach.push_back({kApril + day * kDay, 10 - wide, 10 + wide});
+  }
+  chart.lines.push_back({"no effect", -1, {{kApril, 0}, {kApril + 3 * kDay, 0}}});
+  chart.marks = {{kApril + 2 * kDay, "ship, effect +0.1", false},
+                 {kApril + 9 * kDay, "after the end", true}};
+  return chart;
+}
+
+TEST(RenderHtmlTest, AnExperimentIsDrawnOverTime) {
+  Report report = Sample();
+  report.experiments.push_back({"experiment offer\n  1 < 2\n", "{}", {Effect()}});
+  const std::string html = RenderHtml(report);
+  EXPECT_THAT(html, HasSubstr("offer: converted"));
+  EXPECT_THAT(html, HasSubstr(">experiment offer\n  1 &lt; 2\n</pre>"));
+  EXPECT_THAT(html, HasSubstr("ship, effect +0.1"));
+  EXPECT_THAT(html, Not(HasSubstr("after the end")));
+  EXPECT_THAT(html, Not(HasSubstr("inf")));
+  // The band goes over the three days whose intervals are finite, there and back.
+  const size_t band = html.find("<path class=\"band s0\" d=\"M");
+  ASSERT_NE(band, std::string::npos);
+  const std::string path = html.substr(band, html.find("/>", band) - band);
+  EXPECT_EQ(std::count(path.begin(), path.end(), 'L'), 5);
+  EXPECT_EQ(std::count(path.begin(), path.end(), 'Z'), 1);
+  EXPECT_THAT(html, HasSubstr("class=\"line b0\""));
 }
 
 TEST(RenderHtmlTest, EscapesAllTextFromOutside) {

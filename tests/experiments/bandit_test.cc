@@ -226,6 +226,26 @@ TEST(Bandit, RewardsAreFoldedJoinedAndDefaulted) {
   EXPECT_EQ(bandit->account().repeated, 1);
 }
 
+TEST(Bandit, StateOfVersionOneIsStillRead) {
+  const auto bandit = Make(Options(PolicyKind::kUniform, 3));
+  for (uint64_t id = 1; id < 50; ++id) bandit->Decide(id, {}, {static_cast<int64_t>(id)});
+  bandit->Advance({20 + kMinute});
+  StateWriter now, head_now, head_old;
+  bandit->Save(now);
+  head_now.Section("bandit", 2);
+  head_old.Section("bandit", 1);
+  // It had neither the number of actions nor the past, which is empty.
+  const size_t at = head_now.bytes().size() + 8;
+  const std::string old = head_old.bytes() + now.bytes().substr(at, now.bytes().size() - at - 24);
+  const auto loaded = Make(Options(PolicyKind::kUniform, 3));
+  StateReader in(old);
+  ASSERT_TRUE(loaded->Load(in).ok());
+  ASSERT_TRUE(in.AtEnd());
+  StateWriter again;
+  loaded->Save(again);
+  EXPECT_EQ(again.bytes(), now.bytes());
+}
+
 TEST(Ridge, TheFactorStaysTheInverseOverManyRows) {
   constexpr size_t kD = 6;
   Ridge ridge(kD, 0.5);
@@ -286,32 +306,73 @@ TEST(OpenBandit, TheUniformPolicyFromBothLogsAndAReplay) {
       EXPECT_NEAR(uniform.estimates.snips(), 0.0046, 1e-9);
     }
   }
+  // What is shown where to whom: the position, and four features of the user as they hash.
+  std::vector<std::vector<double>> contexts;
+  for (const auto& row : random->rows) {
+    std::vector<double> x(3 + 16, 0.0);
+    x[static_cast<size_t>(std::stoi(row[column(*random, "position")]) - 1)] = 1;
+    for (size_t f = 0; f < 4; ++f) {
+      const std::string name = "user_feature_" + std::to_string(f);
+      x[3 + 4 * f + Hash64(row[column(*random, name.c_str())], f) % 4] = 1;
+    }
+    contexts.push_back(std::move(x));
+  }
+  // Off-policy over all rows: what learns from the log as it goes, scored before it learns.
+  options.context = contexts[0].size();
+  options.candidates = {PolicyKind::kThompsonBeta, PolicyKind::kLinUcb};
+  options.policy.floor = 0.001;
+  options.policy.refresh = 20;
+  const auto scored = Make(options);
+  for (size_t i = 0; i < random->rows.size(); ++i) {
+    const auto& row = random->rows[i];
+    const EventTime now{static_cast<int64_t>(i) * kSecond};
+    scored->Advance(now);
+    scored->Logged(i + 1, std::stoul(row[column(*random, "item_id")]),
+                   std::stod(row[column(*random, "propensity_score")]), contexts[i], now);
+    scored->Reward(i + 1, std::stod(row[column(*random, "click")]), now);
+  }
+  scored->Advance({INT64_MAX});
+  EXPECT_EQ(scored->account().trained, static_cast<int64_t>(random->rows.size()));
+  const auto scores = scored->Scores();
+  for (size_t i = 0; i < 3; ++i) {
+    const Interval snips = scores[i].estimates.SnipsInterval(0.05).interval;
+    printf(
+        "%s over all rows: SNIPS %.5f [%.5f, %.5f], DR %.5f, sequence [%.5f, %.5f], ESS %.1f%s%s\n",
+        scores[i].name.c_str(), scores[i].estimates.snips(), snips.lo, snips.hi,
+        scores[i].estimates.doubly_robust(), scores[i].doubly_robust.interval.lo,
+        scores[i].doubly_robust.interval.hi, scores[i].estimates.effective_size(),
+        scores[i].refused.empty() ? "" : "; refused: ", scores[i].refused.c_str());
+    EXPECT_GE(scores[i].estimates.effective_size(), 100);
+  }
+  // Replayed, with many draws: what a replay takes is one row in 46.
+  constexpr uint64_t kDraws = 20;
   for (const PolicyKind kind :
        {PolicyKind::kUniform, PolicyKind::kThompsonBeta, PolicyKind::kLinUcb}) {
-    PolicyOptions policy_options;
-    policy_options.kind = kind;
-    policy_options.floor = 0.001;
-    policy_options.refresh = 20;
-    Policy policy(policy_options, 46, 3);
     double n = 0, clicks = 0;
-    for (size_t i = 0; i < random->rows.size(); ++i) {
-      const auto& row = random->rows[i];
-      const auto action = std::stoul(row[column(*random, "item_id")]);
-      const double position = std::stod(row[column(*random, "position")]);
-      const std::vector<double> x = {position == 1 ? 1.0 : 0, position == 2 ? 1.0 : 0,
-                                     position == 3 ? 1.0 : 0, 1};
-      const EventTime now{static_cast<int64_t>(i)};
-      if (Draw(policy.Probabilities(x, now), DrawOf(3, i)) != action) continue;
-      const double click = std::stod(row[column(*random, "click")]);
-      policy.Learn(action, x, click, 1, now);
-      n += 1;
-      clicks += click;
+    for (uint64_t seed = 0; seed < kDraws; ++seed) {
+      PolicyOptions policy_options = options.policy;
+      policy_options.kind = kind;
+      Policy policy(policy_options, 46, options.context);
+      for (size_t i = 0; i < random->rows.size(); ++i) {
+        const auto& row = random->rows[i];
+        const auto action = std::stoul(row[column(*random, "item_id")]);
+        std::vector<double> x = contexts[i];
+        x.push_back(1);
+        const EventTime now{static_cast<int64_t>(i)};
+        if (Draw(policy.Probabilities(x, now), DrawOf(seed, i)) != action) continue;
+        const double click = std::stod(row[column(*random, "click")]);
+        policy.Learn(action, x, click, 1, now);
+        n += 1;
+        clicks += click;
+      }
     }
-    const double rate = clicks / n, reach = 1.96 * std::sqrt(rate * (1 - rate) / n);
-    printf("replay of %s on the random log: %.0f rows taken, clicks %.5f [%.5f, %.5f]\n",
-           std::string(PolicyNames()[static_cast<int>(kind)]).c_str(), n, rate, rate - reach,
-           rate + reach);
-    EXPECT_GT(n, 100);
+    // The draws share their rows, so that the interval is that of one of them.
+    const double rate = clicks / n;
+    const double reach = 1.96 * std::sqrt(rate * (1 - rate) / (n / static_cast<double>(kDraws)));
+    printf("replay of %s on the random log: %.0f rows a draw, clicks %.5f [%.5f, %.5f]\n",
+           std::string(PolicyNames()[static_cast<int>(kind)]).c_str(),
+           n / static_cast<double>(kDraws), rate, rate - reach, rate + reach);
+    EXPECT_GT(n, 100 * static_cast<double>(kDraws));
   }
 }
 

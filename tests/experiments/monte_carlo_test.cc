@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "experiments/aggregate.h"
 #include "experiments/decisions.h"
+#include "experiments/experiment.h"
 #include "experiments/sequential.h"
 
 namespace leat::experiments {
@@ -57,6 +58,9 @@ TEST(MonteCarlo, WatchedContinuouslyAnAaIsRarelyRejected) {
                                           {"beta-binomial sequence of a rate", {true}},
                                           {"gamma-exponential effect, bounded outcomes", {true}},
                                           {"betting mean, bounded outcomes", {true}},
+                                          {"betting, two arms", {true}},
+                                          {"betting, guardrail", {true}},
+                                          {"anytime-valid t", {true}},
                                           {"sample ratio, sequential", {true}},
                                           {"group sequential, five looks", {true}},
                                           {"z test, peeked at", {false}},
@@ -66,7 +70,7 @@ TEST(MonteCarlo, WatchedContinuouslyAnAaIsRarelyRejected) {
     std::map<std::string, bool> wrong;
     double x[2] = {}, arms[2] = {};
     BoundedEffect bounded({.propensity = 0.5, .lo = 0, .hi = 1, .v_opt = 1000, .alpha = 0.05});
-    BettingMean betting(0.05);
+    BettingMean betting(0.05), bets[2] = {BettingMean(0.025), BettingMean(0.025)};
     size_t look = 0;
     for (int unit = 1; unit <= kUnits; ++unit) {
       for (int arm = 0; arm < 2; ++arm) {
@@ -77,6 +81,7 @@ TEST(MonteCarlo, WatchedContinuouslyAnAaIsRarelyRejected) {
         bounded.Add((bits & 1) != 0, y);
         arms[bits >> 1 & 1] += 1;
         if (arm == 0) betting.Add(y);
+        bets[arm].Add(y);
       }
       if (unit < 100 || unit % kLook != 0) continue;
       const double n = unit;
@@ -95,6 +100,11 @@ TEST(MonteCarlo, WatchedContinuouslyAnAaIsRarelyRejected) {
            Msprt(n, effect.estimate, 2 * pooled * (1 - pooled), 1e-4, 0.05).p <= 0.05);
       mark("beta-binomial sequence of a rate",
            bernoulli.LogE(x[0] - n * kRate, n * kRate * (1 - kRate)) >= threshold);
+      mark("anytime-valid t",
+           AnytimeTSequence(effect, 2, {0.05, 20'000, Alternative::kTwoSided}).p <= 0.05);
+      const double above = bets[1].LogEAbove(bets[0], 1), below = bets[1].LogEBelow(bets[0], 1);
+      mark("betting, two arms", std::exp(above) + std::exp(below) >= 2 * 20);
+      mark("betting, guardrail", above >= threshold);
       const Interval mean = betting.interval();
       mark("betting mean, bounded outcomes", mean.lo > kRate || mean.hi < kRate);
       if (unit % (kLook * 4) == 0) {
@@ -116,6 +126,51 @@ TEST(MonteCarlo, WatchedContinuouslyAnAaIsRarelyRejected) {
   EXPECT_GT(static_cast<double>(tallies.at("z test, peeked at").wrong),
             0.2 * static_cast<double>(replications))
       << "a test that is peeked at is wrong often: else this gate measures nothing";
+}
+
+TEST(MonteCarlo, ARampSeldomGoesOnWhenTheHarmIsAsLargeAsTheMargin) {
+  // A loss of exactly the margin: whatever is known to be less is known wrongly.
+  const int64_t replications = std::min<int64_t>(Replications(), 2000);
+  constexpr double kRate = 0.2, kMargin = 0.25;
+  int64_t gone_on = 0, rolled_back = 0;
+  for (int64_t r = 0; r < replications; ++r) {
+    ExperimentOptions options;
+    options.name = "ramp";
+    options.assignment.salt = "ramp" + std::to_string(r);
+    options.assignment.variants = {{"control", 1}, {"treatment", 1}};
+    options.planned = 2000;
+    options.ramp = {{0.5, 1}, 100, 0, false};
+    AnalysedMetric metric;
+    metric.data = {.name = "errors", .kind = MetricKind::kProportion, .window = kSecond};
+    metric.role = Role::kGuardrail;
+    metric.up_is_good = false;
+    metric.margin = kMargin;
+    options.metrics = {metric};
+    auto made = Experiment::Create(options);
+    ASSERT_TRUE(made.ok()) << made.status().message();
+    Experiment& e = **made;
+    CounterRandom random(2026, 9, static_cast<uint64_t>(r) << 32);
+    for (int64_t i = 0; i < 6000 && e.decided().empty(); ++i) {
+      const EventTime now{(i + 1) * kSecond};
+      e.Advance(now);
+      if (i % 50 == 49) e.Look(now);
+      const std::string unit = std::to_string(i);
+      const auto exposed = e.Expose(unit, static_cast<uint64_t>(i + 1), now, 0, {});
+      if (!exposed.counted) continue;
+      const double rate = exposed.assignment.variant == 0 ? kRate : kRate * (1 + kMargin);
+      if (random.Uniform() < rate) e.Outcome(static_cast<uint64_t>(i + 1), 0, 1, 0, now, 0);
+    }
+    for (const Decision& d : e.decided()) {
+      gone_on += d.kind == "ramp_advance";
+      rolled_back += d.kind == "ramp_rollback";
+    }
+  }
+  const double n = static_cast<double>(replications);
+  const double bound = 0.05 + 3 * std::sqrt(0.05 * 0.95 / n);
+  printf("a ramp whose harm is its margin: went on %.4f, was taken back %.4f (bound %.4f)\n",
+         static_cast<double>(gone_on) / n, static_cast<double>(rolled_back) / n, bound);
+  EXPECT_LE(static_cast<double>(gone_on) / n, bound);
+  EXPECT_LE(static_cast<double>(rolled_back) / n, bound);
 }
 
 TEST(MonteCarlo, EventsOfOneUnitAreNoIndependentUnits) {

@@ -297,6 +297,60 @@ models:
   clusters: {type: kmeans, features: [x]}
 )";
 
+/// Experiments and bandits with every method that keeps something of its own.
+constexpr const char* kTrials = R"(
+name: trials
+source: {file: visits.csv}
+record:
+  id: event_id
+  time: time
+  allowed_lateness: 10m
+  fields: {user_id: id, country: category, offer: category, banner: category, revenue: number,
+           errors: number}
+features:
+  bought: revenue > 0
+  rich: revenue > 60
+  coin: 0.5 + 0 * revenue
+sinks: {predictions: none}
+experiments:
+  offer:
+    unit: user_id
+    variants: [control, treatment]
+    assigned: offer
+    bot: rich
+    starts: 2026-03-02
+    segments: [country]
+    every: 1h
+    minimum: 50
+    planned: 2000
+    days_before: 1
+    metrics:
+      bought: {type: proportion, of: bought, window: 2h, role: primary, cuped: true}
+      bets: {type: proportion, of: bought, window: 2h, method: betting}
+      spread: {of: errors, cap: 3, window: 1h, method: empirical_bernstein}
+      high: {of: revenue, window: 2h, quantile: 0.9}
+      broken: {of: errors, window: 2h, role: guardrail, better: down, margin: 0.01}
+  sequential:
+    unit: user_id
+    variants: [control, treatment]
+    assigned: banner
+    method: group_sequential
+    planned: 600
+    every: 6h
+    metrics: {spent: {type: ratio, of: revenue, per: bought, window: 1h, cuped: true}}
+bandits:
+  offer:
+    actions: [control, treatment]
+    taken: offer
+    propensity: coin
+    reward: bought
+    reward_window: 1h
+    policy: linucb
+    context: [errors]
+    candidates: [thompson_beta]
+    every: 6h
+)";
+
 /// Lines of the page that no run can show.
 const std::set<std::string> kNeverSeen = {
     "binary: f64 weights[] (always empty)",
@@ -304,6 +358,8 @@ const std::set<std::string> kNeverSeen = {
     "id-key", "id-item",
     // Only after a tree has met its limit, which it mostly stops short of.
     "revising-node: observers observers if observing (never missing)",
+    // The place of a unit that is forgotten is taken by the next one.
+    "ledger: u32 free_units[] (always empty)",
     // Errors only fall here.
     "regression-member: regression-tree background if has_background (never there)",
     "gradient-boosting: u64 scouted if scouting (never there)",
@@ -378,6 +434,13 @@ TEST_F(StateFormat, IsReadByThePageAlone) {
   const Value& dictionary = words.parts.at("features")["dictionaries"][0];
   ASSERT_EQ(dictionary["words"].size(), 5000u);
   EXPECT_EQ(dictionary["words"][4999]["value"].text, Word(4999));
+
+  const Folder trials = Run(
+      {"trials", kTrials,
+       Generate("shop", "--rows 20001 --interval 15s --start 2026-03-01 --seed 2"), "", "", ""});
+  EXPECT_GT(trials.parts.at("experiment/sequential")["experiment"]["decisions"].size(), 0u);
+  EXPECT_GT(trials.parts.at("experiment/offer")["experiment"]["ledger"]["bots"].bits, 0u);
+  EXPECT_GT(trials.parts.at("bandit/offer")["bandit"]["waiting"].size(), 0u);
 
   // Ends in the middle: before the first record, with a journal, between journal and snapshot.
   EXPECT_EQ(

@@ -521,6 +521,69 @@ inline std::set<std::string> EntriesOf(const std::string& shape, const std::stri
   return entries;
 }
 
+/// The sums are those of the units, and every unit is somewhere.
+inline void CheckExperiment(const Value& part) {
+  const Value& experiment = part["experiment"];
+  const Value& ledger = experiment["ledger"];
+  const uint64_t variants = ledger["variants"].bits, metrics = ledger["metrics"].bits;
+  EXPECT_EQ(experiment["comparisons"].size(), metrics * variants);
+  std::map<std::pair<uint64_t, uint64_t>, uint64_t> counted;
+  std::map<uint64_t, uint64_t> exposed, lost;
+  uint64_t bots = 0, used = 0;
+  for (const Value& unit : ledger["units"].items) {
+    const uint64_t flags = unit["flags"].bits, variant = unit["variant"].bits;
+    if ((flags & 8) == 0) continue;
+    ++used;
+    if ((flags & 4) != 0) {
+      ++bots;
+    } else if ((flags & 2) != 0) {
+      ++lost[variant];
+    } else if ((flags & 1) != 0) {
+      ++exposed[variant];
+    }
+    for (uint64_t m = 0; m < metrics; ++m) {
+      if ((unit["included"].bits >> m & 1) != 0) ++counted[{m, variant}];
+    }
+    uint64_t steps = 0;
+    for (uint64_t e = unit["entries"].bits; e != 0xffffffff; ++steps) {
+      ASSERT_LT(steps, ledger["entries"].size());
+      e = ledger["entries"][e]["next"].bits;
+    }
+  }
+  EXPECT_EQ(used + ledger["free_units"].size(), ledger["units"].size());
+  EXPECT_EQ(bots, ledger["bots"].bits);
+  for (uint64_t v = 0; v < variants; ++v) {
+    EXPECT_EQ(exposed[v], ledger["exposed"][v].bits);
+    EXPECT_EQ(lost[v], ledger["lost"][v].bits);
+    for (uint64_t m = 0; m < metrics; ++m) {
+      EXPECT_EQ((counted[{m, v}]), ledger["totals"][m * variants + v]["units"].bits);
+      const Value& comparison = experiment["comparisons"][m * variants + v];
+      if (comparison["has_bets"].bits != 0) {
+        EXPECT_GE(comparison["bets"]["n"].Real(), static_cast<double>(counted[{m, v}]));
+      }
+      EXPECT_LT(comparison["past"]["points"].size(), 256u);
+    }
+  }
+  for (const Value& decision : experiment["decisions"].items) {
+    EXPECT_LT(decision["metric"].bits, metrics);
+    EXPECT_LT(decision["variant"].bits, variants);
+  }
+}
+
+inline void CheckBandit(const Value& part) {
+  const Value& bandit = part["bandit"];
+  uint64_t chosen = 0;
+  for (const Value& times : bandit["chosen"].items) chosen += times.bits;
+  EXPECT_EQ(chosen, bandit["account"][0].bits);
+  EXPECT_EQ(chosen, bandit["account"][4].bits + bandit["waiting"].size());
+  double sum = 0;
+  for (const Value& p : bandit["policy"]["p"].items) sum += p.Real();
+  EXPECT_NEAR(sum, 1, 1e-12);
+  for (const Value& score : bandit["scores"].items) {
+    EXPECT_EQ(score["sums"][0].Real(), static_cast<double>(bandit["account"][4].bits));
+  }
+}
+
 inline void CheckParts(const Folder& folder) {
   const Value& manifest = folder.manifest;
   const std::string& shape = manifest["shape"].text;
@@ -574,6 +637,8 @@ inline void CheckParts(const Folder& folder) {
     }
     if (name.starts_with("drift/")) CheckDetector(part);
     if (name.starts_with("evaluation/")) CheckEvaluator(part, scored);
+    if (name.starts_with("experiment/")) CheckExperiment(part);
+    if (name.starts_with("bandit/")) CheckBandit(part);
   }
 }
 

@@ -1,0 +1,16 @@
+/// What experiment.cc and experiment_compare.cc share (internal to them).
+#pragma once
+
+#include "experiments/experiment.h"
+
+namespace leat::experiments {
+
+/// The reach of a bounded outcome, from 0.
+inline double Reach(const AnalysedMetric& metric) {
+  return metric.data.kind == MetricKind::kProportion ? 1 : metric.data.cap;
+}
+Arm ArmOf(const Aggregate& sums, MetricKind kind);
+/// What effect is reported: relative where the control's mean allows it.
+Effect Choose(const Arm& control, const Arm& treatment, bool& relative);
+
+}  // namespace leat::experiments

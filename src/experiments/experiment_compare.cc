@@ -1,0 +1,236 @@
+// One metric of one variant against the control: the effect, and what its method says of it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "experiments/compare.h"
+
+namespace leat::experiments {
+namespace {
+
+/// Above this, the control's mean is too uncertain for the delta method (the squared critical value
+/// times its relative variance).
+constexpr double kUncertainControl = 0.05;
+
+}  // namespace
+
+Arm ArmOf(const Aggregate& sums, MetricKind kind) {
+  switch (kind) {
+    case MetricKind::kProportion:
+      return ProportionArm(static_cast<double>(sums.n()), sums.Mean().sum);
+    case MetricKind::kRatio:
+      return RatioArm(sums.Ratio());
+    case MetricKind::kSum:
+      break;
+  }
+  return MeanArm(sums.Mean());
+}
+
+namespace {
+
+Arm PlainArm(const Ledger& ledger, const AnalysedMetric& metric, size_t m, size_t variant,
+             double cap) {
+  const Aggregate& sums = ledger.Total(m, variant);
+  if (metric.quantile > 0) {
+    return QuantileToArm(ledger.Histogram(m, variant).QuantileWithInterval(metric.quantile));
+  }
+  if (cap > 0) return MeanArm(ledger.Histogram(m, variant).CappedAt(cap));
+  return ArmOf(sums, metric.data.kind);
+}
+
+}  // namespace
+
+Effect Choose(const Arm& control, const Arm& treatment, bool& relative) {
+  relative = control.base != 0;
+  return relative ? RelativeEffect(control, treatment) : AbsoluteEffect(control, treatment);
+}
+
+Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::string_view why,
+                               std::vector<Running>& running) const {
+  const AnalysedMetric& metric = options_.metrics[m];
+  Comparison out;
+  out.metric = m;
+  out.variant = variant;
+  double cap = 0;
+  if (metric.cap_percentile > 0) {
+    // One cap for all arms, from all arms.
+    UnitHistogram all;
+    for (size_t v = 0; v < options_.ledger.variants; ++v) all.Merge(ledger_.Histogram(m, v));
+    cap = all.UpperEdge(metric.cap_percentile);
+  }
+  Arm control = PlainArm(ledger_, metric, m, 0, cap);
+  Arm treatment = PlainArm(ledger_, metric, m, variant, cap);
+  out.control_mean = control.base;
+  out.mean = treatment.base;
+  out.control_units = control.n;
+  out.units = treatment.n;
+  out.watchable = metric.data.window > 0 && metric.quantile == 0;
+  if (withheld) out.withheld = why;
+  if (out.withheld.empty() &&
+      std::min(control.n, treatment.n) < static_cast<double>(options_.minimum)) {
+    out.withheld = fmt::format("fewer than {} units an arm", options_.minimum);
+  }
+  if (out.withheld.empty() && !(control.variance > 0 && treatment.variance > 0)) {
+    out.withheld = "an arm does not vary";
+  }
+  if (!out.withheld.empty()) return out;
+
+  const Effect plain = Choose(control, treatment, out.relative);
+  Effect effect = plain;
+  if (metric.data.cuped && metric.quantile == 0) {
+    const Aggregate &a = ledger_.Total(m, 0), &b = ledger_.Total(m, variant);
+    CupedArms arms;
+    if (metric.data.kind == MetricKind::kRatio) {
+      const CupedRatioSums before_a = a.CupedOfRatio(), before_b = b.CupedOfRatio();
+      if (before_a.before.den > 0 && before_b.before.den > 0) arms = CupedRatio(before_a, before_b);
+    } else {
+      CupedSums sums_a = a.CupedMean(), sums_b = b.CupedMean();
+      sums_a.proportion = sums_b.proportion = metric.data.kind == MetricKind::kProportion;
+      arms = Cuped(sums_a, sums_b);
+    }
+    const Effect adjusted = Choose(arms.control, arms.treatment, out.relative);
+    if (arms.theta != 0 && adjusted.ok()) {
+      out.theta = arms.theta;
+      const double before = control.variance / control.n + treatment.variance / treatment.n;
+      const double after =
+          arms.control.variance / arms.control.n + arms.treatment.variance / arms.treatment.n;
+      out.variance_reduction = 1 - after / before;
+      effect = adjusted;
+    }
+  }
+  const Method method = MethodOf(m);
+  if (method == Method::kEmpiricalBernstein) {
+    out.relative = false;
+    effect = AbsoluteEffect(control, treatment);
+  }
+  out.effect = effect;
+  if (!effect.ok()) {
+    out.withheld = "the effect cannot be computed";
+    return out;
+  }
+  out.fixed = FixedHorizon(effect, options_.alpha);
+  if (out.relative && out.theta == 0) {
+    const FiellerResult fieller = Fieller(control, treatment, options_.alpha);
+    if (fieller.g > kUncertainControl && std::isfinite(fieller.interval.lo)) {
+      out.fieller = true;
+      out.fixed.interval = fieller.interval;
+    }
+  }
+  const double reached_a = control.base * control.n, reached_b = treatment.base * treatment.n;
+  if (method == Method::kPooledZ) {
+    const ProportionTest z =
+        TwoProportionZ(control.n, reached_a, treatment.n, reached_b, options_.alpha);
+    out.fixed = {out.relative ? z.relative_interval : z.interval, z.p};
+    out.fieller = false;
+  }
+  out.posterior = GaussianPosterior(effect, options_.alpha);
+  if (method == Method::kBayes && metric.data.kind == MetricKind::kProportion && out.theta == 0) {
+    const BetaArm a{1 + reached_a, 1 + control.n - reached_a};
+    const BetaArm b{1 + reached_b, 1 + treatment.n - reached_b};
+    out.beta = true;
+    out.posterior.chance_to_win = BetaChance(a, b);
+    out.posterior.loss_if_ship = BetaExpectedLoss(a, b);
+    out.posterior.loss_if_keep = BetaExpectedLoss(b, a);
+  }
+  if (!out.watchable) return out;
+  Running& own = running[m * options_.ledger.variants + variant];
+  if (method == Method::kGroupSequential) GroupSequentialLook(out, own);
+  Watch(out, running);
+  own.inference.Add(out.sequence);
+  out.running = own.inference;
+  if (metric.role == Role::kGuardrail) {
+    own.guard_p = std::min(own.guard_p, GuardP(out, running, true));
+    out.guard_p = own.guard_p;
+    out.safe_p = GuardP(out, running, false);
+  }
+  return out;
+}
+
+void Experiment::GroupSequentialLook(Comparison& out, Running& running) const {
+  const double share = out.effect.units / options_.planned;
+  const double next =
+      static_cast<double>(running.looks_done + 1) / static_cast<double>(options_.looks);
+  if (running.looks_done < options_.looks && share >= next) {
+    ++running.looks_done;
+    running.information.push_back(std::min(1.0, share));
+    const auto looks =
+        GroupSequential(running.information, options_.alpha, 2, Spending::kObrienFleming);
+    const double z = std::abs(out.effect.estimate / out.effect.standard_error);
+    if (!looks.empty() && z >= looks.back().z) running.crossed = true;
+    if (share >= 1) running.looks_done = options_.looks;
+  }
+  if (running.information.empty()) return;
+  out.boundary_z =
+      GroupSequential(running.information, options_.alpha, 2, Spending::kObrienFleming).back().z;
+}
+
+void Experiment::Watch(Comparison& c, std::vector<Running>& running) const {
+  const Running* const arms = &running[c.metric * options_.ledger.variants];
+  const double scale = Reach(options_.metrics[c.metric]);
+  const SequenceOptions two_sided{options_.alpha, options_.planned, Alternative::kTwoSided};
+  switch (MethodOf(c.metric)) {
+    case Method::kMsprt:
+      c.sequence = MixtureSequence(c.effect, options_.effect_sd * options_.effect_sd,
+                                   options_.alpha, Alternative::kTwoSided);
+      return;
+    case Method::kAnytimeT:
+      c.sequence = AnytimeTSequence(c.effect, c.theta == 0 ? 2 : 3, two_sided);
+      return;
+    case Method::kBetting: {
+      const BettingMean &control = *arms[0].bets, &treatment = *arms[c.variant].bets;
+      const Interval a = control.interval(), b = treatment.interval();
+      c.sequence.interval = {(b.lo - a.hi) * scale, (b.hi - a.lo) * scale};
+      if (c.relative) {
+        c.sequence.interval = {b.lo / a.hi - 1, a.lo > 0 ? b.hi / a.lo - 1 : Interval{}.hi};
+      }
+      const double above = treatment.LogEAbove(control, 1), below = treatment.LogEBelow(control, 1);
+      const double most = std::max(above, below);
+      const double log_e = most + std::log((std::exp(above - most) + std::exp(below - most)) / 2);
+      c.sequence.p = std::min(1.0, std::exp(-log_e));
+      return;
+    }
+    case Method::kEmpiricalBernstein: {
+      const BoundedEffect& bounded = *arms[c.variant].bounded;
+      const Interval i = bounded.interval();
+      c.sequence.interval = {i.lo * scale, i.hi * scale};
+      c.sequence.p = std::min(1.0, std::exp(-bounded.LogE()));
+      return;
+    }
+    default:
+      c.sequence = AsymptoticSequence(c.effect, two_sided);
+      return;
+  }
+}
+
+double Experiment::GuardP(const Comparison& c, const std::vector<Running>& running,
+                          bool harm) const {
+  const AnalysedMetric& metric = options_.metrics[c.metric];
+  // "No worse than the margin" is the hypothesis, or "worse by that or more"; a small p is evidence
+  // against it.
+  Effect beyond = c.effect;
+  const double loss = metric.up_is_good ? -c.effect.estimate : c.effect.estimate;
+  beyond.estimate = harm ? loss - metric.margin : metric.margin - loss;
+  const SequenceOptions greater{options_.alpha, options_.planned, Alternative::kGreater};
+  switch (MethodOf(c.metric)) {
+    case Method::kMsprt:
+      return MixtureSequence(beyond, options_.effect_sd * options_.effect_sd, options_.alpha,
+                             Alternative::kGreater)
+          .p;
+    case Method::kAnytimeT:
+      return AnytimeTSequence(beyond, c.theta == 0 ? 2 : 3, greater).p;
+    case Method::kBetting: {
+      const Running* const arms = &running[c.metric * options_.ledger.variants];
+      const double ratio = metric.up_is_good ? 1 - metric.margin : 1 + metric.margin;
+      if (!(ratio > 0)) return harm ? 1 : 0;  // All may be lost.
+      const BettingMean &control = *arms[0].bets, &treatment = *arms[c.variant].bets;
+      const double log_e = harm == metric.up_is_good ? treatment.LogEBelow(control, ratio)
+                                                     : treatment.LogEAbove(control, ratio);
+      return std::min(1.0, std::exp(-log_e));
+    }
+    default:
+      return AsymptoticSequence(beyond, greater).p;
+  }
+}
+
+}  // namespace leat::experiments

@@ -1,0 +1,433 @@
+// What one experiment says and decides: methods, ramps of steps, and what it remembers of its
+// looks.
+#include "experiments/experiment.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <string>
+
+#include "base/hash.h"
+#include "base/random.h"
+#include "experiments/sequential.h"
+
+namespace leat::experiments {
+namespace {
+
+using ::testing::HasSubstr;
+
+AnalysedMetric Metric(std::string name, Role role = Role::kPrimary) {
+  AnalysedMetric metric;
+  metric.data.name = std::move(name);
+  metric.data.kind = MetricKind::kProportion;
+  metric.data.window = kMinute;
+  metric.role = role;
+  return metric;
+}
+
+ExperimentOptions Options(Method method) {
+  ExperimentOptions options;
+  options.name = "test";
+  options.assignment.salt = "test";
+  options.assignment.variants = {{"control", 1}, {"treatment", 1}};
+  options.metrics = {Metric("done")};
+  options.method = method;
+  options.planned = 4000;
+  options.effect_sd = 0.3;
+  return options;
+}
+
+std::unique_ptr<Experiment> Make(const ExperimentOptions& options) {
+  auto made = Experiment::Create(options);
+  EXPECT_TRUE(made.ok()) << made.status().message();
+  return std::move(*made);
+}
+
+std::string Refusal(const ExperimentOptions& options) {
+  const auto made = Experiment::Create(options);
+  return made.ok() ? "" : std::string(made.status().message());
+}
+
+/// A unit a second; those of each arm do it at their arm's rate.
+struct World {
+  double control = 0.2, treatment = 0.2;
+  uint64_t seed = 1;
+  int64_t at = 0;
+
+  static std::string Name(int64_t i) { return "u" + std::to_string(i); }
+  void Run(Experiment& e, int64_t until, std::vector<LookResult>* looks = nullptr,
+           int64_t every = 600) {
+    for (; at < until; ++at) {
+      const EventTime now{1'000'000'000'000'000 + at * kSecond};
+      e.Advance(now);
+      if (looks != nullptr && at % every == every - 1) looks->push_back(e.Look(now));
+      const std::string unit = Name(at);
+      const uint64_t key = Hash64(unit);
+      const auto exposed = e.Expose(unit, key, now, 0, {});
+      if (!exposed.counted) continue;
+      CounterRandom random(seed, 7, static_cast<uint64_t>(at) << 8);
+      const double rate = exposed.assignment.variant == 0 ? control : treatment;
+      for (size_t m = 0; m < e.options().metrics.size(); ++m) {
+        if (random.Uniform() < rate) e.Outcome(key, m, 1, 0, now, 0);
+      }
+    }
+  }
+};
+
+constexpr Method kWatched[] = {Method::kSequence, Method::kMsprt, Method::kAnytimeT,
+                               Method::kBetting, Method::kEmpiricalBernstein};
+constexpr Method kAtOneLook[] = {Method::kFixed, Method::kPooledZ, Method::kBayes};
+
+TEST(ExperimentMethods, ThoseThatMayBeWatchedFindALargeEffectAndLeaveNoneAlone) {
+  for (const Method method : kWatched) {
+    for (const bool real : {true, false}) {
+      const auto e = Make(Options(method));
+      World world{0.2, real ? 0.4 : 0.2};
+      std::vector<LookResult> looks;
+      world.Run(*e, 8000, &looks);
+      const Comparison& last = looks.back().comparisons.at(0);
+      const std::string name(FactsOf(method).name);
+      EXPECT_TRUE(last.withheld.empty()) << name << last.withheld;
+      EXPECT_TRUE(last.watchable);
+      EXPECT_EQ(last.running.p <= 0.05, real) << name << " p " << last.running.p;
+      const double truth = !real ? 0 : last.relative ? 1 : 0.2;
+      EXPECT_LE(last.sequence.interval.lo, truth) << name;
+      EXPECT_GE(last.sequence.interval.hi, truth) << name;
+      ASSERT_EQ(e->decided().size(), real ? 1u : 0u) << name;
+      if (real) {
+        EXPECT_EQ(e->decided()[0].kind, "ship") << name;
+      }
+      std::string json;
+      AppendJson(*e, looks.back(), json);
+      EXPECT_THAT(json, HasSubstr(std::string("\"method\":\"") +
+                                  std::string(FactsOf(method).title) + "\",\"watchable\":true"));
+    }
+  }
+}
+
+TEST(ExperimentMethods, ThoseForOneLookSayNothingBeforeThePlannedUnitsAreIn) {
+  for (const Method method : kAtOneLook) {
+    const auto e = Make(Options(method));
+    World world{0.2, 0.3};
+    std::vector<LookResult> looks;
+    world.Run(*e, 3600, &looks);
+    EXPECT_TRUE(e->decided().empty()) << FactsOf(method).name;
+    world.Run(*e, 5000, &looks);
+    ASSERT_EQ(e->decided().size(), 1u) << FactsOf(method).name;
+    EXPECT_EQ(e->decided()[0].kind, "ship");
+    std::string json;
+    AppendJson(*e, looks.back(), json);
+    EXPECT_THAT(json, HasSubstr("\"watchable\":false"));
+    EXPECT_EQ(looks.back().comparisons[0].beta, method == Method::kBayes);
+  }
+}
+
+TEST(ExperimentMethods, ASharesTestIsTheLibrarys) {
+  const auto z = Make(Options(Method::kPooledZ));
+  const auto bayes = Make(Options(Method::kBayes));
+  World{0.2, 0.22}.Run(*z, 3000);
+  World{0.2, 0.22}.Run(*bayes, 3000);
+  const EventTime now = z->ledger().watermark();
+  const Comparison pooled = z->Peek(now).comparisons[0];
+  const double x0 = pooled.control_mean * pooled.control_units, x1 = pooled.mean * pooled.units;
+  const ProportionTest test = TwoProportionZ(pooled.control_units, x0, pooled.units, x1, 0.05);
+  EXPECT_DOUBLE_EQ(pooled.fixed.p, test.p);
+  EXPECT_DOUBLE_EQ(pooled.fixed.interval.lo, test.relative_interval.lo);
+  const Comparison posterior = bayes->Peek(now).comparisons[0];
+  EXPECT_DOUBLE_EQ(
+      posterior.posterior.chance_to_win,
+      BetaChance({1 + x0, 1 + pooled.control_units - x0}, {1 + x1, 1 + pooled.units - x1}));
+}
+
+TEST(ExperimentMethods, WhatAMethodNeedsIsAskedFor) {
+  ExperimentOptions options = Options(Method::kBetting);
+  options.metrics[0].data.kind = MetricKind::kSum;
+  EXPECT_THAT(Refusal(options), HasSubstr("is not bounded"));
+  options.metrics[0].data.cap = 100;
+  EXPECT_EQ(Refusal(options), "");
+  options.metrics[0].data.window = 0;
+  EXPECT_THAT(Refusal(options), HasSubstr("no `window`"));
+  options.metrics[0].data.window = kMinute;
+  options.metrics[0].data.cuped = true;
+  EXPECT_THAT(Refusal(options), HasSubstr("does not go with"));
+  options.metrics[0].method = Method::kSequence;  // A method of its own.
+  EXPECT_EQ(Refusal(options), "");
+  options = Options(Method::kPooledZ);
+  options.metrics[0].data.kind = MetricKind::kSum;
+  EXPECT_THAT(Refusal(options), HasSubstr("is no proportion"));
+  options = Options(Method::kMsprt);
+  options.effect_sd = 0;
+  EXPECT_THAT(Refusal(options), HasSubstr("effect_sd"));
+  options = Options(Method::kEmpiricalBernstein);
+  options.metrics[0].role = Role::kGuardrail;
+  EXPECT_THAT(Refusal(options), HasSubstr("margin is relative"));
+}
+
+TEST(ExperimentMethods, BoundedTotalsAreScaledByTheirCap) {
+  // A total of 1 under a cap of 2 is half of what could be.
+  ExperimentOptions options = Options(Method::kBetting);
+  options.metrics[0].data.kind = MetricKind::kSum;
+  options.metrics[0].data.cap = 2;
+  const auto sums = Make(options);
+  const auto shares = Make(Options(Method::kBetting));
+  World{0.2, 0.4}.Run(*sums, 6000);
+  World{0.2, 0.4}.Run(*shares, 6000);
+  const EventTime now = sums->ledger().watermark();
+  const Comparison a = sums->Peek(now).comparisons[0], b = shares->Peek(now).comparisons[0];
+  EXPECT_DOUBLE_EQ(a.mean, b.mean);
+  EXPECT_LE(a.sequence.interval.lo, 1);
+  EXPECT_GE(a.sequence.interval.hi, 1);
+  EXPECT_LE(b.sequence.interval.lo, 1);
+  EXPECT_GE(b.sequence.interval.hi, 1);
+  EXPECT_NE(a.sequence.interval.hi, b.sequence.interval.hi) << "other bets, other intervals";
+}
+
+/// ln of an arm's e-value against "the mean is m", by the definition: the sum over its outcomes.
+double LogE(const std::vector<double>& xs, double alpha, double m, int side) {
+  double n = 0, sum = 0, squares = 0, log_e = 0;
+  for (const double x : xs) {
+    const double mean = (0.5 + sum) / (n + 1), variance = (0.25 + squares) / (n + 1);
+    const double bet =
+        std::min(0.75, std::sqrt(2 * std::log(2 / alpha) / (variance * (n + 1) * std::log(n + 2))));
+    log_e += side * bet * (x - m) - (x - mean) * (x - mean) * (-std::log(1 - bet) - bet);
+    n += 1;
+    sum += x;
+    const double after = (0.5 + sum) / (n + 1);
+    squares += (x - after) * (x - after);
+  }
+  return log_e;
+}
+
+TEST(BettingMean, TheComparisonOfArmsIsTheWorstPairOfMeans) {
+  BettingMean control(0.025), treatment(0.025);
+  std::vector<double> a, b;
+  CounterRandom random(5, 1);
+  for (int i = 0; i < 400; ++i) {
+    a.push_back(random.Uniform() < 0.3 ? 1 : 0);
+    control.Add(a.back());
+    if (i % 2 != 0) continue;
+    b.push_back(random.Uniform() < 0.6 ? 1 : 0);
+    treatment.Add(b.back());
+  }
+  for (const double ratio : {0.5, 1.0, 1.3, 3.0}) {
+    double least = 1e9;
+    for (double m = 0; m <= std::min(1.0, 1 / ratio); m += 1e-4) {
+      least = std::min(
+          least,
+          std::log((std::exp(LogE(b, 0.025, ratio * m, 1)) + std::exp(LogE(a, 0.025, m, -1))) / 2));
+    }
+    EXPECT_NEAR(treatment.LogEAbove(control, ratio), least, 1e-2) << ratio;
+    EXPECT_LE(treatment.LogEAbove(control, ratio), least + 1e-9) << ratio;
+    EXPECT_DOUBLE_EQ(control.LogEBelow(treatment, 1 / ratio), treatment.LogEAbove(control, ratio));
+  }
+  EXPECT_GT(treatment.interval().lo, control.interval().hi);
+  EXPECT_GT(treatment.LogEAbove(control, 1), std::log(2 / 0.05))
+      << "intervals that are apart are evidence";
+}
+
+// ---- Ramps of steps ----
+
+ExperimentOptions Ramped(double margin = 0.3) {
+  ExperimentOptions options = Options(Method::kSequence);
+  options.metrics.push_back(Metric("harm", Role::kGuardrail));
+  options.metrics[1].up_is_good = false;
+  options.metrics[1].margin = margin;
+  options.ramp = {{0.2, 0.5, 1}, 300, 10 * kMinute, false};
+  return options;
+}
+
+std::vector<std::string> Kinds(const Experiment& e) {
+  std::vector<std::string> kinds;
+  for (const Decision& d : e.decided()) kinds.push_back(d.kind);
+  return kinds;
+}
+
+TEST(Ramp, GoesOnOnlyOnceHarmIsExcludedAndNeverMovesAUnit) {
+  const auto e = Make(Ramped());
+  World world{0.3, 0.3};
+  std::vector<LookResult> looks;
+  std::map<std::string, int32_t> first;
+  std::vector<double> traffic;
+  for (int64_t until = 2000; until <= 40'000; until += 2000) {
+    world.Run(*e, until, &looks);
+    traffic.push_back(e->traffic());
+    // Everybody who was in comes again: all are still where they were.
+    const EventTime now{1'000'000'000'000'000 + until * kSecond};
+    for (int64_t i = until - 2000; i < until; ++i) {
+      const std::string unit = World::Name(i);
+      const bool was = e->ledger().IsExposed(Hash64(unit));
+      const auto again = e->Expose(unit, Hash64(unit), now, 0, {});
+      if (was) {
+        EXPECT_EQ(again.assignment.variant, e->assigner().VariantOf(unit));
+        first[unit] = again.assignment.variant;
+      }
+    }
+  }
+  EXPECT_EQ(e->traffic(), 1);
+  EXPECT_EQ(Kinds(*e), (std::vector<std::string>{"ramp_advance", "ramp_advance"}));
+  EXPECT_EQ(e->decided()[0].traffic, 0.5);
+  EXPECT_GT(e->decided()[0].time, EventTime{});
+  EXPECT_THAT(e->decided()[0].because, HasSubstr("traffic 0.2 to 0.5"));
+  EXPECT_EQ(traffic[0], 0.2) << "2,000 users at a fifth are not enough to know";
+  for (const auto& [unit, variant] : first) {
+    EXPECT_EQ(e->Expose(unit, Hash64(unit), looks.back().time + kHour, 0, {}).assignment.variant,
+              variant);
+  }
+  EXPECT_EQ(e->ledger().account().second_variant, 0);
+}
+
+TEST(Ramp, WithoutEvidenceItWaits) {
+  ExperimentOptions options = Ramped(0.02);  // So small a loss needs many more users.
+  const auto e = Make(options);
+  World world{0.3, 0.3};
+  std::vector<LookResult> looks;
+  world.Run(*e, 20'000, &looks);
+  EXPECT_EQ(e->traffic(), 0.2);
+  EXPECT_TRUE(e->decided().empty());
+}
+
+TEST(Ramp, ABreachTakesItBack) {
+  for (const bool step_back : {false, true}) {
+    ExperimentOptions options = Ramped();
+    options.ramp.step_back = step_back;
+    const auto e = Make(options);
+    World world{0.3, 0.3};
+    std::vector<LookResult> looks;
+    world.Run(*e, 20'000, &looks);
+    const double before = e->traffic();
+    ASSERT_GT(before, 0.2);
+    world.treatment = 0.9;  // It breaks. `done` is up, and so is harm.
+    world.Run(*e, 60'000, &looks);
+    const auto kinds = Kinds(*e);
+    EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "guardrail_breach"), 1);
+    ASSERT_EQ(std::count(kinds.begin(), kinds.end(), "ramp_rollback"), 1);
+    const Decision& back =
+        *std::find_if(e->decided().begin(), e->decided().end(),
+                      [](const Decision& d) { return d.kind == "ramp_rollback"; });
+    EXPECT_THAT(back.because, HasSubstr("one-sided always-valid p"));
+    EXPECT_LT(e->traffic(), before);
+    EXPECT_EQ(e->traffic() == 0, !step_back);
+    EXPECT_EQ(back.traffic, e->traffic());
+    const int64_t in = e->ledger().exposed(0) + e->ledger().exposed(1);
+    world.Run(*e, 62'000, &looks);
+    const int64_t more = e->ledger().exposed(0) + e->ledger().exposed(1) - in;
+    EXPECT_EQ(more > 0, step_back);
+    if (!step_back) continue;
+    // Units that came in while more were let in are still in, and where they were.
+    int64_t kept = 0;
+    for (int64_t i = 0; i < 62'000; ++i) {
+      const std::string unit = World::Name(i);
+      if (!e->ledger().IsExposed(Hash64(unit))) continue;
+      const auto now = e->Expose(unit, Hash64(unit), looks.back().time, 0, {});
+      EXPECT_EQ(now.assignment.variant, e->assigner().VariantOf(unit));
+      kept += e->assigner().Within(unit, e->traffic()).by != AssignedBy::kVariant;
+    }
+    EXPECT_GT(kept, 100);
+    EXPECT_EQ(e->ledger().account().second_variant, 0);
+  }
+}
+
+TEST(Ramp, WhatItNeedsIsAskedFor) {
+  ExperimentOptions options = Ramped();
+  EXPECT_EQ(Refusal(options), "");
+  options.metrics[1].margin = 0;
+  EXPECT_THAT(Refusal(options), HasSubstr("margin"));
+  options.metrics.pop_back();
+  EXPECT_THAT(Refusal(options), HasSubstr("needs a guardrail"));
+  options = Ramped();
+  options.ramp.units = options.ramp.after = 0;
+  EXPECT_THAT(Refusal(options), HasSubstr("how long a step lasts"));
+  options = Ramped();
+  options.ramp.traffic = {0.5, 0.2};
+  EXPECT_THAT(Refusal(options), HasSubstr("ascending"));
+}
+
+// ---- State ----
+
+TEST(ExperimentState, SavedAndLoadedEveryMethodGoesOnBitForBit) {
+  for (int method = 0; method < static_cast<int>(MethodNames().size()); ++method) {
+    ExperimentOptions options = Options(static_cast<Method>(method));
+    if (static_cast<Method>(method) == Method::kSequence) options = Ramped();
+    const auto whole = Make(options), half = Make(options), rest = Make(options);
+    World world{0.2, 0.3}, other = world;
+    std::vector<LookResult> a, b;
+    world.Run(*whole, 9000, &a);
+    other.Run(*half, 4500, &b);
+    StateWriter saved;
+    half->Save(saved);
+    StateReader in(saved.bytes());
+    ASSERT_TRUE(rest->Load(in).ok());
+    ASSERT_TRUE(in.AtEnd());
+    other.Run(*rest, 9000, &b);
+    StateWriter x, y;
+    whole->Save(x);
+    rest->Save(y);
+    EXPECT_EQ(x.bytes(), y.bytes()) << MethodNames()[static_cast<size_t>(method)];
+  }
+}
+
+std::string Head(const char* name, uint32_t version) {
+  StateWriter head;
+  head.Section(name, version);
+  return head.Take();
+}
+
+TEST(ExperimentState, OfVersionOneIsStillRead) {
+  const auto e = Make(Options(Method::kSequence));
+  World world;
+  world.Run(*e, 3000);  // Not looked at yet: no history, whose place is then known.
+  StateWriter ledger, whole;
+  e->ledger().Save(ledger);
+  e->Save(whole);
+  const std::string& now = whole.bytes();
+  const std::string& units = ledger.bytes();
+  const size_t head = Head("experiment", 2).size(), ledger_head = Head("ledger", 2).size();
+  // Version 1 of the ledger had no number of metrics.
+  std::string old = Head("experiment", 1) + Head("ledger", 1) + units.substr(ledger_head, 8) +
+                    units.substr(ledger_head + 16);
+  size_t at = head + units.size();
+  const auto keep = [&](size_t bytes) {
+    old += now.substr(at, bytes);
+    at += bytes;
+  };
+  keep(8);  // How many comparisons.
+  for (int i = 0; i < 2; ++i) {
+    keep(50);
+    at += 26;  // An empty history, and two that are not there.
+  }
+  keep(9);
+  at += 25;  // The ramp.
+  keep(40);
+  ASSERT_EQ(at, now.size());
+  const auto loaded = Make(Options(Method::kSequence));
+  StateReader in(old);
+  const Status status = loaded->Load(in);
+  ASSERT_TRUE(status.ok()) << status.message();
+  ASSERT_TRUE(in.AtEnd());
+  StateWriter again;
+  loaded->Save(again);
+  EXPECT_EQ(again.bytes(), now);
+}
+
+TEST(ExperimentState, ItsPastIsBoundedAndEvenlySpread) {
+  ExperimentOptions options = Options(Method::kSequence);
+  const auto e = Make(options);
+  World world{0.2, 0.2};
+  std::vector<LookResult> looks;
+  world.Run(*e, 10'000, &looks, 10);
+  const std::vector<PastLook>& past = e->Past(0, 1);
+  ASSERT_GT(past.size(), History<PastLook>::kMost / 2 - 1);
+  ASSERT_LT(past.size(), History<PastLook>::kMost);
+  const int64_t step = past[1].time - past[0].time;
+  for (size_t i = 1; i < past.size(); ++i) {
+    EXPECT_EQ(past[i].time - past[i - 1].time, step) << i;
+    EXPECT_LE(past[i].lo, past[i].estimate);
+    EXPECT_GE(past[i].hi, past[i].estimate);
+  }
+  EXPECT_GT(past.back().time, looks.back().time.micros - 2 * step);
+}
+
+}  // namespace
+}  // namespace leat::experiments
