@@ -141,7 +141,9 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
   const Result<bool> at_end = driver.Run(epochs, drive);
   progress.Finish();
   if (!at_end.ok()) return at_end.status();
-  if (*at_end) LEAT_RETURN_IF_ERROR(driver.Finish(epochs));
+  if (*at_end) {
+    LEAT_RETURN_IF_ERROR(driver.Finish(epochs, shard != nullptr ? &shard->last() : nullptr));
+  }
   if (shard != nullptr) LEAT_RETURN_IF_ERROR(shard->Close());
 
   SessionResult result;

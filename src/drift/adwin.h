@@ -4,14 +4,18 @@
 /// Source, cost, options: AdwinOptions in leat/detectors.h. Layout: row r is a ring of at most
 /// max_buckets + 1 buckets of 2^r values each; a bucket holds their sum and the sum of their
 /// squared deviations from their own mean. Rows lie one after another in one block that grows by a
-/// row when the window's length doubles; nothing else allocates.
+/// row when the window's length doubles; nothing else allocates. How large the block is follows
+/// from the number of rows alone, whatever the window was before: budgets in bytes are held by it,
+/// and a detector that was loaded must weigh what the saved one did.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "leat/detectors.h"
@@ -27,8 +31,6 @@ class Adwin {
       : options_(options),
         max_buckets_(static_cast<uint32_t>(options.max_buckets)),
         stride_(std::bit_ceil(max_buckets_ + 1)) {
-    rows_.reserve(kFirstRows);
-    buckets_.reserve(kFirstRows * stride_);
     Clear();
   }
 
@@ -61,6 +63,7 @@ class Adwin {
   void Clear() {
     rows_.clear();
     buckets_.clear();
+    FitBlock();
     width_ = 0;
     total_ = m2_ = 0;
     until_test_ = options_.clock;
@@ -154,6 +157,20 @@ class Adwin {
   void AddRow() {
     rows_.push_back({});
     buckets_.resize(buckets_.size() + stride_);
+    FitBlock();
+  }
+  void FitBlock() {
+    const size_t rows = std::max(kFirstRows, std::bit_ceil(rows_.size()));
+    Fit(rows_, rows);
+    Fit(buckets_, rows * stride_);
+  }
+  template <typename T>
+  static void Fit(std::vector<T>& items, size_t capacity) {
+    if (items.capacity() == capacity) return;
+    std::vector<T> fitting;
+    fitting.reserve(capacity);
+    fitting.assign(items.begin(), items.end());
+    items = std::move(fitting);
   }
   void Push(size_t r, Bucket bucket) {
     Row& row = rows_[r];
@@ -212,6 +229,7 @@ class Adwin {
       rows_.pop_back();
       buckets_.resize(buckets_.size() - stride_);
     }
+    FitBlock();
     width_ -= static_cast<int64_t>(s);
     total_ -= oldest.sum;
     const double w = static_cast<double>(width_);

@@ -113,8 +113,9 @@ Result<bool> LogDriver::Run(EpochSink& sink, const DriveOptions& options) {
   return at_end;
 }
 
-Status LogDriver::Finish(EpochSink& sink) {
+Status LogDriver::Finish(EpochSink& sink, const Epoch* before) {
   LEAT_RETURN_IF_ERROR(DeliverLabels(std::nullopt));
+  if (before != nullptr && before->finished && before->position == position_) return Status::Ok();
   pipeline_.Finish(out_);
   return EndEpoch(sink, true);
 }

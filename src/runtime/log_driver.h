@@ -37,8 +37,9 @@ class LogDriver final : public Driver {
 
   /// Takes records until the input ends (true), `max_records` were taken or `on_batch` says so.
   Result<bool> Run(EpochSink& sink, const DriveOptions& options);
-  /// Delivers the labels that are left and tells the pipeline that the input has ended.
-  Status Finish(EpochSink& sink);
+  /// Delivers the labels that are left and tells the pipeline that the input has ended; unless
+  /// `before`, the last epoch, said so, and nothing has come since.
+  Status Finish(EpochSink& sink, const Epoch* before = nullptr);
   const Position& position() const override { return position_; }
   Status Replay(const Epoch& epoch, EpochSink& sink) override;
   Status Retake(const Epoch& until, EpochSink& sink) override;

@@ -269,6 +269,26 @@ TEST(Adwin, ResumesBitForBit) {
   }
 }
 
+TEST(Adwin, WeighsTheSameWhenItIsLoaded) {
+  Adwin window((AdwinOptions()));
+  const auto loaded_bytes = [&] {
+    StateWriter out;
+    window.Save(out);
+    StateReader in(out.bytes());
+    Adwin loaded((AdwinOptions()));
+    EXPECT_TRUE(loaded.Load(in).ok());
+    return loaded.MemoryBytes();
+  };
+  for (int i = 0; i < 20'000; ++i) window.Update(i % 2);
+  const size_t before = window.MemoryBytes();
+  EXPECT_EQ(loaded_bytes(), before);
+  int changes = 0;
+  for (int i = 0; i < 200; ++i) changes += window.Update(100 + i % 2) ? 1 : 0;
+  ASSERT_GT(changes, 0);
+  EXPECT_LT(window.MemoryBytes(), before);
+  EXPECT_EQ(loaded_bytes(), window.MemoryBytes());
+}
+
 TEST(Adwin, RefusesStateThatIsCutShort) {
   auto adwin = Make();
   for (const double x : RealStream(10, 200, 200, 0, 0)) adwin->Update(x);

@@ -265,7 +265,7 @@ class Simulation {
       return epochs == 0 || --epochs > 0;
     };
     LEAT_ASSIGN_OR_RETURN(const bool at_end, driver.Run(noted, drive));
-    if (at_end) LEAT_RETURN_IF_ERROR(driver.Finish(noted));
+    if (at_end) LEAT_RETURN_IF_ERROR(driver.Finish(noted, &shard->last()));
     LEAT_RETURN_IF_ERROR(shard->Close());
     LEAT_RETURN_IF_ERROR(sinks.Close());
     if (closed_) last_digests_ = DigestsOf(pipeline);

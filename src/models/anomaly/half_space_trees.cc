@@ -14,16 +14,10 @@ namespace {
 constexpr uint64_t kRangeDraws = 0x68737472616e;  // Names this component's random numbers.
 constexpr uint64_t kSplitDraws = 0x687374737064;
 
-class HalfSpaceTrees final : public Model {
+class HalfSpaceTrees final : public anomaly::WindowDetector {
  public:
   HalfSpaceTrees(const HalfSpaceTreesOptions& options, const InputSpec& inputs)
-      : options_(options),
-        inputs_(inputs),
-        size_(inputs.dense.size()),
-        window_(size_, static_cast<size_t>(options.window)),
-        usual_(size_) {}
-
-  Task task() const override { return Task::kAnomaly; }
+      : WindowDetector(inputs, options.window), options_(options), usual_(size_) {}
 
   void Predict(const Input& input, std::vector<double>& out) const override {
     out.clear();
@@ -56,22 +50,9 @@ class HalfSpaceTrees final : public Model {
     out.push_back(1 / (1 + mass / static_cast<double>(options_.trees)));
   }
 
-  void Learn(const Input& input, double, double weight) override {
-    if (!window_.Push(input, weight)) {
-      ++skipped_;
-      return;
-    }
-    ++records_;
-    if (!window_.full()) return;
-    Build();
-    window_.Clear();
-  }
-
   void Save(StateWriter& out) const override {
     out.Section("half_space_trees", 1);
-    out.U64(records_);
-    out.U64(skipped_);
-    window_.Save(out);
+    SaveWindow(out);
     out.Array(usual_);
     out.Array(roots_);
     out.Array(nodes_);
@@ -80,9 +61,7 @@ class HalfSpaceTrees final : public Model {
   Status Load(StateReader& in) override {
     in.Section("half_space_trees", 1);
     HalfSpaceTrees loaded(options_, inputs_);
-    loaded.records_ = in.U64();
-    loaded.skipped_ = in.U64();
-    loaded.window_.Load(in);
+    loaded.LoadWindow(in);
     anomaly::LoadUsual(in, loaded.usual_, size_);
     in.Array(loaded.roots_);
     in.Array(loaded.nodes_);
@@ -113,9 +92,9 @@ class HalfSpaceTrees final : public Model {
            sizeof(Node) * nodes_.capacity();
   }
   std::vector<std::pair<std::string, std::string>> Summary() const override {
-    return {{"records", std::to_string(records_)},
-            {"skipped", std::to_string(skipped_)},
-            {"nodes", std::to_string(nodes_.size())}};
+    auto facts = WindowDetector::Summary();
+    facts.emplace_back("nodes", std::to_string(nodes_.size()));
+    return facts;
   }
 
  private:
@@ -165,7 +144,7 @@ class HalfSpaceTrees final : public Model {
     }
   }
 
-  void Build() {
+  void Build() override {
     thread_local Scratch scratch;
     Scratch& s = scratch;
     const size_t n = window_.size();
@@ -243,14 +222,10 @@ class HalfSpaceTrees final : public Model {
   }
 
   HalfSpaceTreesOptions options_;
-  InputSpec inputs_;
-  size_t size_;
-  anomaly::Window window_;
   std::vector<anomaly::Usual> usual_;  ///< Of the window that the trees are from.
   std::vector<uint32_t> roots_;        ///< Places() of them; none before the first full window.
   std::vector<uint32_t> depths_;       ///< By group; follows from the nodes.
   std::vector<Node> nodes_;
-  uint64_t records_ = 0, skipped_ = 0;
 };
 
 }  // namespace

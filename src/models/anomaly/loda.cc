@@ -12,16 +12,14 @@ namespace {
 
 constexpr uint64_t kProjectionDraws = 0x6c6f6461;  // Names this component's random numbers.
 
-class Loda final : public Model {
+class Loda final : public anomaly::WindowDetector {
  public:
   Loda(const LodaOptions& options, const InputSpec& inputs)
-      : options_(options),
-        inputs_(inputs),
-        size_(inputs.dense.size()),
+      : WindowDetector(inputs, options.window),
+        options_(options),
         projections_(static_cast<size_t>(options.projections)),
         bins_(static_cast<size_t>(options.bins)),
         inputs_of_each_(static_cast<size_t>(std::ceil(std::sqrt(static_cast<double>(size_))))),
-        window_(size_, static_cast<size_t>(options.window)),
         usual_(size_) {
     // A pure function of the options: not part of the state.
     terms_.reserve(projections_ * inputs_of_each_);
@@ -36,30 +34,15 @@ class Loda final : public Model {
     }
   }
 
-  Task task() const override { return Task::kAnomaly; }
-
   void Predict(const Input& input, std::vector<double>& out) const override {
     out.clear();
     if (ranges_.empty() || input.dense.size() < size_) return;
     out.push_back(MeanSurprise(input.dense.data()) - usual_surprise_);
   }
 
-  void Learn(const Input& input, double, double weight) override {
-    if (!window_.Push(input, weight)) {
-      ++skipped_;
-      return;
-    }
-    ++records_;
-    if (!window_.full()) return;
-    Build();
-    window_.Clear();
-  }
-
   void Save(StateWriter& out) const override {
     out.Section("loda", 1);
-    out.U64(records_);
-    out.U64(skipped_);
-    window_.Save(out);
+    SaveWindow(out);
     out.Array(usual_);
     out.Array(ranges_);
     out.Array(surprise_);
@@ -69,9 +52,7 @@ class Loda final : public Model {
   Status Load(StateReader& in) override {
     in.Section("loda", 1);
     Loda loaded(options_, inputs_);
-    loaded.records_ = in.U64();
-    loaded.skipped_ = in.U64();
-    loaded.window_.Load(in);
+    loaded.LoadWindow(in);
     anomaly::LoadUsual(in, loaded.usual_, size_);
     in.Array(loaded.ranges_);
     in.Array(loaded.surprise_);
@@ -96,9 +77,6 @@ class Loda final : public Model {
     return sizeof *this + window_.HeapBytes() + sizeof(anomaly::Usual) * usual_.capacity() +
            sizeof(Term) * terms_.capacity() + sizeof(Range) * ranges_.capacity() +
            sizeof(double) * surprise_.capacity();
-  }
-  std::vector<std::pair<std::string, std::string>> Summary() const override {
-    return {{"records", std::to_string(records_)}, {"skipped", std::to_string(skipped_)}};
   }
 
  private:
@@ -149,7 +127,7 @@ class Loda final : public Model {
     return n > 0 ? sum / n : usual_surprise_;
   }
 
-  void Build() {
+  void Build() override {
     thread_local std::vector<double> values, ordered, counts, projected;
     for (size_t i = 0; i < size_; ++i) {
       window_.Column(i, values);
@@ -197,15 +175,12 @@ class Loda final : public Model {
   }
 
   LodaOptions options_;
-  InputSpec inputs_;
-  size_t size_, projections_, bins_, inputs_of_each_;
+  size_t projections_, bins_, inputs_of_each_;
   std::vector<Term> terms_;  ///< Projection after projection.
-  anomaly::Window window_;
   std::vector<anomaly::Usual> usual_;
   std::vector<Range> ranges_;     ///< By projection; empty before the first full window.
   std::vector<double> surprise_;  ///< Minus log-density, by projection and bin, and outside.
   double usual_surprise_ = 0;
-  uint64_t records_ = 0, skipped_ = 0;
 };
 
 }  // namespace

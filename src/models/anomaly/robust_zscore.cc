@@ -12,15 +12,10 @@ constexpr double kHighestScore = 1e6;
 constexpr double kNormalPerMad = 1.4826022185056018;     // 1 / Phi^-1(0.75).
 constexpr double kNormalPerMeanAd = 1.2533141373155001;  // sqrt(pi / 2).
 
-class RobustZScore final : public Model {
+class RobustZScore final : public anomaly::WindowDetector {
  public:
   RobustZScore(const RobustZScoreOptions& options, const InputSpec& inputs)
-      : options_(options),
-        inputs_(inputs),
-        size_(inputs.dense.size()),
-        window_(size_, static_cast<size_t>(options.window)) {}
-
-  Task task() const override { return Task::kAnomaly; }
+      : WindowDetector(inputs, options.window), options_(options) {}
 
   void Predict(const Input& input, std::vector<double>& out) const override {
     out.clear();
@@ -39,36 +34,16 @@ class RobustZScore final : public Model {
     out.push_back(mean && present > 0 ? sum / present : largest);
   }
 
-  void Learn(const Input& input, double, double weight) override {
-    if (!window_.Push(input, weight)) {
-      ++skipped_;
-      return;
-    }
-    ++records_;
-    if (!window_.full()) return;
-    centres_.resize(size_);
-    thread_local std::vector<double> column;
-    for (size_t i = 0; i < size_; ++i) {
-      window_.Column(i, column);
-      if (!column.empty()) centres_[i] = Fit(column);
-    }
-    window_.Clear();
-  }
-
   void Save(StateWriter& out) const override {
     out.Section("robust_zscore", 1);
-    out.U64(records_);
-    out.U64(skipped_);
-    window_.Save(out);
+    SaveWindow(out);
     out.Array(centres_);
   }
 
   Status Load(StateReader& in) override {
     in.Section("robust_zscore", 1);
     RobustZScore loaded(options_, inputs_);
-    loaded.records_ = in.U64();
-    loaded.skipped_ = in.U64();
-    loaded.window_.Load(in);
+    loaded.LoadWindow(in);
     in.Array(loaded.centres_);
     bool good = loaded.centres_.empty() || loaded.centres_.size() == size_;
     for (const Centre& c : loaded.centres_) {
@@ -86,14 +61,20 @@ class RobustZScore final : public Model {
   size_t MemoryBytes() const override {
     return sizeof *this + window_.HeapBytes() + sizeof(Centre) * centres_.capacity();
   }
-  std::vector<std::pair<std::string, std::string>> Summary() const override {
-    return {{"records", std::to_string(records_)}, {"skipped", std::to_string(skipped_)}};
-  }
 
  private:
   struct Centre {
     double median = 0, deviation = 1;  ///< In standard deviations of a normal distribution.
   };
+
+  void Build() override {
+    centres_.resize(size_);
+    thread_local std::vector<double> column;
+    for (size_t i = 0; i < size_; ++i) {
+      window_.Column(i, column);
+      if (!column.empty()) centres_[i] = Fit(column);
+    }
+  }
 
   static Centre Fit(std::vector<double>& values) {
     Centre centre;
@@ -112,11 +93,7 @@ class RobustZScore final : public Model {
   }
 
   RobustZScoreOptions options_;
-  InputSpec inputs_;
-  size_t size_;
-  anomaly::Window window_;
   std::vector<Centre> centres_;  ///< By feature; empty before the first full window.
-  uint64_t records_ = 0, skipped_ = 0;
 };
 
 constexpr std::array<std::string_view, 2> kCombines = {"largest", "mean"};

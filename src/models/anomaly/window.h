@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "leat/model.h"
@@ -90,6 +92,48 @@ class Window {
  private:
   size_t width_, capacity_;
   std::vector<double> values_, weights_;
+};
+
+/// A detector that compares with the last full window of records.
+class WindowDetector : public Model {
+ public:
+  Task task() const final { return Task::kAnomaly; }
+  void Learn(const Input& input, double, double weight) final {
+    if (!window_.Push(input, weight)) {
+      ++skipped_;
+      return;
+    }
+    ++records_;
+    if (!window_.full()) return;
+    Build();
+    window_.Clear();
+  }
+  std::vector<std::pair<std::string, std::string>> Summary() const override {
+    return {{"records", std::to_string(records_)}, {"skipped", std::to_string(skipped_)}};
+  }
+
+ protected:
+  WindowDetector(const InputSpec& inputs, int64_t window)
+      : inputs_(inputs), size_(inputs.dense.size()), window_(size_, static_cast<size_t>(window)) {}
+  /// The window is full: what is to be compared with is made of it.
+  virtual void Build() = 0;
+  void SaveWindow(StateWriter& out) const {
+    out.U64(records_);
+    out.U64(skipped_);
+    window_.Save(out);
+  }
+  void LoadWindow(StateReader& in) {
+    records_ = in.U64();
+    skipped_ = in.U64();
+    window_.Load(in);
+  }
+
+  InputSpec inputs_;
+  size_t size_;
+  Window window_;
+
+ private:
+  uint64_t records_ = 0, skipped_ = 0;
 };
 
 /// The q-quantile, 0 to 1, of values that are not empty (of two neighbours the lower); reorders.
