@@ -8,6 +8,7 @@
 #include "leat/bayesian_linear.h"
 #include "leat/calibration.h"
 #include "leat/composition.h"
+#include "leat/conformal.h"
 #include "leat/ensembles.h"
 #include "leat/gradient_boosting.h"
 #include "leat/hoeffding_tree.h"
@@ -31,14 +32,18 @@ class Factory final : public ModelFactory {
   Task task() const override { return task_; }
   void Describe(Params& params) override {
     leat::Describe(params, options_);
-    if (task_ != Task::kClassification) return;
-    leat::Describe(params, balance_);
-    leat::Describe(params, calibration_);
+    if (NeedsNoLabel(task_)) return;
+    if (task_ == Task::kClassification) {
+      leat::Describe(params, balance_);
+      leat::Describe(params, calibration_);
+    }
+    leat::Describe(params, conformal_);
   }
   Result<std::unique_ptr<Model>> Make(const InputSpec& inputs) const override {
     LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Model> model, make_(options_, inputs));
     LEAT_ASSIGN_OR_RETURN(model, MakeBalanced(std::move(model), balance_));
-    return MakeCalibrated(std::move(model), calibration_);
+    LEAT_ASSIGN_OR_RETURN(model, MakeCalibrated(std::move(model), calibration_));
+    return MakeConformal(std::move(model), conformal_);
   }
 
  private:
@@ -47,6 +52,7 @@ class Factory final : public ModelFactory {
   Options options_;
   BalanceOptions balance_;
   CalibrationOptions calibration_;
+  ConformalOptions conformal_;
 };
 
 template <typename Options, MakeFunction<Options> kMake, Task kTask = Task::kClassification>
