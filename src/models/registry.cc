@@ -13,6 +13,7 @@
 #include "leat/gradient_boosting.h"
 #include "leat/hoeffding_tree.h"
 #include "leat/kmeans.h"
+#include "leat/knn.h"
 #include "leat/linear.h"
 #include "leat/mondrian_forest.h"
 #include "leat/regression_trees.h"
@@ -117,6 +118,10 @@ constexpr std::array kTypes{
          New<IsolationForestOptions, MakeIsolationForest, Task::kAnomaly>},
     Type{"kmeans", "Clusters whose centres follow the stream.",
          New<KMeansOptions, MakeKMeans, Task::kClustering>},
+    Type{"knn", "The classes of the most similar records among the last ones.",
+         New<KnnOptions, MakeKnnClassifier>},
+    Type{"knn_regressor", "The mean target of the most similar records among the last ones.",
+         New<KnnOptions, MakeKnnRegressor, Task::kRegression>},
     Type{"leveraging_bagging",
          "Bagged trees that learn each record several times; the worst starts again on a drift.",
          New<LeveragingBaggingOptions, MakeLeveragingBagging>},

@@ -128,6 +128,7 @@ constexpr const char* kClusters = R"(
   all: {type: committee, features: [amount, weight], balance: sampling,
         members: [hoeffding_tree, hoeffding_tree grace_period=50],
         calibrate: beta, coverage: 0.9, coverage_window: 40}
+  near: {type: knn, features: [amount, weight], window: 60}
   race: {type: committee, features: [amount, weight], method: race, round: 100,
          members: [gaussian_nb, hoeffding_tree]}
 )";
