@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 
 #include "leat/anomaly.h"
 #include "leat/bayes.h"
@@ -10,6 +11,7 @@
 #include "leat/composition.h"
 #include "leat/conformal.h"
 #include "leat/ensembles.h"
+#include "leat/fourier.h"
 #include "leat/gradient_boosting.h"
 #include "leat/hoeffding_tree.h"
 #include "leat/kmeans.h"
@@ -33,6 +35,7 @@ class Factory final : public ModelFactory {
   Task task() const override { return task_; }
   void Describe(Params& params) override {
     leat::Describe(params, options_);
+    if constexpr (kLinear) leat::Describe(params, fourier_);
     if (NeedsNoLabel(task_)) return;
     if (task_ == Task::kClassification) {
       leat::Describe(params, balance_);
@@ -41,16 +44,23 @@ class Factory final : public ModelFactory {
     leat::Describe(params, conformal_);
   }
   Result<std::unique_ptr<Model>> Make(const InputSpec& inputs) const override {
-    LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Model> model, make_(options_, inputs));
+    LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Model> model, MakeFourier(fourier_, inputs, Maker()));
     LEAT_ASSIGN_OR_RETURN(model, MakeBalanced(std::move(model), balance_));
     LEAT_ASSIGN_OR_RETURN(model, MakeCalibrated(std::move(model), calibration_));
     return MakeConformal(std::move(model), conformal_);
   }
 
  private:
+  static constexpr bool kLinear = std::is_same_v<Options, LinearOptions>;
+
+  MakeForInputs Maker() const {
+    return [this](const InputSpec& inputs) { return make_(options_, inputs); };
+  }
+
   Task task_;
   MakeFunction<Options> make_;
   Options options_;
+  FourierOptions fourier_;  ///< Of linear models.
   BalanceOptions balance_;
   CalibrationOptions calibration_;
   ConformalOptions conformal_;
