@@ -14,33 +14,13 @@
 #include "base/text_params.h"
 #include "models/heap.h"
 #include "models/model_test.h"
+#include "models/parrot.h"
 
 namespace leat {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInf = std::numeric_limits<double>::infinity();
-
-/// Says what its inputs are, as they are.
-class Parrot final : public Model {
- public:
-  explicit Parrot(Task task) : task_(task) {}
-  Task task() const override { return task_; }
-  void Predict(const Input& input, std::vector<double>& out) const override {
-    out.assign(input.dense.begin(), input.dense.end());
-  }
-  void Learn(const Input&, double, double) override {}
-  void Save(StateWriter& out) const override { out.Section("parrot", 1); }
-  Status Load(StateReader& in) override {
-    in.Section("parrot", 1);
-    return in.status();
-  }
-  std::unique_ptr<Model> Fresh() const override { return std::make_unique<Parrot>(task_); }
-  size_t MemoryBytes() const override { return sizeof *this; }
-
- private:
-  Task task_;
-};
 
 std::unique_ptr<Model> New(Task task, double coverage, double rate = 0.005, int64_t window = 500) {
   ConformalOptions options;

@@ -15,27 +15,13 @@
 #include "leat/linear.h"
 #include "models/heap.h"
 #include "models/model_test.h"
+#include "models/parrot.h"
 
 namespace leat {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInf = std::numeric_limits<double>::infinity();
-
-/// Says what it is given.
-class Echo final : public Model {
- public:
-  Task task() const override { return Task::kRegression; }
-  void Predict(const Input& input, std::vector<double>& out) const override {
-    out.assign(input.dense.begin(), input.dense.end());
-    for (const SparseEntry& entry : input.sparse) out.push_back(entry.value);
-  }
-  void Learn(const Input&, double, double) override {}
-  void Save(StateWriter&) const override {}
-  Status Load(StateReader& in) override { return in.status(); }
-  std::unique_ptr<Model> Fresh() const override { return std::make_unique<Echo>(); }
-  size_t MemoryBytes() const override { return sizeof *this; }
-};
 
 FourierOptions Of(int64_t features, double width = 1, int64_t seed = 1) {
   FourierOptions options;
@@ -48,7 +34,7 @@ std::vector<double> Mapped(const FourierOptions& options, std::vector<double> x,
                            std::vector<SparseEntry> sparse = {}) {
   auto made = MakeFourier(options, Numbers(x.size()),
                           [](const InputSpec&) -> Result<std::unique_ptr<Model>> {
-                            return std::unique_ptr<Model>(std::make_unique<Echo>());
+                            return std::unique_ptr<Model>(std::make_unique<Parrot>());
                           });
   EXPECT_TRUE(made.ok()) << made.status().message();
   std::vector<double> out;
