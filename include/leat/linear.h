@@ -12,11 +12,17 @@
 /// algorithm 1); Adam and AdaMax: Kingma, Ba (ICLR 2015, algorithms 1 and 2); Nadam: Dozat (ICLR
 /// workshop 2016); AMSGrad: Reddi, Kale, Kumar (ICLR 2018, algorithm 2), with Adam's correction of
 /// the bias. Passive-aggressive, PA-I and PA-II: Crammer et al. (JMLR 2006, sections 3 to 5).
+/// AROW: Crammer, Kulesza, Dredze, "Adaptive Regularization of Weight Vectors" (NIPS 2009, figure
+/// 1), with the diagonal of the covariance only; for numbers the same step on the error beyond
+/// `insensitivity`. Averaged SGD: Polyak, Juditsky (1992), Ruppert (1988).
 /// Perceptron: Rosenblatt (1958). Poisson regression: Nelder, Wedderburn (1972); the prediction is
 /// exp(r), with r cut at 50, and targets below 0 are not learnt. ftrl_delayed is FTRL with weights
 /// one step behind z and n, which is how River computes it: there to repeat its results.
-/// Deviations: the intercept of every optimizer but ftrl and passive_aggressive takes plain steps
-/// of its own rate; that of passive_aggressive is not part of the norm of the inputs. An optimizer
+/// Deviations: the intercept of every optimizer but ftrl, passive_aggressive and arow takes plain
+/// steps of its own rate; that of passive_aggressive is not part of the norm of the inputs; that of
+/// arow is one more feature. A weight of k divides the noise of arow by k. The mean of averaged_sgd
+/// turns into a fading one after `average_over` records, and a sparse weight's is over the records
+/// that hold the feature. An optimizer
 /// with memory touches a sparse feature only when it is present. A weight scales C of PA-I and
 /// PA-II. With AdaGrad the cumulative L1 penalty grows with the global rate, not with that of each
 /// coordinate.
@@ -34,12 +40,12 @@
 /// A gradient is taken against the prediction as it was before the class was known. Labels that are
 /// not whole numbers in [0, max_classes) are ignored and counted. Cost: one pass over the inputs to
 /// predict, two to learn (times the classes if more than two). Bytes per dense or sparse position:
-/// 8 (sgd, passive_aggressive), 16 (adagrad, rmsprop, momentum, nesterov), 24 (adadelta, adam,
-/// adamax, nadam, ftrl_delayed), 32 (amsgrad; ftrl: w, z, n, root of n side by side), 8 more with
-/// L1 under all but the two of FTRL; times the classes if more than two. Thread safety and
-/// determinism: as said in model.h; sums run in one fixed order and the exponential is our own, so
-/// that the bits are the same on any processor; where it has AVX2, four coordinates are stepped at
-/// a time instead of two.
+/// 8 (sgd, passive_aggressive), 16 (adagrad, rmsprop, momentum, nesterov, arow), 24 (adadelta,
+/// adam, adamax, nadam, ftrl_delayed, averaged_sgd), 32 (amsgrad; ftrl: w, z, n, root of n side by
+/// side), 8 more with L1 under all but the two of FTRL; times the classes if more than two. Thread
+/// safety and determinism: as said in model.h; sums run in one fixed order and the exponential is
+/// our own, so that the bits are the same on any processor; where it has AVX2, four coordinates are
+/// stepped at a time instead of two.
 #pragma once
 
 #include <cstdint>
@@ -68,6 +74,8 @@ enum class LinearOptimizer {
   kNadam,
   kFtrlDelayed,
   kPassiveAggressive,
+  kArow,
+  kAveragedSgd,
 };
 enum class LinearLoss {
   kLog,
@@ -105,12 +113,15 @@ struct LinearOptions {
   double beta_2 = 0.999;       ///< Share kept of the mean squared gradient; (0, 0.999999].
   double epsilon = 1e-8;  ///< Keeps the steps of rmsprop, adadelta, adam... finite; [1e-12, 1].
   LinearAggression aggression = LinearAggression::kPa1;
-  double aggressiveness = 1;   ///< C of PA-I and PA-II; (0, 1e6].
+  double aggressiveness = 1;  ///< C of PA-I and PA-II; (0, 1e6].
+  double noise = 1;           ///< r of AROW: larger trusts a record less; [1e-6, 1e6].
+  /// Weights that averaged_sgd averages, evenly until there are so many; then old ones fade; >= 1.
+  double average_over = 1e6;
   double insensitivity = 0.1;  ///< Errors up to this cost nothing: epsilon_insensitive; [0, 1e50].
   double l1 = 0;               ///< [0, 1e6].
   double l2 = 0;               ///< [0, 1e6]; learning_rate * l2 <= 1 under sgd.
   bool intercept = true;
-  double intercept_learning_rate = 0.01;  ///< Not ftrl, passive_aggressive; [0, 1e6].
+  double intercept_learning_rate = 0.01;  ///< Not ftrl, passive_aggressive, arow; [0, 1e6].
   double clip_gradient = 1e12;            ///< Largest size of the loss's derivative; > 0.
   double huber_delta = 1;                 ///< Where huber turns linear, in units of the target.
   double quantile = 0.5;                  ///< (0, 1).
@@ -134,7 +145,8 @@ class LinearModel : public Model {
   /// The optimizer's state at a dense position, or of the intercept for i = the dense length:
   /// adagrad: 0 = sum of squares; ftrl: 0 = z, 1 = n; momentum and nesterov: the last step;
   /// rmsprop: the mean square; adadelta: mean squares of gradients, of steps; adam and its kin: the
-  /// mean gradient, the mean square (adamax: the largest), and its maximum for amsgrad.
+  /// mean gradient, the mean square (adamax: the largest), and its maximum for amsgrad; arow:
+  /// 1 / variance - 1; averaged_sgd: the mean less SGD's weight, weights in the mean.
   virtual double OptimizerState(size_t row, size_t i, size_t which) const = 0;
   /// Predict followed by Learn with the margins computed once; same results, bit for bit.
   virtual void PredictAndLearn(const Input& input, double target, double weight,

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -60,6 +61,11 @@ class Model {
   /// centre; empty while there is none. Anomaly detection: one number, higher is odder; empty while
   /// there is nothing to compare with.
   virtual void Predict(const Input& input, std::vector<double>& out) const = 0;
+
+  /// Of a model whose predictions have regions (leat/conformal.h): a target is in the region of a
+  /// prediction made now if |target - prediction|, or 1 - the probability of the class, is at most
+  /// this; infinite while too few targets were seen. NaN: there are no regions.
+  virtual double Radius() const { return std::numeric_limits<double>::quiet_NaN(); }
 
   /// Learns one labelled record with a weight > 0 (clustering and anomaly detection ignore the
   /// target).

@@ -18,6 +18,14 @@ class JavaRandom {
  public:
   explicit JavaRandom(int64_t seed) : state_((static_cast<uint64_t>(seed) ^ kMultiplier) & kMask) {}
 
+  /// Goes on from what state() gave; REQUIRES state < 2^48. A normal number held back is lost.
+  static JavaRandom From(uint64_t state) {
+    JavaRandom random(0);
+    random.state_ = state;
+    return random;
+  }
+  uint64_t state() const { return state_; }
+
   /// 32 bits.
   int32_t Int() { return Bits(32); }
   /// Uniform in [0, bound); REQUIRES bound > 0.

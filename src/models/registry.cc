@@ -2,16 +2,20 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 
 #include "leat/anomaly.h"
 #include "leat/bayes.h"
 #include "leat/bayesian_linear.h"
 #include "leat/calibration.h"
 #include "leat/composition.h"
+#include "leat/conformal.h"
 #include "leat/ensembles.h"
+#include "leat/fourier.h"
 #include "leat/gradient_boosting.h"
 #include "leat/hoeffding_tree.h"
 #include "leat/kmeans.h"
+#include "leat/knn.h"
 #include "leat/linear.h"
 #include "leat/mondrian_forest.h"
 #include "leat/regression_trees.h"
@@ -31,22 +35,35 @@ class Factory final : public ModelFactory {
   Task task() const override { return task_; }
   void Describe(Params& params) override {
     leat::Describe(params, options_);
-    if (task_ != Task::kClassification) return;
-    leat::Describe(params, balance_);
-    leat::Describe(params, calibration_);
+    if constexpr (kLinear) leat::Describe(params, fourier_);
+    if (NeedsNoLabel(task_)) return;
+    if (task_ == Task::kClassification) {
+      leat::Describe(params, balance_);
+      leat::Describe(params, calibration_);
+    }
+    leat::Describe(params, conformal_);
   }
   Result<std::unique_ptr<Model>> Make(const InputSpec& inputs) const override {
-    LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Model> model, make_(options_, inputs));
+    LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Model> model, MakeFourier(fourier_, inputs, Maker()));
     LEAT_ASSIGN_OR_RETURN(model, MakeBalanced(std::move(model), balance_));
-    return MakeCalibrated(std::move(model), calibration_);
+    LEAT_ASSIGN_OR_RETURN(model, MakeCalibrated(std::move(model), calibration_));
+    return MakeConformal(std::move(model), conformal_);
   }
 
  private:
+  static constexpr bool kLinear = std::is_same_v<Options, LinearOptions>;
+
+  MakeForInputs Maker() const {
+    return [this](const InputSpec& inputs) { return make_(options_, inputs); };
+  }
+
   Task task_;
   MakeFunction<Options> make_;
   Options options_;
+  FourierOptions fourier_;  ///< Of linear models.
   BalanceOptions balance_;
   CalibrationOptions calibration_;
+  ConformalOptions conformal_;
 };
 
 template <typename Options, MakeFunction<Options> kMake, Task kTask = Task::kClassification>
@@ -111,6 +128,10 @@ constexpr std::array kTypes{
          New<IsolationForestOptions, MakeIsolationForest, Task::kAnomaly>},
     Type{"kmeans", "Clusters whose centres follow the stream.",
          New<KMeansOptions, MakeKMeans, Task::kClustering>},
+    Type{"knn", "The classes of the most similar records among the last ones.",
+         New<KnnOptions, MakeKnnClassifier>},
+    Type{"knn_regressor", "The mean target of the most similar records among the last ones.",
+         New<KnnOptions, MakeKnnRegressor, Task::kRegression>},
     Type{"leveraging_bagging",
          "Bagged trees that learn each record several times; the worst starts again on a drift.",
          New<LeveragingBaggingOptions, MakeLeveragingBagging>},

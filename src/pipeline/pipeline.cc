@@ -161,9 +161,14 @@ Status Pipeline::Impl::Init() {
   const bool json = !config.sinks.topics[0].empty() || sink.find(".jsonl") != std::string::npos ||
                     sink.find(".json") != std::string::npos ||
                     sink.find(".ndjson") != std::string::npos;
+  std::vector<size_t> regions;
+  for (size_t m = 0; m < roster->size(); ++m) {
+    if (roster->has_region(m)) regions.push_back(m);
+  }
   writer = PredictionWriter(json, Routes(config), targets.task(), config.evaluation.threshold,
                             config.schema.id_column.empty() ? "record" : config.schema.id_column,
-                            std::move(models), std::move(clusters), std::move(features));
+                            std::move(models), std::move(regions), std::move(clusters),
+                            std::move(features));
   payload_at = kIdDoubles;
   inputs_at = payload_at + graph->label_payload_size();
   predictions_at = inputs_at + roster->block_size();
@@ -408,7 +413,7 @@ void Pipeline::Step(const Record& record, Outputs& out) {
   if (!s.config.sinks.predictions.empty() || !s.config.sinks.topics[0].empty()) {
     s.writer.Write(
         {record.id_text, predictions, width, s.roster->size() > 0 && s.roster->warm(serving.model),
-         serving, s.anomaly, s.slots},
+         serving, s.roster->radii(), s.anomaly, s.slots},
         s.targets.classes(), out.predictions);
   }
 

@@ -28,6 +28,14 @@ std::string PredictionWriter::Header() const {
     out += ',';
     AppendCsvCell(out, models_[m] + ".score");
   }
+  for (const size_t m : regions_) {
+    const bool interval = task_ == EvaluationTask::kRegression;
+    out += ',';
+    AppendCsvCell(out, models_[m] + (interval ? ".lower" : ".set"));
+    if (!interval) continue;
+    out += ',';
+    AppendCsvCell(out, models_[m] + ".upper");
+  }
   for (const std::string& name : clusters_) {
     out += ',';
     AppendCsvCell(out, name + ".anomaly");
@@ -38,6 +46,19 @@ std::string PredictionWriter::Header() const {
   }
   out += '\n';
   return out;
+}
+
+void PredictionWriter::AppendSet(std::span<const double> p, double radius,
+                                 const std::vector<std::string>& classes, std::string& out) const {
+  std::string cell;
+  bool first = true;
+  for (size_t c = 0; c < p.size() && c < classes.size(); ++c) {
+    if (!(1 - p[c] <= radius)) continue;
+    if (!first) cell += json_ ? ',' : '|';
+    first = false;
+    json_ ? AppendJsonString(cell, classes[c]) : void(cell += classes[c]);
+  }
+  json_ ? void(out += '[' + cell + ']') : AppendCsvCell(out, cell);
 }
 
 void PredictionWriter::Write(const Line& line, const std::vector<std::string>& classes,
@@ -102,6 +123,19 @@ void PredictionWriter::Write(const Line& line, const std::vector<std::string>& c
     for (size_t m = routed_ ? 0 : 1; m < models_.size(); ++m) {
       member(json_ ? models_[m] + ".score" : std::string());
       number(Decide(model(m), threshold_).first);
+    }
+  }
+  for (const size_t m : regions_) {
+    if (task_ != EvaluationTask::kRegression) {
+      member(json_ ? models_[m] + ".set" : std::string());
+      AppendSet(model(m), line.radii[m], classes, out);
+      continue;
+    }
+    for (const bool upper : {false, true}) {
+      member(json_ ? models_[m] + (upper ? ".upper" : ".lower") : std::string());
+      // Without a prediction yet the radius is infinite, too.
+      const double centre = line.width > 0 ? model(m)[0] : 0;
+      number(upper ? centre + line.radii[m] : centre - line.radii[m]);
     }
   }
   for (size_t i = 0; i < clusters_.size(); ++i) {

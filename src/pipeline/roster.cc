@@ -121,6 +121,7 @@ Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
     }
   }
   roster->cluster_out_.resize(roster->clusters_.size());
+  roster->radii_.resize(roster->scored_.size());
   return roster;
 }
 
@@ -176,6 +177,7 @@ void Roster::Predict(std::span<const double> block, size_t width, std::span<cons
   for (size_t m = 0; m < scored_.size(); ++m) {
     const std::span<double> out = predictions.subspan(m * width, width);
     bool usable = warm(m);
+    radii_[m] = scored_[m].model->Radius();
     if (usable) {
       scored_[m].model->Predict(View(scored_[m], block), scratch_);
       usable = !scratch_.empty();
@@ -185,6 +187,7 @@ void Roster::Predict(std::span<const double> block, size_t width, std::span<cons
       }
     }
     if (!usable) {
+      if (!std::isnan(radii_[m])) radii_[m] = std::numeric_limits<double>::infinity();
       for (size_t i = 0; i < width; ++i) out[i] = i < prior.size() ? prior[i] : 0;
     }
   }

@@ -7,6 +7,7 @@
 /// it was predicted.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -50,6 +51,9 @@ class Roster {
   /// A model that is not warm gives `prior` instead.
   void Predict(std::span<const double> block, size_t width, std::span<const double> prior,
                std::span<double> predictions);
+  /// Whether the model's predictions have regions, and Model::Radius for what Predict wrote last.
+  bool has_region(size_t model) const { return !std::isnan(scored_[model].model->Radius()); }
+  std::span<const double> radii() const { return radii_; }
   /// True when the model has seen the labels that it needs before its predictions count.
   bool warm(size_t model) const { return scored_[model].learnt >= scored_[model].config.warm_up; }
 
@@ -117,7 +121,7 @@ class Roster {
   std::vector<InputSet> sets_;
   std::vector<Entry> scored_, clusters_;
   size_t block_size_ = 0;
-  std::vector<double> scratch_;
+  std::vector<double> scratch_, radii_;
   std::vector<std::vector<double>> cluster_out_;
 };
 

@@ -13,29 +13,13 @@
 
 #include "base/random.h"
 #include "models/heap.h"
+#include "models/parrot.h"
 #include "models/registry.h"
 
 namespace leat {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-/// Says what its inputs are, as they are.
-class Parrot final : public Model {
- public:
-  Task task() const override { return Task::kClassification; }
-  void Predict(const Input& input, std::vector<double>& out) const override {
-    out.assign(input.dense.begin(), input.dense.end());
-  }
-  void Learn(const Input&, double, double) override {}
-  void Save(StateWriter& out) const override { out.Section("parrot", 1); }
-  Status Load(StateReader& in) override {
-    in.Section("parrot", 1);
-    return in.status();
-  }
-  std::unique_ptr<Model> Fresh() const override { return std::make_unique<Parrot>(); }
-  size_t MemoryBytes() const override { return sizeof *this; }
-};
 
 std::unique_ptr<Model> New(Calibrate method, double half_life = 1000) {
   CalibrationOptions options;

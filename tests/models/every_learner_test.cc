@@ -27,6 +27,7 @@ std::vector<std::string> Types() {
       "gradient_boosted_trees",
       "hoeffding_adaptive_tree",
       "hoeffding_tree",
+      "knn",
       "leveraging_bagging",
       "mondrian_forest",
       "naive_bayes",

@@ -51,10 +51,16 @@ LinearOptions Sgd(double rate) {
   options.learning_rate = rate;
   return options;
 }
+bool MendsErrors(LinearOptimizer optimizer) {
+  return optimizer == LinearOptimizer::kPassiveAggressive || optimizer == LinearOptimizer::kArow;
+}
+bool TakesL1(LinearOptimizer optimizer) {
+  return !MendsErrors(optimizer) && optimizer != LinearOptimizer::kAveragedSgd;
+}
 LinearOptions With(LinearOptimizer optimizer) {
   LinearOptions options;
   options.optimizer = optimizer;
-  if (optimizer == LinearOptimizer::kPassiveAggressive) options.loss = LinearLoss::kHinge;
+  if (MendsErrors(optimizer)) options.loss = LinearLoss::kHinge;
   return options;
 }
 constexpr LinearOptimizer kEveryOptimizer[] = {LinearOptimizer::kSgd,
@@ -69,7 +75,9 @@ constexpr LinearOptimizer kEveryOptimizer[] = {LinearOptimizer::kSgd,
                                                LinearOptimizer::kAdaMax,
                                                LinearOptimizer::kNadam,
                                                LinearOptimizer::kFtrlDelayed,
-                                               LinearOptimizer::kPassiveAggressive};
+                                               LinearOptimizer::kPassiveAggressive,
+                                               LinearOptimizer::kArow,
+                                               LinearOptimizer::kAveragedSgd};
 
 std::vector<double> Predicted(const Model& model, const Input& input) {
   std::vector<double> out;
@@ -420,7 +428,7 @@ TEST(LogisticRegression, SavedAndLoadedGoesOnBitForBit) {
   for (const LinearOptimizer optimizer : kEveryOptimizer) {
     for (const uint64_t classes : {2u, 4u}) {
       LinearOptions options = With(optimizer);
-      options.l1 = optimizer == LinearOptimizer::kPassiveAggressive ? 0 : 0.001;
+      options.l1 = TakesL1(optimizer) ? 0.001 : 0;
       options.l2 = 10 * options.l1;
       options.class_weight = LinearClassWeight::kBalanced;
       auto model = Classifier(options, Layout(5, 30));
@@ -523,7 +531,7 @@ TEST(LinearModels, NothingThatComesInMakesANan) {
   for (const LinearOptimizer optimizer : kEveryOptimizer) {
     LinearOptions options = With(optimizer);
     options.learning_rate = optimizer == LinearOptimizer::kSgd ? 1e6 : 1;
-    options.l1 = optimizer == LinearOptimizer::kPassiveAggressive ? 0 : 0.1;
+    options.l1 = TakesL1(optimizer) ? 0.1 : 0;
     options.aggression = LinearAggression::kPa;
     options.clip_gradient = 1e300;
     for (const bool classify : {true, false}) {
@@ -707,6 +715,91 @@ TEST(LogisticRegression, ThePerceptronStepsOnlyWhenTheSideIsWrong) {
   EXPECT_DOUBLE_EQ(model->DenseWeight(0, 0), 0);
 }
 
+TEST(LogisticRegression, ArowStepsByItsConfidenceAsWorkedByHand) {
+  auto model = Classifier(With(LinearOptimizer::kArow), Layout(2));
+  // Variances 1, 1 and 1: the margin's is 4 + 0 + 1, and the step 1 / (5 + 1).
+  model->Learn({std::vector<double>{2, 0}, {}}, 1, 1);
+  EXPECT_DOUBLE_EQ(model->DenseWeight(0, 0), 2.0 / 6);
+  EXPECT_DOUBLE_EQ(model->DenseWeight(0, 1), 0);
+  EXPECT_DOUBLE_EQ(model->Intercept(0), 1.0 / 6);
+  EXPECT_DOUBLE_EQ(1 / (1 + model->OptimizerState(0, 0, 0)), 1 - 4.0 / 6);
+  EXPECT_DOUBLE_EQ(1 / (1 + model->OptimizerState(0, 1, 0)), 1);
+  EXPECT_DOUBLE_EQ(1 / (1 + model->OptimizerState(0, 2, 0)), 1 - 1.0 / 6);
+  // Margin 1/2 for the wrong side: loss 3/2; variances 1/3 and 5/6, the record's weight halves r.
+  model->Learn({std::vector<double>{1, 0}, {}}, 0, 2);
+  const double step = 1.5 / (1.0 / 3 + 5.0 / 6 + 0.5);
+  EXPECT_NEAR(model->DenseWeight(0, 0), 2.0 / 6 - step / 3, 1e-15);
+  EXPECT_NEAR(model->Intercept(0), 1.0 / 6 - step * 5 / 6, 1e-15);
+  // A margin of 1 asks for no step.
+  const std::string before = Bytes(*model);
+  model->Learn({std::vector<double>{0, 0}, {}}, 0, 1);
+  EXPECT_NE(Bytes(*model), before);
+  auto sure = Classifier(With(LinearOptimizer::kArow), Layout(1));
+  for (int i = 0; i < 50; ++i) sure->Learn({std::vector<double>{1e6}, {}}, 1, 1e6);
+  EXPECT_NEAR(sure->DenseWeight(0, 0) * 1e6, 1, 1e-3);
+}
+
+TEST(LogisticRegression, ArowStandsWrongLabelsThatThrowThePassiveAggressiveAbout) {
+  const auto wrong = [](LinearOptimizer optimizer) {
+    LinearOptions options = With(optimizer);
+    auto model = Classifier(options, Layout(20));
+    CounterRandom random(5, 5);
+    int errors = 0;
+    for (int i = 0; i < 6000; ++i) {
+      std::vector<double> x;
+      double sum = 0;
+      for (int j = 0; j < 20; ++j) {
+        x.push_back(random.Normal());
+        sum += j % 2 == 0 ? x.back() : -x.back();
+      }
+      const bool truth = sum > 0;
+      if (i >= 3000) errors += (Predicted(*model, {x, {}})[1] > 0.5) != truth;
+      model->Learn({x, {}}, truth != (random.Uniform() < 0.2), 1);
+    }
+    return errors;
+  };
+  const int arow = wrong(LinearOptimizer::kArow);
+  EXPECT_LT(arow, 300);
+  EXPECT_LT(2 * arow, wrong(LinearOptimizer::kPassiveAggressive));
+}
+
+TEST(LinearRegression, AveragedSgdPredictsByTheMeanOfTheWeightsOfSgd) {
+  LinearOptions options = Sgd(0.05);
+  options.l2 = 0.01;
+  auto plain = Regressor(options, Layout(2));
+  options.optimizer = LinearOptimizer::kAveragedSgd;
+  options.average_over = 40;
+  auto averaged = Regressor(options, Layout(2));
+  double mean = 0, intercept = 0;
+  const std::vector<Record> records = Stream(100, 2, 0, 2);
+  for (size_t i = 0; i < records.size(); ++i) {
+    plain->Learn(records[i].input(), records[i].target, 1);
+    averaged->Learn(records[i].input(), records[i].target, 1);
+    const double share = 1.0 / static_cast<double>(std::min<size_t>(i + 1, 40));
+    mean += (plain->DenseWeight(0, 1) - mean) * share;
+    intercept += (plain->Intercept(0) - intercept) * share;
+    ASSERT_NEAR(averaged->DenseWeight(0, 1), mean, 1e-12) << i;
+    ASSERT_NEAR(averaged->Intercept(0), intercept, 1e-12) << i;
+  }
+  EXPECT_GT(std::fabs(plain->DenseWeight(0, 1) - mean), 1e-4);
+}
+
+TEST(LinearRegression, AveragedSgdIsCloserToTheTruthThanItsLastStep) {
+  const auto distance = [](LinearOptimizer optimizer) {
+    LinearOptions options = With(optimizer);
+    options.learning_rate = 0.02;
+    auto model = Regressor(options, Layout(3));
+    CounterRandom random(4, 4);
+    for (int i = 0; i < 5000; ++i) {
+      const std::vector<double> x{random.Normal(), random.Normal(), random.Normal()};
+      model->Learn({x, {}}, x[0] - 2 * x[1] + 3 * x[2] + random.Normal(), 1);
+    }
+    return std::fabs(model->DenseWeight(0, 0) - 1) + std::fabs(model->DenseWeight(0, 1) + 2) +
+           std::fabs(model->DenseWeight(0, 2) - 3);
+  };
+  EXPECT_LT(2 * distance(LinearOptimizer::kAveragedSgd), distance(LinearOptimizer::kSgd));
+}
+
 TEST(LinearModels, RefuseOptionsOfOptimizersThatMakeNoSense) {
   const auto message = [](const LinearOptions& options) {
     const auto made = MakeLogisticRegression(options, Layout(1));
@@ -718,6 +811,15 @@ TEST(LinearModels, RefuseOptionsOfOptimizersThatMakeNoSense) {
   options = With(LinearOptimizer::kPassiveAggressive);
   options.loss = LinearLoss::kLog;
   EXPECT_THAT(message(options), HasSubstr("hinge"));
+  options = With(LinearOptimizer::kArow);
+  options.loss = LinearLoss::kLog;
+  EXPECT_THAT(message(options), HasSubstr("arow needs the loss hinge"));
+  options = With(LinearOptimizer::kArow);
+  options.noise = 0;
+  EXPECT_THAT(message(options), HasSubstr("range"));
+  options = With(LinearOptimizer::kAveragedSgd);
+  options.l1 = 0.1;
+  EXPECT_THAT(message(options), HasSubstr("no l1"));
   options = With(LinearOptimizer::kAdam);
   options.beta_1 = options.beta_2 = 0.9;
   EXPECT_THAT(message(options), HasSubstr("beta_1"));

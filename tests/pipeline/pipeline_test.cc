@@ -277,6 +277,61 @@ TEST(Pipeline, AModelThatIsNotWarmGivesThePrior) {
   EXPECT_EQ(lines[337].find("e,0,"), std::string::npos) << lines[337];
 }
 
+TEST(Pipeline, SetsOfClassesStandBesideThePredictionsOfModelsWithCoverage) {
+  std::string text(kConfig);
+  text.replace(text.find("bayes: {type: gaussian_nb"), 25,
+               "bayes: {type: gaussian_nb, coverage: 0.9");
+  const Config config = Parse(text);
+  const auto pipeline = MakePipeline(config);
+  ASSERT_TRUE(pipeline);
+  EXPECT_EQ(pipeline->PredictionsHeader(), "id,score,class,warm,bayes.score,bayes.set\n");
+  Collect run;
+  DriveText(*pipeline, config, Stream(1400), run);
+  const auto csv = Lines(Stream(1400)), lines = Lines(run.all.predictions);
+  ASSERT_EQ(lines.size(), 1400u);
+  const auto set_of = [&](size_t i) { return lines[i].substr(lines[i].rfind(',') + 1); };
+  EXPECT_EQ(set_of(0), "") << "no class is known yet";
+  EXPECT_EQ(set_of(300), "false|true") << "too few labels for a bound";
+  // The rule stands until row 700.
+  size_t held = 0, singles = 0;
+  for (size_t i = 400; i < 700; ++i) {
+    const std::string set = set_of(i);
+    held += set.find(csv[i + 1].back() == '1' ? "true" : "false") != std::string::npos ? 1 : 0;
+    singles += set == "true" || set == "false" ? 1 : 0;
+  }
+  EXPECT_NEAR(static_cast<double>(held) / 300, 0.9, 0.06);
+  EXPECT_GT(singles, 150u);
+}
+
+TEST(Pipeline, IntervalsStandBesideThePredictionsOfModelsWithCoverage) {
+  constexpr std::string_view kNumbers = R"(
+name: numbers
+source: {file: x.csv}
+record: {id: id, time: at, fields: {card: id, amount: number}}
+label: {field: fraud, type: number}
+models:
+  plain: {type: linear_regression, features: [amount]}
+  wide: {type: bayesian_linear_regression, features: [amount], coverage: 0.9}
+sinks: {predictions: {file: p.jsonl}}
+)";
+  const Config config = Parse(kNumbers);
+  const auto pipeline = MakePipeline(config);
+  ASSERT_TRUE(pipeline);
+  Collect run;
+  DriveText(*pipeline, config, Stream(600), run);
+  const auto lines = Lines(run.all.predictions);
+  ASSERT_EQ(lines.size(), 600u);
+  EXPECT_NE(lines[3].find("\"wide.lower\":null,\"wide.upper\":null}"), std::string::npos)
+      << lines[3];
+  const auto number = [&](const std::string& line, const std::string& name) {
+    return std::stod(line.substr(line.find("\"" + name + "\":") + name.size() + 3));
+  };
+  const double low = number(lines[299], "wide.lower"), high = number(lines[299], "wide.upper");
+  EXPECT_LT(low, high);
+  EXPECT_NEAR((low + high) / 2, number(lines[299], "wide.score"), 1e-9);
+  EXPECT_EQ(lines[299].find("plain.lower"), std::string::npos);
+}
+
 TEST(Pipeline, StateOfAnotherConfigurationIsRefused) {
   const Config config = Parse(kConfig);
   const auto pipeline = MakePipeline(config);

@@ -127,7 +127,8 @@ constexpr const char* kClusters = R"(
   far: {type: robust_zscore, features: [amount, weight], window: 70}
   all: {type: committee, features: [amount, weight], balance: sampling,
         members: [hoeffding_tree, hoeffding_tree grace_period=50],
-        calibrate: beta}
+        calibrate: beta, coverage: 0.9, coverage_window: 40}
+  near: {type: knn, features: [amount, weight], window: 60}
   race: {type: committee, features: [amount, weight], method: race, round: 100,
          members: [gaussian_nb, hoeffding_tree]}
 )";
@@ -255,7 +256,12 @@ std::string Regression() {
          "  passive: {type: linear_regression, optimizer: passive_aggressive, loss: "
          "epsilon_insensitive,\n"
          "            features: [amount]}\n"
-         "  bayesian: {type: bayesian_linear_regression, features: [amount, weight]}\n"
+         "  arow: {type: linear_regression, optimizer: arow, loss: epsilon_insensitive,\n"
+         "         features: [amount, shop]}\n"
+         "  averaged: {type: linear_regression, optimizer: averaged_sgd, learning_rate: 0.001,\n"
+         "             features: [amount, shop]}\n"
+         "  bayesian: {type: bayesian_linear_regression, features: [amount, weight], coverage: "
+         "0.8}\n"
          "  tree: {type: hoeffding_regression_tree, features: [amount, shop], grace_period: 50,\n"
          "         tie_threshold: 0.5}\n"
          "  forest: {type: forest_regressor, features: [amount, weight], trees: 8, lambda: 1,\n"

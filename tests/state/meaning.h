@@ -442,7 +442,7 @@ inline void CheckModel(const Value& part) {
     EXPECT_EQ(classes == 0 ? 0 : model["moments"].size() % classes, 0u);
   }
   const auto width = [&] {  // Numbers of a coordinate, by optimizer.
-    constexpr size_t kNumbers[] = {1, 2, 4, 2, 2, 2, 3, 3, 4, 3, 3, 3, 1};
+    constexpr size_t kNumbers[] = {1, 2, 4, 2, 2, 2, 3, 3, 4, 3, 3, 3, 1, 2, 3};
     return kNumbers[model["optimizer"].bits];
   };
   if (model.type == "bayesian-linear") {

@@ -8,6 +8,7 @@
 #include "leat/calibration.h"
 #include "models/calibration/logistic_filter.h"
 #include "models/trees/range_check.h"
+#include "models/wrapped.h"
 
 namespace leat {
 namespace {
@@ -24,14 +25,12 @@ struct Map {
 };
 using Terms = std::array<double, kTerms>;
 
-class Calibrated final : public Model {
+class Calibrated final : public Wrapped {
  public:
   Calibrated(std::unique_ptr<Model> model, const CalibrationOptions& options)
-      : model_(std::move(model)),
+      : Wrapped(std::move(model)),
         options_(options),
         keep_(Exp(-0.6931471805599453 / options.half_life)) {}
-
-  Task task() const override { return Task::kClassification; }
 
   void Predict(const Input& input, std::vector<double>& out) const override {
     model_->Predict(input, out);
@@ -72,7 +71,7 @@ class Calibrated final : public Model {
     in.Section("calibration", 1);
     std::vector<Map> maps;
     in.Array(maps);
-    bool good = maps.size() <= 65'536;
+    bool good = maps.size() <= kMostWrappedClasses;
     for (const Map& map : maps) {
       good = good && std::fabs(map.value[2]) <= kFarthest;
       for (const size_t i : {0u, 1u}) good = good && map.value[i] >= 0 && map.value[i] <= kSteepest;
@@ -97,7 +96,7 @@ class Calibrated final : public Model {
     return sizeof *this + sizeof(Map) * maps_.capacity() + model_->MemoryBytes();
   }
   std::vector<std::pair<std::string, std::string>> Summary() const override {
-    auto facts = model_->Summary();
+    auto facts = Wrapped::Summary();
     if (maps_.size() == 2) {
       const Map& map = maps_[1];
       facts.emplace_back("calibration", std::to_string(map.value[0]) + " " +
@@ -148,7 +147,6 @@ class Calibrated final : public Model {
     map.value[2] = std::clamp(map.value[2], -kFarthest, kFarthest);
   }
 
-  std::unique_ptr<Model> model_;
   CalibrationOptions options_;
   double keep_;            ///< Share of the evidence that is left after a label.
   std::vector<Map> maps_;  ///< By class; of two classes the first is not used.
@@ -171,10 +169,7 @@ void Describe(Params& params, CalibrationOptions& options) {
 Result<std::unique_ptr<Model>> MakeCalibrated(std::unique_ptr<Model> model,
                                               const CalibrationOptions& options) {
   if (options.calibrate == Calibrate::kNone) return model;
-  CalibrationOptions copy = options;
-  trees::RangeCheck check;
-  Describe(check, copy);
-  if (!check.status().ok()) return check.status();
+  LEAT_RETURN_IF_ERROR(trees::CheckRanges(options));
   if (model->task() != Task::kClassification) {
     return Status::Invalid("only classifiers can be calibrated");
   }

@@ -7,6 +7,7 @@
 #include "leat/composition.h"
 #include "models/calibration/logistic_filter.h"
 #include "models/trees/range_check.h"
+#include "models/wrapped.h"
 
 namespace leat {
 namespace {
@@ -15,14 +16,12 @@ constexpr std::array<std::string_view, 3> kBalances = {"none", "weights", "sampl
 constexpr uint64_t kSamplingDraws = 0x62616c616e6365;  // Names this component's random numbers.
 constexpr double kHighestRate = 1000;
 
-class Balanced final : public Model {
+class Balanced final : public Wrapped {
  public:
   Balanced(std::unique_ptr<Model> model, const BalanceOptions& options)
-      : model_(std::move(model)),
+      : Wrapped(std::move(model)),
         options_(options),
         keep_(Exp(-0.6931471805599453 / options.half_life)) {}
-
-  Task task() const override { return Task::kClassification; }
 
   void Predict(const Input& input, std::vector<double>& out) const override {
     model_->Predict(input, out);
@@ -33,9 +32,7 @@ class Balanced final : public Model {
   }
 
   void Learn(const Input& input, double target, double weight) override {
-    constexpr double kMostClasses = 65'536;
-    const bool usable = target >= 0 && target < kMostClasses && target == std::floor(target) &&
-                        weight > 0 && weight <= 1e50;
+    const bool usable = IsClass(target) && weight > 0 && weight <= 1e50;
     if (!usable) return model_->Learn(input, target, weight);
     const auto label = static_cast<size_t>(target);
     if (counts_.size() <= label) {
@@ -65,7 +62,7 @@ class Balanced final : public Model {
     const uint64_t labels = in.U64();
     std::vector<double> counts;
     in.Array(counts);
-    bool good = counts.size() <= 65'536;
+    bool good = counts.size() <= kMostWrappedClasses;
     for (const double count : counts) good = good && count >= 0 && count <= 1e15;
     if (in.ok() && !good) in.Fail("the counts of a balance do not fit");
     if (!in.ok()) return in.status();
@@ -81,9 +78,6 @@ class Balanced final : public Model {
   }
   size_t MemoryBytes() const override {
     return sizeof *this + sizeof(double) * counts_.capacity() + model_->MemoryBytes();
-  }
-  std::vector<std::pair<std::string, std::string>> Summary() const override {
-    return model_->Summary();
   }
 
  private:
@@ -104,7 +98,6 @@ class Balanced final : public Model {
 
   static constexpr double kLeastCount = 1e-12;  // Long forgotten.
 
-  std::unique_ptr<Model> model_;
   BalanceOptions options_;
   double keep_;
   uint64_t labels_ = 0;
@@ -130,10 +123,7 @@ void Describe(Params& params, BalanceOptions& options) {
 Result<std::unique_ptr<Model>> MakeBalanced(std::unique_ptr<Model> model,
                                             const BalanceOptions& options) {
   if (options.balance == Balance::kNone) return model;
-  BalanceOptions copy = options;
-  trees::RangeCheck check;
-  Describe(check, copy);
-  if (!check.status().ok()) return check.status();
+  LEAT_RETURN_IF_ERROR(trees::CheckRanges(options));
   if (model->task() != Task::kClassification) {
     return Status::Invalid("only classifiers can be balanced");
   }

@@ -266,8 +266,7 @@ class Classifier final : public LinearModel {
                double odds, double scale) {
     if constexpr (Rule::kOwnStep) {
       const double sign = 2 * positive - 1;
-      SetOwnStep(pace, sign,
-                 PassiveAggressiveStep(options_, 1 - sign * margin, rows_[k].Norm(input), scale));
+      SetOwnStep(options_, rows_[k], input, sign, 1 - sign * margin, scale, pace);
     } else {
       if constexpr (Rule::kLooksAhead) {
         margin = rows_[k].MarginAhead(input, margin, pace);

@@ -31,6 +31,8 @@ template void StepDense<AdaMaxRule>(const double*, double*, size_t, const Pace&)
 template void StepDense<NadamRule>(const double*, double*, size_t, const Pace&);
 template void StepDense<FtrlDelayedRule>(const double*, double*, size_t, const Pace&);
 template void StepDense<PassiveAggressiveRule>(const double*, double*, size_t, const Pace&);
+template void StepDense<ArowRule>(const double*, double*, size_t, const Pace&);
+template void StepDense<AveragedSgdRule>(const double*, double*, size_t, const Pace&);
 
 template <typename Rule>
 void StepSparse(std::span<const SparseEntry> entries, double* slots, size_t sparse_size,

@@ -10,9 +10,21 @@
 namespace leat {
 namespace {
 
-constexpr std::array<std::string_view, 13> kOptimizers{
-    "sgd",  "adagrad", "ftrl",   "momentum", "nesterov",     "rmsprop",           "adadelta",
-    "adam", "amsgrad", "adamax", "nadam",    "ftrl_delayed", "passive_aggressive"};
+constexpr std::array<std::string_view, 15> kOptimizers{"sgd",
+                                                       "adagrad",
+                                                       "ftrl",
+                                                       "momentum",
+                                                       "nesterov",
+                                                       "rmsprop",
+                                                       "adadelta",
+                                                       "adam",
+                                                       "amsgrad",
+                                                       "adamax",
+                                                       "nadam",
+                                                       "ftrl_delayed",
+                                                       "passive_aggressive",
+                                                       "arow",
+                                                       "averaged_sgd"};
 constexpr std::array<std::string_view, 9> kLosses{
     "log",    "hinge",    "squared",    "absolute",
     "huber",  "quantile", "perceptron", "epsilon_insensitive",
@@ -22,6 +34,11 @@ constexpr std::array<std::string_view, 4> kSchedules{"constant", "inverse_scalin
                                                      "exponential"};
 constexpr std::array<std::string_view, 3> kMulticlass{"softmax", "one_vs_rest", "softmax_full"};
 constexpr std::array<std::string_view, 2> kClassWeights{"none", "balanced"};
+
+/// Whether steps are of the size that mends a record's error.
+bool MendsErrors(LinearOptimizer optimizer) {
+  return optimizer == LinearOptimizer::kPassiveAggressive || optimizer == LinearOptimizer::kArow;
+}
 
 Status CheckCommon(const LinearOptions& options, const InputSpec& inputs) {
   for (const DenseAttribute& attribute : inputs.dense) {
@@ -49,7 +66,8 @@ Status CheckCommon(const LinearOptions& options, const InputSpec& inputs) {
   if (!within(options.momentum, 0, 0.9999) || !within(options.decay, 0, 0.9999) ||
       !within(options.beta_1, 0, 0.9999) || !within(options.beta_2, 0, 0.999999) ||
       !within(options.epsilon, 1e-12, 1) || !within(options.insensitivity, 0, 1e50) ||
-      !(options.aggressiveness > 0 && options.aggressiveness <= 1e6)) {
+      !(options.aggressiveness > 0 && options.aggressiveness <= 1e6) ||
+      !within(options.noise, 1e-6, 1e6) || !within(options.average_over, 1, 1e15)) {
     return Status::Invalid("an option of the optimizer is out of its range");
   }
   if (options.beta_1 >= options.beta_2) return Status::Invalid("beta_1 must be below beta_2");
@@ -60,6 +78,7 @@ Status CheckCommon(const LinearOptions& options, const InputSpec& inputs) {
     case LinearOptimizer::kSgd:
     case LinearOptimizer::kMomentum:
     case LinearOptimizer::kNesterov:
+    case LinearOptimizer::kAveragedSgd:
       if (options.learning_rate * options.l2 > 1) {
         return Status::Invalid("learning_rate times l2 must be at most 1 with the optimizer " +
                                name());
@@ -68,6 +87,7 @@ Status CheckCommon(const LinearOptions& options, const InputSpec& inputs) {
     case LinearOptimizer::kFtrl:
     case LinearOptimizer::kFtrlDelayed:
     case LinearOptimizer::kPassiveAggressive:
+    case LinearOptimizer::kArow:
       if (options.schedule != LinearSchedule::kConstant) {
         return Status::Invalid("the optimizer " + name() +
                                " has its own rates: schedule must be constant");
@@ -76,15 +96,17 @@ Status CheckCommon(const LinearOptions& options, const InputSpec& inputs) {
     default:
       break;
   }
-  if (options.optimizer == LinearOptimizer::kPassiveAggressive) {
-    if (options.l1 > 0 || options.l2 > 0) {
-      return Status::Invalid("the optimizer passive_aggressive takes no l1 or l2");
-    }
-    if (options.loss != LinearLoss::kHinge && options.loss != LinearLoss::kEpsilonInsensitive) {
-      return Status::Invalid(
-          "the optimizer passive_aggressive needs the loss hinge for classes, "
-          "epsilon_insensitive for numbers");
-    }
+  const bool mends = MendsErrors(options.optimizer);
+  if (mends && (options.l1 > 0 || options.l2 > 0)) {
+    return Status::Invalid("the optimizer " + name() + " takes no l1 or l2");
+  }
+  if (mends && options.loss != LinearLoss::kHinge &&
+      options.loss != LinearLoss::kEpsilonInsensitive) {
+    return Status::Invalid("the optimizer " + name() +
+                           " needs the loss hinge for classes, epsilon_insensitive for numbers");
+  }
+  if (options.optimizer == LinearOptimizer::kAveragedSgd && options.l1 > 0) {
+    return Status::Invalid("the optimizer averaged_sgd takes no l1: a mean is never exactly zero");
   }
   return Status::Ok();
 }
@@ -140,6 +162,10 @@ std::unique_ptr<Model> WithRule(LinearOptimizer optimizer, const Args&... args) 
       return std::make_unique<Learner<linear::FtrlDelayedRule>>(args...);
     case LinearOptimizer::kPassiveAggressive:
       return std::make_unique<Learner<linear::PassiveAggressiveRule>>(args...);
+    case LinearOptimizer::kArow:
+      return std::make_unique<Learner<linear::ArowRule>>(args...);
+    case LinearOptimizer::kAveragedSgd:
+      return std::make_unique<Learner<linear::AveragedSgdRule>>(args...);
     case LinearOptimizer::kFtrl:
       break;
   }
@@ -153,17 +179,18 @@ void Describe(Params& params, LinearOptions& options) {
                      "How weights move: plain gradient steps (sgd), steps that shrink by feature "
                      "(adagrad), FTRL-Proximal, the choice for many sparse features (ftrl), steps "
                      "with memory (momentum to nadam), ftrl with weights a step behind "
-                     "(ftrl_delayed), or the step that just mends the error "
-                     "(passive_aggressive).");
+                     "(ftrl_delayed), the step that just mends the error (passive_aggressive), "
+                     "the same with a confidence for each weight (arow), or plain steps whose mean "
+                     "predicts (averaged_sgd).");
   params.Enumeration("loss", options.loss, kLosses,
                      "log, hinge or perceptron for logistic_regression; squared, absolute, huber, "
                      "quantile, epsilon_insensitive or poisson (counts) for linear_regression.");
   params.Number("learning_rate", options.learning_rate, {1e-12, 1e6},
-                "Size of a step; alpha of ftrl. Not used by adadelta, passive_aggressive.");
+                "Size of a step; alpha of ftrl. Not used by adadelta, passive_aggressive, arow.");
   params.Enumeration("schedule", options.schedule, kSchedules,
                      "How the learning rate falls with the number t of records learnt: constant; "
                      "rate / (t + 1)^power; rate / (1 + t / half_life); rate * 2^(-t / half_life). "
-                     "Not with ftrl, ftrl_delayed, passive_aggressive.");
+                     "Not with ftrl, ftrl_delayed, passive_aggressive, arow.");
   params.Number("power", options.power, {0, 1}, "Exponent of the schedule inverse_scaling.");
   params.Number("half_life", options.half_life, kPositive,
                 "Records until the rate of inverse_time or exponential has halved.");
@@ -202,6 +229,14 @@ void Describe(Params& params, LinearOptions& options) {
     params.Number("aggressiveness", options.aggressiveness, {0, 1e6, true, false},
                   "C of pa_1 and pa_2; a record's weight multiplies it.");
   }
+  if (params.Wants(rule == LinearOptimizer::kArow)) {
+    params.Number("noise", options.noise, {1e-6, 1e6},
+                  "r of arow: larger trusts a record less; a record's weight divides it.");
+  }
+  if (params.Wants(rule == LinearOptimizer::kAveragedSgd)) {
+    params.Number("average_over", options.average_over, {1, 1e15},
+                  "averaged_sgd: records whose weights are averaged evenly; old ones fade after.");
+  }
   if (params.Wants(options.loss == LinearLoss::kEpsilonInsensitive)) {
     params.Number(
         "insensitivity", options.insensitivity, {0, 1e50},
@@ -211,8 +246,8 @@ void Describe(Params& params, LinearOptions& options) {
   params.Number("l2", options.l2, {0, 1e6}, "Penalty on the square of weights.");
   params.Boolean("intercept", options.intercept, "Whether the margin has a constant term.");
   params.Number("intercept_learning_rate", options.intercept_learning_rate, {0, 1e6},
-                "Rate of the constant term; constant over time. Not used by ftrl and "
-                "passive_aggressive.");
+                "Rate of the constant term; constant over time. Not used by ftrl, "
+                "passive_aggressive and arow.");
   params.Number("clip_gradient", options.clip_gradient, kPositive,
                 "Largest size of the loss's derivative, after weighting.");
   params.Number("huber_delta", options.huber_delta, kPositive,

@@ -83,4 +83,16 @@ inline double PassiveAggressiveStep(const LinearOptions& options, double loss, d
   return options.aggression == LinearAggression::kPa ? loss / norm : std::min(c, loss / norm);
 }
 
+/// What AROW takes for the variance of a record's margin beyond that of the weights: r, less for a
+/// record that counts more. Within bounds that keep its inverse and all steps finite.
+inline double ArowNoise(const LinearOptions& options, double weight) {
+  return std::clamp(options.noise / weight, 1e-60, 1e300);
+}
+
+/// The size of AROW's step (Crammer, Kulesza and Dredze, figure 1). With loss at most 1e50 and
+/// noise at least 1e-60, a weight moves by at most loss * sqrt(variance / noise) / 2, or 1e80.
+inline double ArowStep(double loss, double spread, double noise) {
+  return loss > 0 ? std::min(loss, kLargestGradient) / (spread + noise) : 0;
+}
+
 }  // namespace leat::linear

@@ -1,9 +1,12 @@
-/// Update rules that remember earlier gradients or steps, and the passive-aggressive one; see
+/// Update rules that remember earlier gradients or steps, and those whose steps just mend an error
+/// (passive-aggressive, AROW); see
 /// rules.h for what a rule is, leat/linear.h for their sources.
 ///
 /// Why nothing overflows (bounds of row.h): a step of momentum is at most 1e4 of SGD's; one of
 /// RMSProp 100 rates; those of Adam and its kin are bounded because beta_1 < beta_2, so that the
-/// mean gradient fades before its square does; a step of AdaDelta is cut at kLargestStep.
+/// mean gradient fades before its square does; a step of AdaDelta is cut at kLargestStep; an
+/// average lies among the weights it averages; AROW's are bounded where its step is worked out
+/// (loss.h).
 #pragma once
 
 #include "models/linear/rules.h"
@@ -200,6 +203,60 @@ struct PassiveAggressiveRule : RuleBase {
   static void UpdateIntercept(const Pace& pace, double* c) { c[0] -= pace.step; }
   static void Halve(const Pace&, const double* c, double* positive, double* negative) {
     HalveSigned<PassiveAggressiveRule>(c, positive, negative);
+  }
+};
+
+/// AROW with a variance for each weight. Its inverse less 1 is kept, so that a weight that no
+/// record has touched is all zeros. The variance s falls to s - s^2 x^2 / (noise + spread), whose
+/// inverse is 1 / s + x^2 / (noise + the rest of the spread): never negative, whatever the
+/// rounding.
+struct ArowRule : RuleBase {
+  static constexpr LinearOptimizer kName = LinearOptimizer::kArow;
+  static constexpr size_t kState = 1;  // 1 / variance - 1
+  static constexpr bool kOwnStep = true;
+  static constexpr bool kConfident = true;
+
+  template <typename T>
+  LEAT_LANES static void Update(const Pace& pace, T x, T* c) {
+    const T variance = (T{} + 1.0) / (c[1] + 1.0);
+    const T rest = Max(T{} + pace.spread - x * x * variance, T{});
+    c[0] = c[0] - x * variance * pace.step;
+    c[1] = c[1] + x * x / (rest + pace.noise);
+  }
+  static void UpdateIntercept(const Pace& pace, double* c) { Update(pace, 1.0, c); }
+  static void Halve(const Pace&, const double* c, double* positive, double* negative) {
+    HalveSigned<ArowRule>(c, positive, negative);
+  }
+};
+
+/// SGD that predicts by the mean of the weights it has had. What comes after the weight, the mean,
+/// is how far SGD's own weight lies below it: looking ahead with all of it finds SGD's margin.
+struct AveragedSgdRule : RuleBase {
+  static constexpr LinearOptimizer kName = LinearOptimizer::kAveragedSgd;
+  static constexpr size_t kState = 2;  // mean less SGD's weight, number of weights in the mean
+  static constexpr size_t kSigned = 1;
+  static constexpr bool kRestless = true;
+  static constexpr bool kLooksAhead = true;
+
+  template <typename T>
+  LEAT_LANES static void Update(const Pace& pace, T x, T* c) {
+    Enter(pace, (c[0] - c[1]) * pace.shrink - x * pace.step, c);
+  }
+  static void UpdateIntercept(const Pace& pace, double* c) {
+    Enter(pace, c[0] - c[1] - pace.intercept_rate * pace.gradient, c);
+  }
+  static void Halve(const Pace&, const double* c, double* positive, double* negative) {
+    HalveSigned<AveragedSgdRule>(c, positive, negative);
+  }
+
+ private:
+  /// Takes SGD's new weight into the mean; the first one is the mean.
+  template <typename T>
+  LEAT_LANES static void Enter(const Pace& pace, T weight, T* c) {
+    const T more = -(c[2] + 1.0);
+    c[2] = -Max(more, T{} - pace.average_over);
+    c[1] = (c[0] - weight) * (T{} + 1.0 - (T{} + 1.0) / c[2]);
+    c[0] = weight + c[1];
   }
 };
 

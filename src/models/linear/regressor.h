@@ -108,9 +108,8 @@ class Regressor final : public LinearModel {
     Pace pace = PaceAt<Rule>(options_, base_, steps_++);
     if constexpr (Rule::kOwnStep) {
       const double error = target - margin;
-      SetOwnStep(pace, error > 0 ? 1 : -1,
-                 PassiveAggressiveStep(options_, std::fabs(error) - options_.insensitivity,
-                                       row_.Norm(input), weight));
+      SetOwnStep(options_, row_, input, error > 0 ? 1 : -1,
+                 std::fabs(error) - options_.insensitivity, weight, pace);
     } else {
       if constexpr (Rule::kLooksAhead) margin = row_.MarginAhead(input, margin, pace);
       SetGradient(pace, TargetGradient(options_, margin, target) * weight, options_.clip_gradient);

@@ -81,8 +81,9 @@ class Row {
   /// REQUIRES the inputs of Step.
   double MarginAhead(const Input& input, double margin, const Pace& pace) const {
     static_assert(Rule::kState > 0);
+    // The intercept's step is 0 with Nesterov, whose intercept takes plain ones.
     double led = DotWith<PairedQuad, Probe::kNone>(dense_.data() + size_, input.dense.data(), size_,
-                                                   0, nullptr);
+                                                   bias_[1], nullptr);
     for (const SparseEntry& entry : input.sparse) {
       if (entry.index >= sparse_.size() / kWidth) continue;
       led += sparse_[entry.index * kWidth + 1] * CleanSparse(entry.value);
@@ -99,6 +100,22 @@ class Row {
       norm += CleanSparse(entry.value) * CleanSparse(entry.value);
     }
     return norm;
+  }
+
+  /// The variance of the margin: squared inputs, each times the variance of its weight, and that of
+  /// the intercept. REQUIRES the inputs of Step and a rule that is kConfident.
+  double Spread(const Input& input, bool intercept) const {
+    static_assert(Rule::kConfident);
+    double spread = intercept ? 1 / (1 + bias_[1]) : 0;
+    for (size_t i = 0; i < size_; ++i) {
+      spread += input.dense[i] * input.dense[i] / (1 + dense_[size_ + i]);
+    }
+    for (const SparseEntry& entry : input.sparse) {
+      if (entry.index >= sparse_.size() / kWidth) continue;
+      const double x = CleanSparse(entry.value);
+      spread += x * x / (1 + sparse_[entry.index * kWidth + 1]);
+    }
+    return spread;
   }
 
   /// REQUIRES finite inputs of at most kLargestInput in size.

@@ -23,14 +23,17 @@ struct Pace {
   double ridge = 1;          ///< FTRL: beta / alpha + l2.
   double intercept_rate = 0;
   // The rules with memory:
-  double keep = 0;       ///< momentum, decay or beta_1.
-  double take = 1;       ///< 1 - keep.
-  double keep2 = 0;      ///< beta_2.
-  double take2 = 1;      ///< 1 - beta_2.
-  double epsilon = 0;    ///< Added to a root, or under it.
-  double corrected = 0;  ///< The rate with the corrections of the bias of both means.
-  double unbias = 1;     ///< 1 / (1 - beta_1^t), t from 1.
-  double unbias2 = 1;    ///< The same of beta_2.
+  double keep = 0;          ///< momentum, decay or beta_1.
+  double take = 1;          ///< 1 - keep.
+  double keep2 = 0;         ///< beta_2.
+  double take2 = 1;         ///< 1 - beta_2.
+  double epsilon = 0;       ///< Added to a root, or under it.
+  double corrected = 0;     ///< The rate with the corrections of the bias of both means.
+  double unbias = 1;        ///< 1 / (1 - beta_1^t), t from 1.
+  double unbias2 = 1;       ///< The same of beta_2.
+  double average_over = 1;  ///< Averaged SGD: weights in the mean, at most.
+  double noise = 1;         ///< AROW: r, for this record's weight.
+  double spread = 0;        ///< AROW: the variance of the margin, x' S x.
 };
 
 /// What most rules are; each says what differs.
@@ -40,6 +43,7 @@ struct RuleBase {
   static constexpr bool kLooksAhead = false;    ///< Takes the gradient where the last step leads.
   static constexpr bool kCorrectsBias = false;  ///< Needs unbias of Pace.
   static constexpr bool kOwnStep = false;       ///< Its step comes from the loss, not a derivative.
+  static constexpr bool kConfident = false;     ///< ... and from a variance of each weight.
   static constexpr bool kOwnPenalty = false;    ///< L1 is part of the rule.
   static constexpr bool kCostly = false;        ///< Worth testing for x = 0, which changes nothing.
 

@@ -53,6 +53,9 @@ inline Pace BasePace(const LinearOptions& options) {
     case LinearOptimizer::kAdaDelta:
       pace.keep = options.decay;
       break;
+    case LinearOptimizer::kAveragedSgd:
+      pace.keep = 1;
+      break;
     default:
       pace.keep = options.beta_1;
   }
@@ -60,6 +63,7 @@ inline Pace BasePace(const LinearOptions& options) {
   pace.keep2 = options.beta_2;
   pace.take2 = 1 - pace.keep2;
   pace.epsilon = options.epsilon;
+  pace.average_over = options.average_over;
   return pace;
 }
 
@@ -95,8 +99,19 @@ inline void SetGradient(Pace& pace, double gradient, double clip) {
   pace.step = pace.rate * pace.gradient;
 }
 
-/// Gives a step of the rule's own size to the pace, along `sign` times the inputs.
-inline void SetOwnStep(Pace& pace, double sign, double size) {
+/// Gives a step of the rule's own size to the pace, along `sign` times the inputs: the one that
+/// mends the `loss` of a record of a `weight`.
+template <typename Rule>
+void SetOwnStep(const LinearOptions& options, const Row<Rule>& row, const Input& input, double sign,
+                double loss, double weight, Pace& pace) {
+  double size = 0;
+  if constexpr (Rule::kConfident) {
+    pace.noise = ArowNoise(options, weight);
+    pace.spread = row.Spread(input, options.intercept);
+    size = ArowStep(loss, pace.spread, pace.noise);
+  } else {
+    size = PassiveAggressiveStep(options, loss, row.Norm(input), weight);
+  }
   pace.gradient = pace.step = -sign * size;
 }
 

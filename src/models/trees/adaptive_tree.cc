@@ -2,33 +2,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/java_random.h"
 #include "models/trees/revising_tree.h"
 
 namespace leat::trees {
 namespace {
 
-/// The next number of java.util.Random in [0, 1) (Knuth's linear congruential generator, 48 bits).
-double NextDouble(uint64_t& state) {
-  const auto next = [&](int bits) {
-    state = (state * 0x5deece66d + 0xb) & ((uint64_t{1} << 48) - 1);
-    return state >> (48 - bits);
-  };
-  const uint64_t high = next(26);
-  return static_cast<double>((high << 27) + next(27)) * 0x1.0p-53;
-}
-
-/// Poisson(1) by inversion, as published: at least 100 terms are never needed.
-int PoissonOne(uint64_t& state) {
-  constexpr double kE = 2.718281828459045;
-  const double threshold = NextDouble(state) * kE;
-  double product = 1, sum = 1;
-  int i = 1;
-  while (i < 100 && sum <= threshold) {
-    product /= i;
-    sum += product;
-    ++i;
-  }
-  return i - 1;
+/// The next number of a leaf's generator; only its state is kept, as there are many leaves.
+int64_t PoissonOne(uint64_t& state) {
+  JavaRandom random = JavaRandom::From(state);
+  const int64_t k = random.Poisson(1);
+  state = random.state();
+  return k;
 }
 
 }  // namespace
@@ -129,11 +114,11 @@ bool AdaptiveTree::MayReplace(RevisingNode& split) {
 void AdaptiveTree::LearnLeaf(uint32_t id, uint32_t parent, size_t branch, const Row& row,
                              size_t label, double weight, int64_t prediction) {
   RevisingNode& leaf = node(id);
-  const int k = PoissonOne(leaf.random);
+  const int64_t k = PoissonOne(leaf.random);
   const bool by_bayes = VotesByBayes(leaf);
   if (prediction < 0) prediction = static_cast<int64_t>(DecideAt(leaf, row));
   Err(leaf, prediction != static_cast<int64_t>(label));
-  const double w = k > 1 ? weight * k : weight;
+  const double w = k > 1 ? weight * static_cast<double>(k) : weight;
   if (options_.leaf_prediction == LeafPrediction::kNaiveBayesAdaptive && leaf.observing) {
     const size_t bayes = by_bayes ? static_cast<size_t>(prediction) : BayesAt(leaf, row);
     if (!leaf.counts.empty() && FirstMaximum(leaf.counts) == label) leaf.majority_right += w;

@@ -56,12 +56,16 @@ class RangeCheck : public Params {
 };
 
 template <typename Options>
-Status CheckMake(std::string_view type, const Options& options, const InputSpec& inputs) {
-  Options copy = options;
+Status CheckRanges(Options options) {
   RangeCheck check;
-  Describe(check, copy);
-  if (!check.status().ok()) {
-    return Status::Invalid(std::string(type) + ": " + std::string(check.status().message()));
+  Describe(check, options);
+  return check.status();
+}
+
+template <typename Options>
+Status CheckMake(std::string_view type, const Options& options, const InputSpec& inputs) {
+  if (const Status ranges = CheckRanges(options); !ranges.ok()) {
+    return Status::Invalid(std::string(type) + ": " + std::string(ranges.message()));
   }
   if (inputs.dense.empty()) {
     return Status::Invalid(std::string(type) +

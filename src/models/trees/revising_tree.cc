@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/java_random.h"
 #include "models/trees/dump.h"
 
 namespace leat::trees {
@@ -208,7 +209,7 @@ uint32_t RevisingTree::NewLeaf(std::vector<double> counts) {
   counts.shrink_to_fit();
   leaf->counts = std::move(counts);
   leaf->last_attempt = Sum(leaf->counts);
-  leaf->random = (1 ^ uint64_t{0x5deece66d}) & ((uint64_t{1} << 48) - 1);
+  leaf->random = JavaRandom(1).state();
   node_bytes_ += NodeBytes(*leaf);
   nodes_.push_back(std::move(leaf));
   return static_cast<uint32_t>(nodes_.size() - 1);
