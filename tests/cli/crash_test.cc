@@ -254,7 +254,7 @@ TEST_F(Crash, ATornJournalIsCutAndADamagedOneRefused) {
   Write(Journal("torn"), journal.substr(0, journal.size() - 3));
   ExpectAsWhole("torn", Run("torn"));
 
-  ASSERT_EQ(Run("flipped", "LEAT_CRASH=before_snapshot:3").code, kKilled);
+  ASSERT_EQ(Run("flipped", "LEAT_CRASH=after_journal:5").code, kKilled);
   std::string damaged = Slurp(Path(Journal("flipped")));
   ASSERT_GT(damaged.size(), 60u);
   damaged[40] ^= 1;
