@@ -9,9 +9,9 @@
 namespace leat::experiments {
 
 /// Compares what was found with the expected value of one case.
-class Comparison {
+class CaseCheck {
  public:
-  explicit Comparison(double tolerance) : tolerance_(tolerance) {}
+  explicit CaseCheck(double tolerance) : tolerance_(tolerance) {}
   void Number(const std::string& what, double found, double expected);
   /// The member `what` of `expected`, if it is there.
   void Member(const boost::json::value& expected, const std::string& what, double found);
@@ -35,7 +35,7 @@ struct Case {
   const boost::json::object& input;
   const boost::json::value& expected;
 };
-using Runner = std::function<void(const Case&, Comparison&)>;
+using Runner = std::function<void(const Case&, CaseCheck&)>;
 
 /// By kind; each file adds its own.
 void AddAssignmentRunners(std::map<std::string, Runner>& runners);

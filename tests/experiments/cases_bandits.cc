@@ -16,7 +16,7 @@ using boost::json::array;
 using boost::json::object;
 using boost::json::value;
 
-void CompareAll(Comparison& out, const std::string& what, const std::vector<double>& found,
+void CompareAll(CaseCheck& out, const std::string& what, const std::vector<double>& found,
                 const std::vector<double>& expected) {
   out.Number(what + " count", static_cast<double>(found.size()),
              static_cast<double>(expected.size()));
@@ -42,7 +42,7 @@ OffPolicy Estimate(const array& rounds, const OffPolicyOptions& options) {
   return out;
 }
 
-void RunOpe(const Case& c, Comparison& out) {
+void RunOpe(const Case& c, CaseCheck& out) {
   const array& rounds = c.input.at("rounds").as_array();
   const OffPolicy ope = Estimate(rounds, {1, 1, 0.5});
   if (const value* w = c.expected.as_object().if_contains("w")) {
@@ -64,7 +64,7 @@ void RunOpe(const Case& c, Comparison& out) {
 }
 
 /// obp.obd.<campaign>_<policy>: the log of that name, where it is there.
-void RunOpeReal(const Case& c, Comparison& out) {
+void RunOpeReal(const Case& c, CaseCheck& out) {
   const std::string log = "open_bandit_" + c.id.substr(c.id.rfind('.') + 1);
   const reference::Table* const table = reference::Data(log);
   if (table == nullptr) return out.Skip(log + " is not there");
@@ -96,7 +96,7 @@ void RunOpeReal(const Case& c, Comparison& out) {
       ope.effective_size() < 100 || std::abs(ope.mean_weight() - 1) > 0.1 ? "refused" : "allowed");
 }
 
-void RunRobust(const Case& c, Comparison& out) {
+void RunRobust(const Case& c, CaseCheck& out) {
   OffPolicy ope;
   RobustValue robust;
   for (const value& item : c.input.at("w_r").as_array()) {
@@ -112,7 +112,7 @@ void RunRobust(const Case& c, Comparison& out) {
   out.Member(c.expected, "ess", ope.effective_size());
 }
 
-void RunRidge(const Case& c, Comparison& out) {
+void RunRidge(const Case& c, CaseCheck& out) {
   const object& in = c.input;
   const array& rows = in.at("X").as_array();
   const auto y = Nums(in.at("y"));
@@ -129,7 +129,7 @@ void RunRidge(const Case& c, Comparison& out) {
   out.Member(c.expected, "untrained_width", untrained.Width(x));
 }
 
-void RunPartialFit(const Case& c, Comparison& out) {
+void RunPartialFit(const Case& c, CaseCheck& out) {
   std::map<int, Ridge> arms;
   std::map<int, std::vector<double>> first;  // Of each arm, the first coefficient after each fit.
   const auto fit = [&](const object& part) {
@@ -178,7 +178,7 @@ std::vector<double> Flat(const value& rows) {
   return out;
 }
 
-void RunInverseGap(const Case& c, Comparison& out) {
+void RunInverseGap(const Case& c, CaseCheck& out) {
   std::vector<std::string> names;
   std::vector<double> scores;
   for (const auto& [name, score] : c.input.at("scores_in_shuffled_order").as_object()) {
@@ -195,7 +195,7 @@ void RunInverseGap(const Case& c, Comparison& out) {
 }  // namespace
 
 void AddBanditRunners(std::map<std::string, Runner>& runners) {
-  runners["ucb1"] = [](const Case& c, Comparison& out) {
+  runners["ucb1"] = [](const Case& c, CaseCheck& out) {
     const auto arms = Nums(c.input.at("arms")), rewards = Nums(c.input.at("rewards"));
     std::map<double, std::pair<double, double>> sums;  // n, sum
     for (size_t i = 0; i < arms.size(); ++i) {
@@ -211,28 +211,28 @@ void AddBanditRunners(std::map<std::string, Runner>& runners) {
   };
   runners["ridge_sherman_morrison"] = RunRidge;
   runners["linucb_partial_fit"] = RunPartialFit;
-  runners["sherman_morrison"] = [](const Case& c, Comparison& out) {
+  runners["sherman_morrison"] = [](const Case& c, CaseCheck& out) {
     const auto x = Nums(c.input.at("x"));
     Ridge ridge = Ridge::FromPrecision(x.size(), Inverse(Flat(c.input.at("Ainv")), x.size()));
     ridge.Learn(x, 0);
     CompareAll(out, "inverse", ridge.Covariance(), Flat(c.expected));
   };
-  runners["eps_greedy"] = [](const Case& c, Comparison& out) {
+  runners["eps_greedy"] = [](const Case& c, CaseCheck& out) {
     CompareAll(out, "p",
                EpsilonGreedy(Num(c.input.at("eps")), static_cast<size_t>(Num(c.input.at("top"))),
                              static_cast<size_t>(Num(c.input.at("n")))),
                Nums(c.expected));
   };
-  runners["softmax"] = [](const Case& c, Comparison& out) {
+  runners["softmax"] = [](const Case& c, CaseCheck& out) {
     CompareAll(out, "p", Softmax(Nums(c.input.at("scores")), Num(c.input.at("lam"))),
                Nums(c.expected));
   };
-  runners["enforce_minimum_probability"] = [](const Case& c, Comparison& out) {
+  runners["enforce_minimum_probability"] = [](const Case& c, CaseCheck& out) {
     auto p = Nums(c.input.at("p"));
     EnforceMinimum(p, Num(c.input.at("u")), c.input.at("update_zero").as_bool());
     CompareAll(out, "p", p, Nums(c.expected));
   };
-  runners["squarecb"] = [](const Case& c, Comparison& out) {
+  runners["squarecb"] = [](const Case& c, CaseCheck& out) {
     CompareAll(out, "p", SquareCb(Nums(c.input.at("costs")), Num(c.input.at("gamma"))),
                Nums(c.expected));
   };

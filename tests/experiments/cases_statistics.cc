@@ -20,7 +20,7 @@ Arm ArmOf(const value& v) {
 
 double Alpha(const Case& c) { return Num(c.input, "alpha", 0.05); }
 
-void Compare(const Case& c, Comparison& out, const Effect& effect, const Inference& inference) {
+void Compare(const Case& c, CaseCheck& out, const Effect& effect, const Inference& inference) {
   out.Member(c.expected, "est", effect.estimate);
   out.Member(c.expected, "se", effect.standard_error);
   out.Member(c.expected, "lo", inference.interval.lo);
@@ -28,7 +28,7 @@ void Compare(const Case& c, Comparison& out, const Effect& effect, const Inferen
   out.Member(c.expected, "p", inference.p);
 }
 
-void ComparePosterior(const Case& c, Comparison& out, const Posterior& posterior) {
+void ComparePosterior(const Case& c, CaseCheck& out, const Posterior& posterior) {
   out.Member(c.expected, "mean", posterior.mean);
   out.Member(c.expected, "sd", posterior.sd);
   out.Member(c.expected, "chance_to_win", posterior.chance_to_win);
@@ -44,14 +44,14 @@ Effect EffectOf(const Case& c, bool relative) {
 }
 
 Runner Fixed(bool relative, Alternative alternative) {
-  return [=](const Case& c, Comparison& out) {
+  return [=](const Case& c, CaseCheck& out) {
     const Effect effect = EffectOf(c, relative);
     Compare(c, out, effect, FixedHorizon(effect, Alpha(c), alternative));
   };
 }
 
 Runner Sequence(bool relative) {
-  return [=](const Case& c, Comparison& out) {
+  return [=](const Case& c, CaseCheck& out) {
     const Effect effect = EffectOf(c, relative);
     SequenceOptions options{Alpha(c), Num(c.input.at("tuning_n")), Alternative::kTwoSided};
     Compare(c, out, effect, AsymptoticSequence(effect, options));
@@ -86,7 +86,7 @@ CupedRatioSums CupedRatioOf(const object& o) {
   return out;
 }
 
-void RunCuped(const Case& c, Comparison& out, const CupedArms& arms) {
+void RunCuped(const Case& c, CaseCheck& out, const CupedArms& arms) {
   out.Member(c.expected, "theta", arms.theta);
   const Effect effect = RelativeEffect(arms.control, arms.treatment);
   if (!c.input.contains("tuning_n")) {
@@ -98,7 +98,7 @@ void RunCuped(const Case& c, Comparison& out, const CupedArms& arms) {
 }
 
 Runner CupedRunner(bool proportion) {
-  return [=](const Case& c, Comparison& out) {
+  return [=](const Case& c, CaseCheck& out) {
     RunCuped(c, out,
              Cuped(CupedOf(c.input.at("a").as_object(), proportion),
                    CupedOf(c.input.at("b").as_object(), proportion)));
@@ -106,7 +106,7 @@ Runner CupedRunner(bool proportion) {
 }
 
 /// The second word of the id says which boundary.
-void RunBoundary(const Case& c, Comparison& out) {
+void RunBoundary(const Case& c, CaseCheck& out) {
   const object& in = c.input;
   const std::string name = c.id.substr(c.id.find('.') + 1);
   const auto starts = [&](const char* text) { return name.rfind(text, 0) == 0; };
@@ -141,7 +141,7 @@ void RunBoundary(const Case& c, Comparison& out) {
   }
 }
 
-void RunAte(const Case& c, Comparison& out) {
+void RunAte(const Case& c, CaseCheck& out) {
   const object& in = c.input;
   const std::string y = Str(in.at("y")), w = Str(in.at("w"));
   BoundedEffect::Options options;
@@ -169,7 +169,7 @@ void AddFixed(std::map<std::string, Runner>& runners) {
   runners["welch_abs"] = Fixed(false, Alternative::kTwoSided);
   runners["welch_one_sided_greater_rel"] = Fixed(true, Alternative::kGreater);
   runners["welch_one_sided_greater_abs"] = Fixed(false, Alternative::kGreater);
-  runners["ratio_delta_rel"] = [](const Case& c, Comparison& out) {
+  runners["ratio_delta_rel"] = [](const Case& c, CaseCheck& out) {
     const Arm a = RatioArm(RatioOf(c.input.at("a").as_object()));
     const Arm b = RatioArm(RatioOf(c.input.at("b").as_object()));
     const Effect effect = RelativeEffect(a, b);
@@ -180,7 +180,7 @@ void AddFixed(std::map<std::string, Runner>& runners) {
   };
   runners["cuped_rel"] = runners["cuped_asympcs"] = CupedRunner(false);
   runners["cuped_rel_proportion"] = CupedRunner(true);
-  runners["cuped_ratio_rel"] = [](const Case& c, Comparison& out) {
+  runners["cuped_ratio_rel"] = [](const Case& c, CaseCheck& out) {
     const CupedArms arms = CupedRatio(CupedRatioOf(c.input.at("a").as_object()),
                                       CupedRatioOf(c.input.at("b").as_object()));
     RunCuped(c, out, arms);
@@ -189,13 +189,13 @@ void AddFixed(std::map<std::string, Runner>& runners) {
     out.Member(c.expected, "seq_lo_N5000", sequence.interval.lo);
     out.Member(c.expected, "seq_hi_N5000", sequence.interval.hi);
   };
-  runners["fieller_rel"] = [](const Case& c, Comparison& out) {
+  runners["fieller_rel"] = [](const Case& c, CaseCheck& out) {
     const FiellerResult found = Fieller(ArmOf(c.input.at("a")), ArmOf(c.input.at("b")), Alpha(c));
     out.Member(c.expected, "lo", found.interval.lo);
     out.Member(c.expected, "hi", found.interval.hi);
     out.Member(c.expected, "g", found.g);
   };
-  runners["two_proportion_z"] = [](const Case& c, Comparison& out) {
+  runners["two_proportion_z"] = [](const Case& c, CaseCheck& out) {
     const object &a = c.input.at("a").as_object(), &b = c.input.at("b").as_object();
     const ProportionTest found =
         TwoProportionZ(Num(a.at("n")), Num(a.at("x")), Num(b.at("n")), Num(b.at("x")), Alpha(c));
@@ -207,7 +207,7 @@ void AddFixed(std::map<std::string, Runner>& runners) {
     out.Member(c.expected, "rel_lo", found.relative_interval.lo);
     out.Member(c.expected, "rel_hi", found.relative_interval.hi);
   };
-  runners["post_stratified_mean"] = [](const Case& c, Comparison& out) {
+  runners["post_stratified_mean"] = [](const Case& c, CaseCheck& out) {
     std::vector<Stratum> strata;
     for (const value& stratum : c.input.at("strata").as_array()) {
       const auto arm = [&](size_t i) {
@@ -222,7 +222,7 @@ void AddFixed(std::map<std::string, Runner>& runners) {
     out.Member(c.expected, "rel", found.relative.estimate);
     out.Member(c.expected, "rel_se", found.relative.standard_error);
   };
-  runners["quantile_delta"] = [](const Case& c, Comparison& out) {
+  runners["quantile_delta"] = [](const Case& c, CaseCheck& out) {
     const auto arm = [&](const char* name) {
       const object& o = c.input.at(name).as_object();
       return QuantileToArm({Num(o.at("n")), Num(o.at("q")), Num(o.at("q_lo")), Num(o.at("q_hi"))});
@@ -244,7 +244,7 @@ void AddSequential(std::map<std::string, Runner>& runners) {
       runners["asympcs_one_sided_rel"] = Sequence(true);
   runners["asympcs_one_sided_abs"] = Sequence(false);
   runners["uniform_boundary"] = RunBoundary;
-  runners["bernoulli_cs"] = [](const Case& c, Comparison& out) {
+  runners["bernoulli_cs"] = [](const Case& c, CaseCheck& out) {
     const Interval found = BernoulliSequence(Num(c.input.at("k")), Num(c.input.at("n")), Alpha(c),
                                              Num(c.input.at("t_opt")));
     const auto expected = Nums(c.expected);
@@ -252,7 +252,7 @@ void AddSequential(std::map<std::string, Runner>& runners) {
     out.Number("hi", found.hi, expected.at(1));
   };
   runners["anytime_ate_aipw_empirical_bernstein"] = RunAte;
-  runners["asympcs_margin_sd1"] = [](const Case& c, Comparison& out) {
+  runners["asympcs_margin_sd1"] = [](const Case& c, CaseCheck& out) {
     const double t = Num(c.input.at("t"));
     for (const auto& [name, expected] : c.expected.as_object()) {
       const RhoForm form = name.starts_with("exact") ? RhoForm::kExact : RhoForm::kClosed;
@@ -261,12 +261,12 @@ void AddSequential(std::map<std::string, Runner>& runners) {
                  Num(expected));
     }
   };
-  runners["normal_mixture_multiplier"] = [](const Case& c, Comparison& out) {
+  runners["normal_mixture_multiplier"] = [](const Case& c, CaseCheck& out) {
     const double rho2 = SequenceRho2(Num(c.input.at("tuning_n")), Alpha(c));
     out.Number("multiplier", SequenceMultiplier(Num(c.input.at("n")), rho2, Alpha(c)),
                Num(c.expected));
   };
-  runners["msprt_two_sample_normal"] = [](const Case& c, Comparison& out) {
+  runners["msprt_two_sample_normal"] = [](const Case& c, CaseCheck& out) {
     const MixtureTest found =
         Msprt(Num(c.input.at("n_per_arm")), Num(c.input.at("diff")), 2 * Num(c.input.at("sigma2")),
               Num(c.input.at("tau2")), Alpha(c));
@@ -274,7 +274,7 @@ void AddSequential(std::map<std::string, Runner>& runners) {
     out.Member(c.expected, "p", found.p);
     out.Member(c.expected, "half_width", found.half_width);
   };
-  runners["anytime_t"] = [](const Case& c, Comparison& out) {
+  runners["anytime_t"] = [](const Case& c, CaseCheck& out) {
     const AnytimeT found = AnytimeValidT(Num(c.input.at("g")), Num(c.input.at("n")),
                                          Num(c.input.at("k")), Num(c.input.at("t2")), Alpha(c));
     out.Member(c.expected, "t_radius", found.radius);
@@ -284,22 +284,22 @@ void AddSequential(std::map<std::string, Runner>& runners) {
 
 void AddDecisions(std::map<std::string, Runner>& runners) {
   runners["bayes_flat_rel"] =
-      runners["bayes_flat_rel_proportion"] = [](const Case& c, Comparison& out) {
+      runners["bayes_flat_rel_proportion"] = [](const Case& c, CaseCheck& out) {
         ComparePosterior(c, out, GaussianPosterior(EffectOf(c, true)));
       };
-  runners["bayes_normal_prior_rel"] = [](const Case& c, Comparison& out) {
+  runners["bayes_normal_prior_rel"] = [](const Case& c, CaseCheck& out) {
     const object& prior = c.input.at("prior").as_object();
     ComparePosterior(
         c, out,
         GaussianPosterior(EffectOf(c, true), 0.05, Num(prior.at("mean")), Num(prior.at("var"))));
   };
-  runners["gaussian_expected_loss"] = [](const Case& c, Comparison& out) {
+  runners["gaussian_expected_loss"] = [](const Case& c, CaseCheck& out) {
     Effect effect;
     effect.estimate = Num(c.input.at("mu"));
     effect.standard_error = Num(c.input.at("sigma"));
     ComparePosterior(c, out, GaussianPosterior(effect));
   };
-  runners["beta_p_b_gt_a"] = [](const Case& c, Comparison& out) {
+  runners["beta_p_b_gt_a"] = [](const Case& c, CaseCheck& out) {
     const auto prior = Nums(c.input.at("prior"));
     const auto arm = [&](const char* name) {
       const object& o = c.input.at(name).as_object();
@@ -308,7 +308,7 @@ void AddDecisions(std::map<std::string, Runner>& runners) {
     };
     out.Number("chance", BetaChance(arm("a"), arm("b")), Num(c.expected));
   };
-  runners["p_best_quadrature"] = [](const Case& c, Comparison& out) {
+  runners["p_best_quadrature"] = [](const Case& c, CaseCheck& out) {
     std::vector<double> found;
     if (c.input.contains("post")) {
       std::vector<BetaArm> arms;
@@ -326,18 +326,18 @@ void AddDecisions(std::map<std::string, Runner>& runners) {
     const auto expected = Nums(c.expected);
     for (size_t i = 0; i < expected.size(); ++i) out.Number("chance", found.at(i), expected[i]);
   };
-  runners["srm_chi2"] = [](const Case& c, Comparison& out) {
+  runners["srm_chi2"] = [](const Case& c, CaseCheck& out) {
     out.Member(c.expected, "p",
                SrmChiSquared(Nums(c.input.at("counts")), Nums(c.input.at("weights"))));
   };
-  runners["srm_sequential_multinomial"] = [](const Case& c, Comparison& out) {
+  runners["srm_sequential_multinomial"] = [](const Case& c, CaseCheck& out) {
     const auto k = Nums(c.input.at("k")), expected = Nums(c.expected.at("log_bf"));
     for (size_t i = 0; i < k.size(); ++i) {
       out.Number("log_bf", SrmLogE(Nums(c.input.at("counts")), Nums(c.input.at("weights")), k[i]),
                  expected.at(i));
     }
   };
-  runners["gst_lan_demets"] = [](const Case& c, Comparison& out) {
+  runners["gst_lan_demets"] = [](const Case& c, CaseCheck& out) {
     const std::string spending = Str(c.input.at("spending"));
     Spending form = Spending::kPower;
     if (spending != "alpha*t^2") return out.Text("spending", spending, "alpha*t^2");
@@ -349,7 +349,7 @@ void AddDecisions(std::map<std::string, Runner>& runners) {
       out.Number("alpha_nominal", looks.at(i).nominal_alpha, nominal[i]);
     }
   };
-  runners["sample_size"] = [](const Case& c, Comparison& out) {
+  runners["sample_size"] = [](const Case& c, CaseCheck& out) {
     const object& in = c.input;
     const int sides = static_cast<int>(Num(in.at("sides")));
     const double mde = Num(in.at("mde")), power = Num(in.at("power"));
@@ -357,7 +357,7 @@ void AddDecisions(std::map<std::string, Runner>& runners) {
                in.contains("p") ? UnitsForShare(Num(in.at("p")), mde, Alpha(c), power, sides)
                                 : UnitsForMean(mde, Num(in.at("var")), Alpha(c), power, sides));
   };
-  runners["holm_bh"] = [](const Case& c, Comparison& out) {
+  runners["holm_bh"] = [](const Case& c, CaseCheck& out) {
     const auto p = Nums(c.input.at("p"));
     const auto holm = Nums(c.expected.at("holm")), bh = Nums(c.expected.at("bh"));
     for (size_t i = 0; i < p.size(); ++i) {

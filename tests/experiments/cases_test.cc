@@ -11,7 +11,7 @@
 
 namespace leat::experiments {
 
-void Comparison::Number(const std::string& what, double found, double expected) {
+void CaseCheck::Number(const std::string& what, double found, double expected) {
   ++count_;
   const double off = std::abs(found - expected);
   if (std::isfinite(off)) largest_ = std::max(largest_, off);
@@ -20,13 +20,13 @@ void Comparison::Number(const std::string& what, double found, double expected) 
   }
 }
 
-void Comparison::Member(const boost::json::value& expected, const std::string& what, double found) {
+void CaseCheck::Member(const boost::json::value& expected, const std::string& what, double found) {
   const boost::json::value* value = expected.as_object().if_contains(what);
   if (value != nullptr) Number(what, found, Num(*value));
 }
 
-void Comparison::Text(const std::string& what, const std::string& found,
-                      const std::string& expected) {
+void CaseCheck::Text(const std::string& what, const std::string& found,
+                     const std::string& expected) {
   ++count_;
   if (found != expected && wrong_.empty()) {
     wrong_ = fmt::format("{}: found '{}', expected '{}'", what, found, expected);
@@ -67,7 +67,7 @@ TEST(ExperimentCases, EveryCaseGivesItsExpectedValue) {
   for (const boost::json::value& item : cases) {
     const boost::json::object& test_case = item.as_object();
     const std::string id = Str(test_case.at("id")), kind = Str(test_case.at("kind"));
-    Comparison comparison(Num(test_case, "abs_tol", 0));
+    CaseCheck comparison(Num(test_case, "abs_tol", 0));
     std::string wrong;
     try {
       const auto runner = runners.find(kind);
