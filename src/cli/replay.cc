@@ -73,8 +73,8 @@ Status RunAndReport(const Arguments& arguments, bool keep_state) {
   if (!arguments.instance.empty()) {
     const auto instance = config::ParseInstance(arguments.instance);
     if (!instance) {
-      return Status::Invalid(
-          fmt::format("--instance: found '{}', expected such as 1/3, or any/3", arguments.instance));
+      return Status::Invalid(fmt::format("--instance: found '{}', expected such as 1/3, or any/3",
+                                         arguments.instance));
     }
     std::tie(config.kafka.instance, config.kafka.instances) = *instance;
   }
