@@ -12,6 +12,7 @@
 
 #include "base/random.h"
 #include "models/heap.h"
+#include "models/model_test.h"
 #include "models/registry.h"
 
 namespace leat {
@@ -19,17 +20,7 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-InputSpec Numbers(size_t n) {
-  InputSpec inputs;
-  for (size_t i = 0; i < n; ++i) inputs.dense.push_back({"x" + std::to_string(i), false, 0});
-  return inputs;
-}
-
-std::unique_ptr<Model> New(const std::string& type, const InputSpec& spec = Numbers(5)) {
-  auto made = NewModelFactory(type)->Make(spec);
-  EXPECT_TRUE(made.ok()) << made.status().message();
-  return std::move(*made);
-}
+std::unique_ptr<Model> New(const std::string& type) { return New(type, Numbers(5)); }
 
 /// Two clusters of five numbers: plain, 1e9 times as large, constant, plain, with gaps. One record
 /// in a hundred is far from both.
@@ -47,12 +38,6 @@ Example Make(uint64_t i, double shift = 0) {
   e.x = {centre + far + random.Normal(), 1e9 * (random.Normal() - far), 7,
          centre + random.Normal() + far, i % 3 == 0 ? kNaN : random.Normal() + far};
   return e;
-}
-
-std::string Saved(const Model& model) {
-  StateWriter out;
-  model.Save(out);
-  return out.Take();
 }
 
 void Learn(Model& model, uint64_t from, uint64_t to, double shift = 0) {
@@ -139,14 +124,8 @@ TEST_P(EveryDetector, RefusesDamagedStateAndStaysAsItWas) {
   auto model = New(GetParam());
   Learn(*model, 0, 2600);
   const std::string bytes = Saved(*model);
-  auto other = model->Fresh();
-  const std::string untouched = Saved(*other);
-  const size_t step = std::max<size_t>(1, bytes.size() / 200);
-  for (size_t cut = 0; cut < bytes.size(); cut += step) {
-    StateReader in(std::string_view(bytes).substr(0, cut));
-    ASSERT_EQ(other->Load(in).code(), StatusCode::kCorrupt) << cut;
-  }
-  EXPECT_TRUE(Saved(*other) == untouched);
+  const size_t step = DamageStep(bytes);
+  ExpectRefusesCutState(*model, bytes);
   // Any flipped byte is refused or gives a detector that still works.
   for (size_t at = 0; at < bytes.size(); at += step) {
     std::string flipped = bytes;

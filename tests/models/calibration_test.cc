@@ -13,6 +13,7 @@
 
 #include "base/random.h"
 #include "models/heap.h"
+#include "models/model_test.h"
 #include "models/parrot.h"
 #include "models/registry.h"
 
@@ -57,12 +58,6 @@ double Distance(Model& model, uint64_t from, uint64_t to, double bias = 1) {
     model.Learn(e.input(), e.label, 1);
   }
   return sum / static_cast<double>(to - from);
-}
-
-std::string Saved(const Model& model) {
-  StateWriter out;
-  model.Save(out);
-  return out.Take();
 }
 
 TEST(Calibrated, FindsTheTruthBehindWhatIsSaid) {

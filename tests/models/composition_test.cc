@@ -12,6 +12,7 @@
 
 #include "base/random.h"
 #include "models/heap.h"
+#include "models/model_test.h"
 #include "models/registry.h"
 
 namespace leat {
@@ -46,12 +47,6 @@ Example Make(uint64_t i, uint64_t classes = 3) {
   const auto label = static_cast<double>(random.Below(classes));
   const double a = label + 0.6 * random.Normal(), b = label + 0.6 * random.Normal();
   return {{i % 7 == 0 ? kNaN : a, 1e9 * b, static_cast<double>(random.Below(5))}, label};
-}
-
-std::string Saved(const Model& model) {
-  StateWriter out;
-  model.Save(out);
-  return out.Take();
 }
 
 double LogLoss(Model& model, uint64_t from, uint64_t to) {

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -40,6 +42,22 @@ inline InputSpec MixedInputs() {
            {"gappy", false, 0},
            {"color", true, 0}},
           0};
+}
+
+/// How far apart the places are at which a state is damaged: some 200 of them.
+inline size_t DamageStep(const std::string& bytes) {
+  return std::max<size_t>(1, bytes.size() / 200);
+}
+
+/// A state that is cut anywhere is refused, and leaves who was to load it as it was.
+inline void ExpectRefusesCutState(const Model& model, const std::string& bytes) {
+  const auto other = model.Fresh();
+  const std::string untouched = Saved(*other);
+  for (size_t cut = 0; cut < bytes.size(); cut += DamageStep(bytes)) {
+    StateReader in(std::string_view(bytes).substr(0, cut));
+    ASSERT_EQ(other->Load(in).code(), StatusCode::kCorrupt) << cut;
+  }
+  EXPECT_TRUE(Saved(*other) == untouched);
 }
 
 }  // namespace leat
