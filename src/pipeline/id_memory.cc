@@ -17,61 +17,78 @@ constexpr EventTime kNever{std::numeric_limits<int64_t>::min()};
 void IdMemory::Remember(uint64_t id, bool flag, EventTime until) {
   const Entry entry{Until::Of(until, flag), id};
   if (tracked_) added_.push_back(entry);
-  const auto [found, fresh] = known_.try_emplace(id, entry.until);
-  if (!fresh) {
-    // One entry for an id and a time, as it is saved.
-    const bool same = found->second.time() == until;
-    found->second = entry.until;
-    if (same) return;
+  const auto position = static_cast<uint32_t>(front_ + queue_.size());
+  if (queue_.empty() || until >= latest_) {
+    latest_ = until;
+  } else {
+    late_.push_back({until, position});
+    std::push_heap(late_.begin(), late_.end());
   }
-  if (order_.empty() || order_.back().until.time() <= until) {
-    order_.push_back(entry);
-    return;
+  uint32_t* const known = index_.Find(id, IdAt());
+  queue_.push_back(entry);
+  if (known != nullptr) {
+    *known = position;
+  } else {
+    index_.Insert(id, position, IdAt());
   }
-  order_.insert(std::upper_bound(
-                    order_.begin(), order_.end(), until,
-                    [](EventTime time, const Entry& other) { return time < other.until.time(); }),
-                entry);
+}
+
+void IdMemory::ForgetOne(uint32_t position) {
+  const Entry& entry = At(position);
+  const EventTime until = entry.until.time();
+  if (tracked_ && (!forgotten_ || *forgotten_ < until)) forgotten_ = until;
+  if (IsAlive(position)) index_.Erase(entry.id, position);
 }
 
 void IdMemory::Forget(EventTime now) {
-  while (!order_.empty() && order_.front().until.time() <= now) {
-    const Entry& front = order_.front();
-    if (Alive(front)) known_.erase(front.id);
-    const EventTime until = front.until.time();
-    if (tracked_ && (!forgotten_ || *forgotten_ < until)) forgotten_ = until;
-    order_.pop_front();
+  while (!late_.empty() && late_.front().until <= now) {
+    ForgetOne(late_.front().position);
+    std::pop_heap(late_.begin(), late_.end());
+    late_.pop_back();
+  }
+  while (!queue_.empty() && queue_.front().until.time() <= now) {
+    ForgetOne(front_);
+    queue_.pop_front();
+    ++front_;
   }
 }
 
 void IdMemory::Save(StateWriter& out) const {
-  // Entries of one time in the order of their ids: how they came does not matter any more. An id
-  // that was remembered again for the same time stands once, with the flag that it has now.
-  out.U64(known_.size());
+  // By time, and of one time in the order of their ids: how they came does not matter any more.
+  out.U64(index_.size());
+  std::vector<Late> late = late_;
+  std::sort(late.begin(), late.end(), [](const Late& a, const Late& b) { return b < a; });
   std::vector<Entry> same;  // Of one time.
-  for (auto it = order_.begin(); it != order_.end();) {
-    const EventTime until = it->until.time();
-    same.clear();
-    for (; it != order_.end() && it->until.time() == until; ++it) {
-      const auto known = known_.find(it->id);
-      if (known == known_.end() || known->second.time() != until) continue;
-      same.push_back({known->second, it->id});
-    }
+  const auto write = [&] {
     std::sort(same.begin(), same.end(), [](const Entry& a, const Entry& b) { return a.id < b.id; });
-    same.erase(std::unique(same.begin(), same.end(),
-                           [](const Entry& a, const Entry& b) { return a.id == b.id; }),
-               same.end());
     for (const Entry& entry : same) {
-      out.I64(until.micros);
+      out.I64(entry.until.time().micros);
       out.U64(entry.id);
       out.Bool(entry.until.flag());
     }
+    same.clear();
+  };
+  const auto add = [&](uint32_t position) {
+    if (!same.empty() && same.front().until.time() != At(position).until.time()) write();
+    if (IsAlive(position)) same.push_back(At(position));
+  };
+  auto next = late.begin();
+  EventTime latest = kNever;
+  for (size_t i = 0; i < queue_.size(); ++i) {
+    const EventTime until = queue_[i].until.time();
+    if (until < latest) continue;  // Among the late ones.
+    latest = until;
+    for (; next != late.end() && next->until < until; ++next) add(next->position);
+    add(static_cast<uint32_t>(front_ + i));
   }
+  for (; next != late.end(); ++next) add(next->position);
+  write();
 }
 
 Status IdMemory::Load(StateReader& in) {
-  known_.clear();
-  order_.clear();
+  queue_.clear();
+  late_.clear();
+  index_.Clear();
   for (uint64_t n = in.Count(17); n > 0 && in.ok(); --n) {
     const EventTime until{in.I64()};
     const uint64_t id = in.U64();
@@ -81,9 +98,8 @@ Status IdMemory::Load(StateReader& in) {
 }
 
 size_t IdMemory::MemoryBytes() const {
-  return known_.bucket_count() * (sizeof(Known::value_type) + 1) +
-         (order_.size() + added_.capacity() + saving_.capacity()) * sizeof(Entry) +
-         runs_.capacity() * sizeof(Run);
+  return index_.MemoryBytes() + (queue_.size() + added_.size() + saving_.size()) * sizeof(Entry) +
+         late_.capacity() * sizeof(Late) + runs_.capacity() * sizeof(Run);
 }
 
 // ---- Saved as runs ----
@@ -121,8 +137,8 @@ Status IdMemory::LoadItem(std::string_view key, std::string_view value) {
 void IdMemory::Track() {
   tracked_ = true;
   if (!one_by_one_) return;
-  for (const Entry& entry : order_) {
-    if (Alive(entry)) added_.push_back({known_.at(entry.id), entry.id});
+  for (size_t i = 0; i < queue_.size(); ++i) {
+    if (IsAlive(static_cast<uint32_t>(front_ + i))) added_.push_back(queue_[i]);
   }
 }
 
@@ -139,8 +155,11 @@ void IdMemory::BeginSave(StateBatch& batch) {
   if (!saving_forgotten_) return;
   // Some have been forgotten again; a late one can be alive though its time is over.
   const EventTime over = *saving_forgotten_;
-  std::erase_if(saving_,
-                [&](const Entry& entry) { return entry.until.time() <= over && !Alive(entry); });
+  saving_.erase(std::remove_if(saving_.begin(), saving_.end(),
+                               [&](const Entry& entry) {
+                                 return entry.until.time() <= over && !Alive(entry);
+                               }),
+                saving_.end());
   std::erase_if(runs_, [&](const Run& run) {
     if (run.latest > over) return false;
     batch.Delete(Family::kIds, RunKey(run.number));

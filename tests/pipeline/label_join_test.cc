@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <tuple>
+#include <vector>
+
 #include "base/hash.h"
 #include "state/memory/memory_store.h"
 
@@ -132,6 +138,45 @@ TEST(IdMemory, IsTheSameFromItsRunsAfterEachOfManySnapshots) {
     ASSERT_EQ(now_is.bytes(), then.bytes()) << round;
   }
   EXPECT_LT(most, 30u);  // Those that say nothing any more are gone.
+}
+
+TEST(IdMemory, HoldsWhatAPlainMapHolds) {
+  IdMemory memory('s');
+  std::map<uint64_t, std::pair<int64_t, bool>> plain;
+  uint64_t random = 7;
+  const auto draw = [&](uint64_t below) { return (random = Mix64(random)) % below; };
+  int64_t now = 1000;
+  for (int step = 0; step < 60'000; ++step) {
+    now += static_cast<int64_t>(draw(3));
+    const uint64_t id = 1 + draw(step < 30'000 ? 20'000 : 500);
+    const auto known = plain.find(id);
+    ASSERT_EQ(memory.Find(id),
+              known == plain.end() ? std::nullopt : std::optional<bool>(known->second.second));
+    const bool late = draw(20) == 0 && known == plain.end();
+    const int64_t until = At(now + 2000 - (late ? static_cast<int64_t>(draw(4000)) : 0)).micros;
+    const bool flag = draw(2) == 0;
+    memory.Remember(id, flag, {until});
+    plain[id] = {until, flag};
+    if (draw(300) == 0) {
+      const EventTime over = At(now - static_cast<int64_t>(draw(300)));
+      memory.Forget(over);
+      std::erase_if(plain, [&](const auto& entry) { return entry.second.first <= over.micros; });
+    }
+    ASSERT_EQ(memory.size(), plain.size());
+    if (step % 5000 != 0) continue;
+    std::vector<std::tuple<int64_t, uint64_t, bool>> sorted;
+    for (const auto& [key, value] : plain) sorted.emplace_back(value.first, key, value.second);
+    std::sort(sorted.begin(), sorted.end());
+    StateWriter expected, saved;
+    expected.U64(sorted.size());
+    for (const auto& [time, key, value] : sorted) {
+      expected.I64(time);
+      expected.U64(key);
+      expected.Bool(value);
+    }
+    memory.Save(saved);
+    ASSERT_EQ(saved.bytes(), expected.bytes()) << step;
+  }
 }
 
 TEST(IdMemory, OfAStoreThatHoldsIdsOneByOneBecomesRuns) {
