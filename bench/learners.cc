@@ -1,10 +1,15 @@
 /// Learners on the real streams, in memory, prequential from the first row on: accuracy (or RMSE
 /// and MAE), log-loss and rows a second, the mean of several seeds, beside no-change and majority.
 ///
-///   learners STREAM TYPE [option=value ...] [seeds=5] [shuffle=1] [lags=1]
-/// `lags` adds the last targets as inputs.
+///   learners STREAM TYPE [option=value ...] [seeds=5] [shuffle=1] [lags=1] [scale=1]
+/// `lags` adds the last targets as inputs; `scale` scales numbers by the rows before.
 ///
 ///   learners electricity adaptive_random_forest trees=10 seeds=5
+///   learners electricity rows > electricity.csv
+///
+/// `rows` prints the stream as every learner here sees it, for other programs: a line of names, a
+/// line that says how many categories each column has (0: numbers), then numbers only, missing ones
+/// empty, the target last. With `json=1` a line of JSON.
 ///
 /// STREAM is a file of the folder LEAT_DATA (default ../shared/data) without .csv.zst; TYPE a model
 /// type of the configuration, with its options, or `majority` / `no_change`. Figures of speed are
@@ -24,6 +29,7 @@
 #include "base/random.h"
 #include "base/text_params.h"
 #include "bench/rows.h"
+#include "features/scalers.h"
 #include "models/ensembles/ensemble.h"
 #include "models/registry.h"
 #include "models/trees/hoeffding_tree.h"
@@ -131,6 +137,18 @@ void Shuffle(Stream& stream) {
   }
 }
 
+/// Numbers by mean and deviation of the rows before, beforehand.
+void Scale(Stream& stream) {
+  const size_t width = stream.spec.dense.size();
+  std::vector<StandardScaler> scalers(width);
+  for (size_t i = 0; i < stream.values.size(); ++i) {
+    if (stream.spec.dense[i % width].nominal) continue;
+    const double value = stream.values[i];
+    stream.values[i] = scalers[i % width].Transform(value);
+    scalers[i % width].Learn(value);
+  }
+}
+
 double Seconds() {
   timespec now{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
@@ -138,7 +156,7 @@ double Seconds() {
 }
 
 struct Figures {
-  double accuracy = 0, log_loss = 0, rmse = 0, mae = 0, auc = 0, seconds = 0, bytes = 0;
+  double accuracy = 0, log_loss = 0, rmse = 0, mae = 0, auc = 0, seconds = 0, bytes = 0, state = 0;
 };
 
 /// The chance that a positive scores above a negative, ties as half.
@@ -195,17 +213,49 @@ Figures Run(Model& model, const Stream& stream) {
   figures.mae = absolute / rows;
   figures.bytes = std::max(peak, static_cast<double>(model.MemoryBytes()));
   if (stream.classes == 2) figures.auc = RocAuc(std::move(scores));
+  StateWriter state;
+  model.Save(state);
+  figures.state = static_cast<double>(state.bytes().size());
   return figures;
 }
 
+/// The share of targets that repeat the one before.
+double NoChange(const Stream& stream) {
+  double same = 0, last = 0;
+  for (const double target : stream.targets) {
+    same += target == last ? 1 : 0;
+    last = target;
+  }
+  return same / static_cast<double>(stream.rows());
+}
+
+void PrintRows(const Stream& stream) {
+  for (const auto& column : stream.spec.dense) std::printf("%s,", column.name.c_str());
+  std::printf("target\n");
+  const size_t width = stream.spec.dense.size();
+  for (size_t c = 0; c < width; ++c) {
+    double categories = 0;
+    for (size_t r = 0; stream.spec.dense[c].nominal && r < stream.rows(); ++r) {
+      categories = std::max(categories, stream.values[r * width + c] + 1);
+    }
+    std::printf("%.0f,", categories);
+  }
+  std::printf("%zu\n", stream.regression ? 0 : stream.classes);
+  for (size_t r = 0; r < stream.rows(); ++r) {
+    for (const double value : stream.row(r).dense) {
+      value == value ? std::printf("%.17g,", value) : std::printf(",");
+    }
+    std::printf("%.17g\n", stream.targets[r]);
+  }
+}
+
 void Baselines(const Stream& stream) {
-  double same = 0, majority = 0, squares = 0, absolute = 0;
+  double majority = 0, squares = 0, absolute = 0;
   std::vector<double> counts(std::max<size_t>(stream.classes, 1));
   double last = 0;
   for (const double target : stream.targets) {
     squares += (target - last) * (target - last);
     absolute += std::fabs(target - last);
-    same += target == last ? 1 : 0;
     if (!stream.regression) {
       const auto best = std::max_element(counts.begin(), counts.end()) - counts.begin();
       majority += static_cast<double>(best) == target ? 1 : 0;
@@ -218,15 +268,16 @@ void Baselines(const Stream& stream) {
     std::printf("%-28s rmse %.4f mae %.4f\n", "no_change", std::sqrt(squares / rows),
                 absolute / rows);
   } else {
-    std::printf("%-28s accuracy %.4f\n%-28s accuracy %.4f\n", "no_change", same / rows, "majority",
-                majority / rows);
+    std::printf("%-28s accuracy %.4f\n%-28s accuracy %.4f\n", "no_change", NoChange(stream),
+                "majority", majority / rows);
   }
 }
 
 int Main(int argc, char** argv) {
   if (argc < 3) {
     std::fprintf(stderr,
-                 "usage: learners STREAM TYPE [option=value ...] [seeds=N] [shuffle=1] [lags=K]\n");
+                 "usage: learners STREAM TYPE [option=value ...] [seeds=N] [shuffle=1] [lags=K] "
+                 "[scale=1]\n");
     return 2;
   }
   std::map<std::string, std::string> options;
@@ -250,11 +301,17 @@ int Main(int argc, char** argv) {
   }
   if (take("shuffle", 0) != 0) Shuffle(stream);
   if (const int lags = take("lags", 0); lags > 0) AddLags(stream, lags);
+  if (take("scale", 0) != 0) Scale(stream);
   const std::string type = argv[2];
   if (type == "baselines") {
     Baselines(stream);
     return 0;
   }
+  if (type == "rows") {
+    PrintRows(stream);
+    return 0;
+  }
+  const bool json = take("json", 0) != 0;
   Figures sum;
   double lowest = 1e300, highest = 0;
   for (int seed = 1; seed <= seeds; ++seed) {
@@ -283,6 +340,7 @@ int Main(int argc, char** argv) {
     sum.auc += f.auc / seeds;
     sum.seconds += f.seconds / seeds;
     sum.bytes = std::max(sum.bytes, f.bytes);
+    sum.state = std::max(sum.state, f.state);
     const double main = stream.regression ? f.rmse : f.accuracy;
     lowest = std::min(lowest, main);
     highest = std::max(highest, main);
@@ -293,7 +351,18 @@ int Main(int argc, char** argv) {
     }
   }
   const double speed = static_cast<double>(stream.rows()) / sum.seconds;
-  if (stream.regression) {
+  if (json) {
+    const double same = NoChange(stream);
+    std::printf("{\"stream\":\"%s\",\"learner\":\"%s\",", argv[1], type.c_str());
+    if (stream.regression) {
+      std::printf("\"rmse\":%.6g,\"mae\":%.6g,", sum.rmse, sum.mae);
+    } else {
+      std::printf("\"accuracy\":%.6f,\"kappa_t\":%.6f,\"log_loss\":%.6f,", sum.accuracy,
+                  (sum.accuracy - same) / (1 - same), sum.log_loss);
+    }
+    std::printf("\"rows_per_second\":%.0f,\"memory\":%.0f,\"state\":%.0f}\n", speed, sum.bytes,
+                sum.state);
+  } else if (stream.regression) {
     std::printf("%s %s: rmse %.4f mae %.4f rows/s %.0f bytes %.0f (rmse %.4f to %.4f)\n", argv[1],
                 type.c_str(), sum.rmse, sum.mae, speed, sum.bytes, lowest, highest);
   } else {
