@@ -9,7 +9,7 @@
 ///
 /// `rows` prints the stream as every learner here sees it, for other programs: a line of names, a
 /// line that says how many categories each column has (0: numbers), then numbers only, missing ones
-/// empty, the target last. With `json=1` a line of JSON.
+/// empty, the target last. `types` alone prints what there is. With `json=1` a line of JSON.
 ///
 /// STREAM is a file of the folder LEAT_DATA (default ../shared/data) without .csv.zst; TYPE a model
 /// type of the configuration, with its options, or `majority` / `no_change`. Figures of speed are
@@ -249,7 +249,12 @@ void PrintRows(const Stream& stream) {
   }
 }
 
-void Baselines(const Stream& stream) {
+struct Score {
+  std::string learner;
+  double accuracy = 0, rmse = 0, mae = 0;
+};
+
+std::vector<Score> Baselines(const Stream& stream) {
   double majority = 0, squares = 0, absolute = 0;
   std::vector<double> counts(std::max<size_t>(stream.classes, 1));
   double last = 0;
@@ -264,16 +269,35 @@ void Baselines(const Stream& stream) {
     last = target;
   }
   const auto rows = static_cast<double>(stream.rows());
-  if (stream.regression) {
-    std::printf("%-28s rmse %.4f mae %.4f\n", "no_change", std::sqrt(squares / rows),
-                absolute / rows);
-  } else {
-    std::printf("%-28s accuracy %.4f\n%-28s accuracy %.4f\n", "no_change", NoChange(stream),
-                "majority", majority / rows);
+  if (stream.regression) return {{"no_change", 0, std::sqrt(squares / rows), absolute / rows}};
+  return {{"no_change", NoChange(stream)}, {"majority", majority / rows}};
+}
+
+void PrintBaselines(const std::string& name, const Stream& stream, bool json) {
+  for (const Score& s : Baselines(stream)) {
+    if (json)
+      std::printf("{\"stream\":\"%s\",\"learner\":\"%s\",", name.c_str(), s.learner.c_str());
+    const char* const numbers = json ? "\"rmse\":%.6g,\"mae\":%.6g}\n" : "rmse %.4f mae %.4f\n";
+    const char* const classes = json ? "\"accuracy\":%.6f}\n" : "accuracy %.4f\n";
+    if (!json) std::printf("%-28s ", s.learner.c_str());
+    stream.regression ? std::printf(numbers, s.rmse, s.mae) : std::printf(classes, s.accuracy);
+  }
+}
+
+/// Of each type, what it learns.
+void PrintTypes() {
+  for (const std::string_view type : ModelTypes()) {
+    constexpr const char* kTasks[] = {"classification", "regression", "clustering", "anomaly"};
+    std::printf("%s %s\n", std::string(type).c_str(),
+                kTasks[static_cast<int>(NewModelFactory(type)->task())]);
   }
 }
 
 int Main(int argc, char** argv) {
+  if (argc == 2 && std::string(argv[1]) == "types") {
+    PrintTypes();
+    return 0;
+  }
   if (argc < 3) {
     std::fprintf(stderr,
                  "usage: learners STREAM TYPE [option=value ...] [seeds=N] [shuffle=1] [lags=K] "
@@ -304,7 +328,7 @@ int Main(int argc, char** argv) {
   if (take("scale", 0) != 0) Scale(stream);
   const std::string type = argv[2];
   if (type == "baselines") {
-    Baselines(stream);
+    PrintBaselines(argv[1], stream, take("json", 0) != 0);
     return 0;
   }
   if (type == "rows") {
@@ -318,6 +342,10 @@ int Main(int argc, char** argv) {
     auto factory = NewModelFactory(type);
     if (factory == nullptr) {
       std::fprintf(stderr, "no type %s\n", type.c_str());
+      return 2;
+    }
+    if (factory->task() != (stream.regression ? Task::kRegression : Task::kClassification)) {
+      std::fprintf(stderr, "%s does not learn the target of %s\n", type.c_str(), argv[1]);
       return 2;
     }
     if (seeds > 1) options["seed"] = std::to_string(seed);
