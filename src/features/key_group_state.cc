@@ -105,35 +105,32 @@ std::byte* KeyGroup::LoadBlock(uint64_t key, StateReader& in) {
 }
 
 void KeyGroup::Save(StateWriter& out) const {
+  // Only what is in memory is sorted: cold keys may be far more, and the store has them in order.
   std::vector<std::pair<uint64_t, std::byte*>> keys;
-  keys.reserve(index_.size());
-  index_.ForEach([&](uint64_t key, std::byte* block) { keys.emplace_back(key, block); });
-  std::sort(keys.begin(), keys.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  out.U64(keys.size());
+  keys.reserve(hot_.size());
+  for (std::byte* block : hot_) keys.emplace_back(HeaderOf(block).key, block);
+  std::sort(keys.begin(), keys.end());
+  out.U64(index_.size());
   auto next = keys.begin();
-  const auto save_up_to = [&](uint64_t key) {
-    for (; next != keys.end() && next->first < key && !IsCold(next->second); ++next) {
-      out.U64(next->first);
-      SaveBlock(next->second, out);
-    }
+  const auto save_next = [&] {
+    out.U64(next->first);
+    SaveBlock(next->second, out);
+    ++next;
   };
   if (cold_ > 0) {
-    // The store has its keys in the same order. What cannot be read gives another digest, which is
-    // what a digest is for.
+    // What cannot be read gives another digest, which is what a digest is for.
     static_cast<void>(
         store_->Scan(Family::kWindows, prefix_, [&](std::string_view item, std::string_view value) {
           const uint64_t key = OrderedU64(item.substr(prefix_.size()));
-          save_up_to(key);
-          if (next != keys.end() && next->first == key && IsCold(next->second)) {
-            out.U64(key);
-            out.Items(std::span<const char>(value));
-            ++next;
-          }
+          const std::byte* const found = index_.Find(key);
+          if (found == nullptr || !IsCold(found)) return Status::Ok();
+          while (next != keys.end() && next->first < key) save_next();
+          out.U64(key);
+          out.Items(std::span<const char>(value));
           return Status::Ok();
         }));
   }
-  save_up_to(std::numeric_limits<uint64_t>::max());
+  while (next != keys.end()) save_next();
 }
 
 void KeyGroup::Load(StateReader& in) {
