@@ -19,7 +19,8 @@ constexpr size_t kKeptTimes = 1024;
 }  // namespace
 
 Result<std::optional<CommitMark>> SinkBase::Look() {
-  Patience patience(options_, fmt::format("reading the offsets of group {}", options_.group));
+  Patience patience(options_, fmt::format("reading the offsets of group {}", options_.group),
+                    kDrain);
   LEAT_ASSIGN_OR_RETURN(const std::unique_ptr<Group> group, Group::Open(options_, false));
   return group->ReadMark(patience);
 }

@@ -175,6 +175,7 @@ class LiveShard {
   Result<SessionResult> Run() {
     const Clock::time_point started = Clock::now();
     LEAT_RETURN_IF_ERROR(Open());
+    const double opened = Seconds(Clock::now() - started);
     LEAT_RETURN_IF_ERROR(state_.shard->Recover(*driver_, *sinks_));
     SessionResult result;
     result.ready = Seconds(Clock::now() - started);
@@ -182,8 +183,11 @@ class LiveShard {
     told_ = Clock::now();
     told_records_ = recovered;
     if (options_.progress) {
-      std::cerr << fmt::format("leat: {}: ready after {:.2f} s, {} epochs taken again\n", Name(),
-                               result.ready, state_.shard->replayed());
+      const Shard::Recovery& recovery = state_.shard->recovery();
+      std::cerr << fmt::format(
+          "leat: {}: ready after {:.2f} s: opened in {:.2f} s, {} epochs taken again in {:.2f} s, "
+          "the group in {:.2f} s\n",
+          Name(), result.ready, opened, recovery.epochs, recovery.replay, recovery.group);
     }
     LEAT_RETURN_IF_ERROR(driver_->Run(*state_.shard));
     LEAT_RETURN_IF_ERROR(state_.shard->Close());

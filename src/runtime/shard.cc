@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
+#include <limits>
 #include <random>
 #include <utility>
 
@@ -188,14 +190,15 @@ Status Shard::CheckInputs() const {
 
 /// Whether the state in the folder can be the one that last committed `mark`; one that is not
 /// `certain` may be older than what is committed.
-Status Shard::CheckMark(const std::optional<CommitMark>& mark, bool certain) const {
+Status Shard::CheckMark(const std::optional<CommitMark>& mark, bool certain,
+                        const std::deque<Epoch>& journalled) const {
   const auto refuse = [&](std::string_view what) {
     return Status::Corrupt(fmt::format(
         "{}: {}. --rebuild makes the state from the topics, --fresh starts again without it",
         options_.folder, what));
   };
   if (options_.fresh || options_.rebuild) return Status::Ok();
-  const uint64_t last = journalled_.empty() ? loaded_.epoch.number : journalled_.back().number;
+  const uint64_t last = journalled.empty() ? loaded_.epoch.number : journalled.back().number;
   if (!mark) {
     if (!certain) return Status::Ok();
     // Only a state that has never committed anything can be without one.
@@ -231,7 +234,7 @@ Status Shard::CheckMark(const std::optional<CommitMark>& mark, bool certain) con
   }
   const Epoch& at = mark->epoch == loaded_.epoch.number
                         ? loaded_.epoch
-                        : journalled_[mark->epoch - loaded_.epoch.number - 1];
+                        : journalled[mark->epoch - loaded_.epoch.number - 1];
   if (at.chain == mark->chain) return Status::Ok();
   return refuse(fmt::format(
       "epoch {} in the folder is not the one that was committed to group {}: this is a copy, and "
@@ -240,15 +243,42 @@ Status Shard::CheckMark(const std::optional<CommitMark>& mark, bool certain) con
 }
 
 /// Where marks are kept, they say what is committed; journalled epochs after that never were.
-Status Shard::SettleMarks() {
+Status Shard::SettleMarks(Driver& driver) {
   if (!sinks_->keeps_marks()) return Status::Ok();
   // First a look: a state that does not fit must be refused before a healthy owner is disturbed.
-  LEAT_ASSIGN_OR_RETURN(std::optional<CommitMark> mark, sinks_->Look());
-  LEAT_RETURN_IF_ERROR(CheckMark(mark, false));
-  LEAT_ASSIGN_OR_RETURN(mark, sinks_->Take());
-  LEAT_RETURN_IF_ERROR(CheckMark(mark, true));
+  const std::deque<Epoch> journalled = journalled_;
+  Clock::time_point start = Clock::now();
+  LEAT_ASSIGN_OR_RETURN(const std::optional<CommitMark> seen, sinks_->Look());
+  LEAT_RETURN_IF_ERROR(CheckMark(seen, false, journalled));
+  recovery_.group = Seconds(Clock::now() - start);
+  // To take over may mean to wait until an open transaction is given up. What is committed already
+  // is taken again meanwhile.
+  auto taking = std::async(options_.commit_now ? std::launch::deferred : std::launch::async,
+                           [this] { return sinks_->Take(); });
+  const bool again = seen && resumed_ && !options_.accept_divergence;
+  const Status replayed = Replay(driver, again ? seen->epoch : 0);
+  start = Clock::now();
+  LEAT_ASSIGN_OR_RETURN(const std::optional<CommitMark> mark, taking.get());
+  LEAT_RETURN_IF_ERROR(CheckMark(mark, true, journalled));
+  recovery_.group += Seconds(Clock::now() - start);
   const uint64_t committed = mark && resumed_ ? mark->epoch : 0;
   while (!journalled_.empty() && journalled_.back().number > committed) journalled_.pop_back();
+  return replayed;
+}
+
+/// Takes the journalled epochs up to `last` again.
+Status Shard::Replay(Driver& driver, uint64_t last) {
+  const Clock::time_point start = Clock::now();
+  while (!journalled_.empty() && journalled_.front().number <= last) {
+    const Status done = driver.Replay(Epoch(journalled_.front()), *this);
+    if (!done.ok()) {
+      if (done.message().starts_with(options_.folder)) return done;
+      return Status(done.code(), fmt::format("{}: {}", options_.folder, done.message()));
+    }
+    ++recovery_.epochs;
+    CrashPoint("during_replay");
+  }
+  recovery_.replay += Seconds(Clock::now() - start);
   return Status::Ok();
 }
 
@@ -307,28 +337,22 @@ Status Shard::Check(const Epoch& epoch, const Epoch& journalled) const {
 Status Shard::Recover(Driver& driver, SinkSet& sinks) {
   sinks_ = &sinks;
   last_.lengths = sinks.lengths();
-  LEAT_RETURN_IF_ERROR(SettleMarks());
+  if (!journalled_.empty() && !options_.accept_divergence) {
+    LEAT_RETURN_IF_ERROR(journal_.Keep(loaded_.state_id));
+  }
+  LEAT_RETURN_IF_ERROR(SettleMarks(driver));
   if (options_.accept_divergence) {
     // The sinks are cut back already: what follows the snapshot is simply taken anew.
     journalled_.clear();
     LEAT_RETURN_IF_ERROR(journal_.Remove());
   }
-  const auto in_folder = [&](const Status& status) {
-    if (status.ok() || status.message().starts_with(options_.folder)) return status;
-    return Status(status.code(), fmt::format("{}: {}", options_.folder, status.message()));
-  };
   if (rebuild_) {
     suppress_ = true;
     LEAT_RETURN_IF_ERROR(driver.Retake(*rebuild_, *this));
     suppress_ = false;
     last_.lengths = sinks.lengths();
   }
-  if (!journalled_.empty()) LEAT_RETURN_IF_ERROR(journal_.Keep(loaded_.state_id));
-  while (!journalled_.empty()) {
-    LEAT_RETURN_IF_ERROR(in_folder(driver.Replay(Epoch(journalled_.front()), *this)));
-    ++replayed_;
-    CrashPoint("during_replay");
-  }
+  LEAT_RETURN_IF_ERROR(Replay(driver, std::numeric_limits<uint64_t>::max()));
   CrashPoint("genesis");
   LEAT_RETURN_IF_ERROR(SaveNow());
   // Before any input is taken, the group says that it is ours, and from where.

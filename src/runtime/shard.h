@@ -92,8 +92,14 @@ class Shard final : public EpochSink {
   /// Takes again what was committed after the snapshot, then begins to commit. `driver` stands at
   /// start(); `sinks` outlive the shard.
   Status Recover(Driver& driver, SinkSet& sinks);
-  uint64_t replayed() const { return replayed_; }  ///< Epochs taken again by Recover.
-  const Epoch& last() const { return last_; }      ///< That ended; not all may be committed yet.
+  /// What Recover did, and seconds of it. The group is asked while epochs are taken again: what is
+  /// said here is what was waited for beyond that.
+  struct Recovery {
+    uint64_t epochs = 0;  ///< Taken again.
+    double group = 0, replay = 0;
+  };
+  const Recovery& recovery() const { return recovery_; }
+  const Epoch& last() const { return last_; }  ///< That ended; not all may be committed yet.
 
   Status Commit(const EpochEnd& end, Outputs& outputs) override;
   Status Flow(const Outputs& outputs) override;
@@ -122,8 +128,10 @@ class Shard final : public EpochSink {
   Status FindRebuildPoint(StateStorage& storage);
   Status Load(StateStorage& storage);
   Status CheckInputs() const;
-  Status CheckMark(const std::optional<CommitMark>& mark, bool certain) const;
-  Status SettleMarks();
+  Status CheckMark(const std::optional<CommitMark>& mark, bool certain,
+                   const std::deque<Epoch>& journalled) const;
+  Status SettleMarks(Driver& driver);
+  Status Replay(Driver& driver, uint64_t last);
   CommitMark MarkOf(const Epoch& epoch) const;
   Epoch Next(const EpochEnd& end, const Outputs& outputs) const;
   Status Check(const Epoch& epoch, const Epoch& journalled) const;
@@ -152,7 +160,7 @@ class Shard final : public EpochSink {
   SinkNames old_sinks_;
   std::vector<std::string> changes_;
   std::deque<Epoch> journalled_;  ///< After it; emptied by Recover.
-  uint64_t replayed_ = 0;
+  Recovery recovery_;
   std::optional<Epoch> rebuild_;  ///< How far the log is taken again without putting out.
   bool suppress_ = false;
   SinkLengths flowed_{};  ///< Bytes of the epoch's outputs that were handed on early,

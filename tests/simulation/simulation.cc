@@ -220,10 +220,10 @@ class Simulation {
       // good.
       const uint64_t put_out = recovered_ ? base_ + figures.epochs : shard->last().number;
       committed_ = std::max(committed_, put_out);
-      result_.replayed += shard->replayed();
+      result_.replayed += shard->recovery().epochs;
       result_.snapshots += figures.snapshots;
       result_.epochs += figures.epochs;
-      if (!recovered_ && shard->replayed() > 0) ++result_.recovering;
+      if (!recovered_ && shard->recovery().epochs > 0) ++result_.recovering;
     }
     for (const auto& group : pipeline->Windows()) result_.cold += group.cold;
     return status;
@@ -293,7 +293,7 @@ class Simulation {
                        result_.runs, driver.position().records, driver.position().labels, base_,
                        position.records, position.labels));
     }
-    Tell(fmt::format("recovered {} epochs, {} of them taken again", base_, shard.replayed()));
+    Tell(fmt::format("recovered {} epochs, {} of them taken again", base_, shard.recovery().epochs));
     return Status::Ok();
   }
 
