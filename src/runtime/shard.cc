@@ -205,7 +205,7 @@ Status Shard::CheckMark(const std::optional<CommitMark>& mark, bool certain,
     if (!resumed_ || last == 0) return Status::Ok();
     return refuse(fmt::format(
         "group {} holds no offsets, but the state is at epoch {}: the group was deleted or reset, "
-        "or its offsets have expired",
+        "or its offsets have expired, and nothing says what was put out: it would be once more",
         options_.group, last));
   }
   if (!resumed_) {

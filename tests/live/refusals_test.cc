@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -111,6 +113,35 @@ TEST_F(Refusals, AGroupThatWasDeletedOrReset) {
   Part(reset);
   ASSERT_TRUE(SetCommittedOffsets(brokers(), reset.name, In("payments"), {{0, {5, ""}}}).ok());
   ExpectRefused(reset, 4, {"group " + reset.name});
+}
+
+/// Down for longer than the broker keeps the offsets of a group without members.
+TEST_F(Refusals, AGroupWhoseOffsetsHaveExpired) {
+  const char* const settings = std::getenv("LEAT_KAFKA_SET");
+  if (settings == nullptr || std::string(settings).find("offsets.retention") == std::string::npos) {
+    GTEST_SKIP() << "only where LEAT_KAFKA_SET holds \"offsets.retention.minutes=1 "
+                    "offsets.retention.check.interval.ms=2000\"";
+  }
+  const LiveRun run = MakeRun("expired", Pipeline());
+  Part(run);
+  const auto until = std::chrono::steady_clock::now() + 180s;
+  for (bool there = true; there && std::chrono::steady_clock::now() < until;) {
+    std::this_thread::sleep_for(2s);
+    const auto offsets = CommittedOffsets(brokers(), run.name, In("payments"));
+    ASSERT_TRUE(offsets.ok()) << offsets.status().message();
+    there = std::any_of(offsets->begin(), offsets->end(),
+                        [](const auto& one) { return one.second.offset >= 0; });
+  }
+  ExpectRefused(run, 4, {"holds no offsets", "have expired", "once more", "--rebuild"});
+  const size_t before = Lines(run, "predictions").size();
+  More();
+  const LiveRun whole = MakeRun("whole", Pipeline());
+  ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
+  ASSERT_EQ(ToEnd(run, {"--rebuild"}), 0) << Errors(run);
+  EXPECT_EQ(Digest(run), Digest(whole));
+  std::vector<std::string> lines = Lines(run, "predictions");
+  lines.erase(lines.begin(), lines.begin() + static_cast<ptrdiff_t>(before));
+  EXPECT_TRUE(lines == Lines(whole, "predictions")) << lines.size();
 }
 
 TEST_F(Refusals, AnOldCopyDisturbsNobody) {
