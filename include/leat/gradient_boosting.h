@@ -69,7 +69,8 @@ struct GradientBoostedRegressorOptions : GradientBoostingOptions {
 /// a Newton step, or does neither, as what it has gathered says. Deviations from the paper: the
 /// test is the one of boosted trees above instead of a t-test; predictions start from the counts of
 /// classes or from the first target, and not from 0; a leaf that has not moved goes on
-/// gathering, and one at the greatest depth goes on moving.
+/// gathering, and one at the greatest depth goes on moving; the curvature of a row's log-loss
+/// counts as at least half its gradient, so that no step is longer than 2.
 struct StochasticGradientTreeOptions {
   int64_t max_depth = 20;      ///< Tests from the root to a leaf at most; 1..30.
   int64_t grace_period = 200;  ///< Weight that a leaf sees between two attempts; >= 1.

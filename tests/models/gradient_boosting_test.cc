@@ -266,7 +266,7 @@ TEST(StochasticGradientTree, ALeafMakesANewtonStepAfterItsGracePeriodAndThenBegi
   for (int n = 0; n < 10; ++n) {
     const double p = (n + 1.0) / (n + 3.0);
     gradient += 1 - p;
-    hessian += p * (1 - p);
+    hessian += std::max(p * (1 - p), (1 - p) / 2);
     model->Learn({x, {}}, 1, 1);
   }
   const double step = gradient / (hessian + 0.5);

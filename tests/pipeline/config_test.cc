@@ -325,8 +325,9 @@ TEST(Config, ClassWeightsGoByNameWhereTheClassesAreKnown) {
                 HasSubstr("class_weights: {1: 10}"))
         << weights;
   }
-  EXPECT_THAT(text("field: status, positive: fraud", "{fraud: 10, not fraud: 0.5}"),
-              HasSubstr("class_weights: {0: 0.5, 1: 10}"));
+  EXPECT_THAT(
+      text("field: tx_fraud, type: category, positive: fraud", "{fraud: 10, not fraud: 0.5}"),
+      HasSubstr("class_weights: {0: 0.5, 1: 10}"));
 }
 
 TEST(Config, DescriptionShowsWhatWasResolved) {

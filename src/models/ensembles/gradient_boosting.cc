@@ -20,6 +20,7 @@ constexpr int64_t kScoutShorter = 5;
 constexpr double kScoutFaster = 3;
 constexpr size_t kDetectorBytes = 10 << 10;
 constexpr double kLeastHessian = 1e-3;
+constexpr double kLeastOfGradient = 0.5;
 constexpr double kMostGradient = 2;  // Of a regression, in ranges of the targets.
 constexpr double kWholeError = 3;    // Standard deviations of the target that count as 1.
 
@@ -187,6 +188,9 @@ double GradientBoosting::LearnChains(const double* x, const uint8_t* codes, doub
     for (size_t t = 0; t < trees_.size(); ++t) sums[1 + t] += rate * values[t];
   }
   CounterRandom random(plan_.seed, kSampleComponent, learnt_ * kMostTrees);
+  // A tree that stands alone makes whole steps: where it is sure and wrong the curvature is next to
+  // nothing, and they would go anywhere. So none is longer than 1 / kLeastOfGradient.
+  const double least = plan_.alone ? kLeastOfGradient : kLeastHessian;
   const double most = kMostGradient * (targets_.highest - targets_.lowest);
   std::vector<double>& shares = scratch.shares;
   for (size_t i = 0; i < length(); ++i) {
@@ -207,7 +211,9 @@ double GradientBoosting::LearnChains(const double* x, const uint8_t* codes, doub
       const size_t t = (c - 1) * length() + i;
       if (random.Uniform() < plan_.options.subsample) {
         const double p = shares[c];
-        lessons[t] = {(c == chain ? 1 : 0) - p, std::max(p * (1 - p), kLeastHessian)};
+        const double gradient = (c == chain ? 1 : 0) - p;
+        const double curvature = plan_.alone ? least * std::fabs(gradient) : least;
+        lessons[t] = {gradient, std::max(p * (1 - p), curvature)};
       }
       sums[c] += before * values[t];
     }
