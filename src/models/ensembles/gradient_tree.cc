@@ -150,6 +150,30 @@ double GradientTree::Score(double gradient, double hessian) const {
   return gradient * gradient / (hessian + plan_->options.ridge);
 }
 
+/// Whether any split may gain more than `needed` less the score of the whole. That takes no
+/// division: gains times both sides' hessians, two bins at once. Products are rounded, so what is
+/// close is promising all the same, as is what overflows.
+bool GradientTree::IsPromising(const double* left, double gradient, double hessian,
+                               double needed) const {
+  using Mask = int64_t __attribute__((vector_size(16)));
+  constexpr Mask kFirsts = {0, 2}, kSeconds = {1, 3};
+  const double ridge = plan_->options.ridge;
+  needed *= 1 - 1e-9;
+  Mask below = {-1, -1};
+  for (size_t b = 0; b < kBins; b += 2) {
+    const Pair one = LoadPair(left + 2 * b), two = LoadPair(left + 2 * b + 2);
+    const Pair left_gradients = __builtin_shuffle(one, two, kFirsts);
+    const Pair left_hessians = __builtin_shuffle(one, two, kSeconds);
+    const Pair right_gradients = gradient - left_gradients;
+    const Pair left_sizes = left_hessians + ridge, right_sizes = hessian - left_hessians + ridge;
+    const Pair gains = left_gradients * left_gradients * right_sizes +
+                       right_gradients * right_gradients * left_sizes;
+    const Pair products = needed * left_sizes * right_sizes;
+    below &= (gains < products) & (products < 1e300);
+  }
+  return (below[0] & below[1]) == 0;
+}
+
 void GradientTree::Weigh(const double* cells, uint32_t place, bool nominal, double least,
                          Candidate& best) const {
   // Of a split after, or on, each bin the left side: sums up to it, or its own.
@@ -162,21 +186,9 @@ void GradientTree::Weigh(const double* cells, uint32_t place, bool nominal, doub
   const double gradient = both[0], hessian = both[1];
   const double whole = Score(gradient, hessian);
   const double fewest = kMinBranch * hessian;
-  // Hardly any attribute has a split worth a look. That needs no division: the gain of one, times
-  // both sides' hessians. The products are rounded, so what is close is looked at all the same.
-  const double ridge = plan_->options.ridge;
-  const double needed = (std::max(least, best.gain) + whole) * (1 - 1e-9);
-  int promising = 0;
-  for (size_t b = 0; b + 1 < kBins; ++b) {
-    const double left_gradient = left[2 * b], right_gradient = gradient - left_gradient;
-    const double left_size = left[2 * b + 1] + ridge;
-    const double right_size = hessian - left[2 * b + 1] + ridge;
-    const double both_gain =
-        left_gradient * left_gradient * right_size + right_gradient * right_gradient * left_size;
-    const double product = needed * left_size * right_size;
-    promising |= static_cast<int>(!(both_gain < product)) | static_cast<int>(!(product < 1e300));
-  }
-  if (promising == 0) return;
+  // The last bin leaves nothing on the right: no split. Here it stands for the one before it.
+  StorePair(left + 2 * (kBins - 1), LoadPair(left + 2 * (kBins - 2)));
+  if (!IsPromising(left, gradient, hessian, std::max(least, best.gain) + whole)) return;
   // Of nominal values the last bin holds all that have no bin of their own.
   for (uint32_t b = 0; b + 1 < kBins; ++b) {
     const double left_gradient = left[2 * b], left_hessian = left[2 * b + 1];

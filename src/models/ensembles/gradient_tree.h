@@ -135,6 +135,7 @@ class GradientTree {
   /// What a gain, times the leaf's weight, must exceed, by its squares: one of `candidates` splits.
   double Needed(double candidates) const;
   bool TrySplit(uint32_t node, const RowBins& bins, bool may_grow);
+  bool IsPromising(const double* left, double gradient, double hessian, double needed) const;
   /// Of splits on an attribute that gain more than `least`, the best if it beats `best`.
   void Weigh(const double* cells, uint32_t place, bool nominal, double least,
              Candidate& best) const;
