@@ -299,10 +299,7 @@ TEST(Weighted, ContinuesBitEqualAfterLoadingAndSaysItsMemory) {
   auto whole = Weighted("hoeffding_tree", options);
   LogLoss(*whole, 0, 2000);
   const std::string bytes = Saved(*whole);
-  auto loaded = whole->Fresh();
-  StateReader in(bytes);
-  ASSERT_TRUE(loaded->Load(in).ok()) << in.status().message();
-  EXPECT_TRUE(in.AtEnd());
+  auto loaded = Reloaded(*whole);
   EXPECT_EQ(LogLoss(*whole, 2000, 3000), LogLoss(*loaded, 2000, 3000));
   EXPECT_TRUE(Saved(*whole) == Saved(*loaded));
   EXPECT_EQ(whole->MemoryBytes(), loaded->MemoryBytes());

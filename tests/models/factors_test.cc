@@ -99,13 +99,7 @@ TEST_P(EveryMachine, ContinuesBitEqualAfterLoadingAndSaysItsMemory) {
   for (const uint64_t cut : {0u, 1u, 700u, 2500u}) {
     auto whole = Machine(GetParam());
     Accuracy(*whole, 0, cut);
-    const std::string bytes = Saved(*whole);
-    auto loaded = whole->Fresh();
-    StateReader in(bytes);
-    ASSERT_TRUE(loaded->Load(in).ok()) << in.status().message();
-    EXPECT_TRUE(in.AtEnd());
-    ASSERT_TRUE(Saved(*loaded) == bytes);
-    EXPECT_EQ(loaded->MemoryBytes(), whole->MemoryBytes());
+    auto loaded = Reloaded(*whole);
     EXPECT_EQ(Accuracy(*whole, cut, cut + 800, 3), Accuracy(*loaded, cut, cut + 800, 3));
     ASSERT_TRUE(Saved(*loaded) == Saved(*whole));
   }
@@ -143,9 +137,7 @@ TEST_P(EveryMachine, GivesProbabilitiesWhateverComes) {
     const double labels[] = {0, 1, static_cast<double>(i / 1000), kNaN, -1, 0.5, 1e9};
     model->Learn({x, ids}, labels[random.Below(7)], random.Below(9) == 0 ? 1e12 : 1);
   }
-  const std::string bytes = Saved(*model);
-  StateReader in(bytes);
-  EXPECT_TRUE(model->Fresh()->Load(in).ok()) << in.status().message();
+  Reloaded(*model);
 }
 
 INSTANTIATE_TEST_SUITE_P(Optimizers, EveryMachine,
@@ -192,12 +184,8 @@ TEST(FactorizationMachineRegressor, LearnsAProductOfAnyScaleAndKeepsWithinTheTar
   EXPECT_GT(out[0], highest);
   EXPECT_LT(out[0], highest + 5e6);
   for (const double target : {kNaN, kInfinity, 1e101}) model->Learn(Make(1).input(), target, 1);
-  const std::string bytes = Saved(*model);
-  ExpectRefusesCutState(*model, bytes);
-  auto loaded = model->Fresh();
-  StateReader in(bytes);
-  ASSERT_TRUE(loaded->Load(in).ok());
-  EXPECT_EQ(loaded->MemoryBytes(), model->MemoryBytes());
+  ExpectRefusesCutState(*model, Saved(*model));
+  auto loaded = Reloaded(*model);
   model->Learn(Make(2).input(), 5e9, 2);
   loaded->Learn(Make(2).input(), 5e9, 2);
   EXPECT_TRUE(Saved(*loaded) == Saved(*model));
@@ -317,15 +305,10 @@ TEST(MatrixFactorization, ContinuesBitEqualAfterLoadingAndSaysItsMemory) {
   for (const uint64_t cut : {0u, 1u, 500u, 3000u}) {
     auto whole = Made(MakeMatrixFactorization, options, TwoIds());
     Rmse(*whole, 0, cut, 1000);
-    const std::string bytes = Saved(*whole);
-    auto loaded = whole->Fresh();
-    StateReader in(bytes);
-    ASSERT_TRUE(loaded->Load(in).ok()) << in.status().message();
-    EXPECT_TRUE(in.AtEnd());
-    ASSERT_TRUE(Saved(*loaded) == bytes);
+    auto loaded = Reloaded(*whole);
+    if (cut > 0) ExpectRefusesCutState(*whole, Saved(*whole));
     EXPECT_EQ(Rmse(*whole, cut, cut + 1500, 1000), Rmse(*loaded, cut, cut + 1500, 1000));
     ASSERT_TRUE(Saved(*loaded) == Saved(*whole));
-    if (cut > 0) ExpectRefusesCutState(*whole, bytes);
   }
 #ifndef __SANITIZE_ADDRESS__
   const size_t before = HeapBytes();

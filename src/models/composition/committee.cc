@@ -72,7 +72,7 @@ class Committee final : public Model {
   }
 
   void Save(StateWriter& out) const override {
-    out.Section("committee", 1);
+    out.Section(SectionName(), 1);
     out.U64(labels_);
     out.Array(loss_);
     out.Array(values_);
@@ -85,7 +85,7 @@ class Committee final : public Model {
   }
 
   Status Load(StateReader& in) override {
-    in.Section("committee", 1);
+    in.Section(SectionName(), 1);
     LEAT_ASSIGN_OR_RETURN(Members fresh, MakeMembers(options_, inputs_));
     Committee loaded(options_, inputs_, std::move(fresh));
     loaded.labels_ = in.U64();
@@ -163,6 +163,7 @@ class Committee final : public Model {
   }
   /// Mean log-loss of a member, with forgetting.
   double Loss(size_t m) const { return loss_[m] * (1 - keep_); }
+  std::string_view SectionName() const { return racing() ? "race" : "committee"; }
   bool racing() const { return options_.method == CommitteeMethod::kRace; }
   /// The one whose word counts in a race, and the one of lowest loss of late before its first round
   /// is over and elsewhere.

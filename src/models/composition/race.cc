@@ -18,11 +18,7 @@ Race::Race(size_t members, int64_t round)
 
 bool Race::Judge(std::span<const double> losses, const std::vector<uint8_t>& here, size_t label,
                  size_t classes) {
-  if (counts_.size() < classes) {
-    std::vector<double> counts(classes);
-    std::copy(counts_.begin(), counts_.end(), counts.begin());
-    counts_ = std::move(counts);
-  }
+  Lengthen(counts_, classes);
   counts_[label] += 1;
   for (size_t i = 0; i < members_; ++i) {
     if (here[i] == 0) continue;
@@ -82,7 +78,6 @@ size_t Race::HeapBytes() const {
 }
 
 void Race::Save(StateWriter& out) const {
-  out.Section("race", 1);
   out.U64(labels_);
   out.F64(weight_);
   out.Array(counts_);
@@ -94,7 +89,6 @@ void Race::Save(StateWriter& out) const {
 }
 
 void Race::Load(StateReader& in) {
-  in.Section("race", 1);
   labels_ = in.U64();
   weight_ = in.F64();
   in.Array(counts_);

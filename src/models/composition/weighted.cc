@@ -5,6 +5,7 @@
 
 #include "leat/composition.h"
 #include "models/composition/class_weights.h"
+#include "models/heap_bytes.h"
 #include "models/wrapped.h"
 
 namespace leat {
@@ -56,11 +57,7 @@ class Weighted final : public Wrapped {
   double WeightOf(size_t c, double weight) {
     const double fixed = c < weights_.size() ? weights_[c] : 1;
     if (rule_ != ClassWeight::kBalanced) return fixed;
-    if (c >= counts_.size()) {
-      std::vector<double> more(c + 1);
-      std::copy(counts_.begin(), counts_.end(), more.begin());
-      counts_ = std::move(more);
-    }
+    Lengthen(counts_, c + 1);
     counts_[c] += weight;
     return fixed * std::min(BalancedWeight(counts_, c), kMostBalanced);
   }

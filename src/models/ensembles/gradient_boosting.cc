@@ -96,11 +96,7 @@ bool GradientBoosting::Seated(uint32_t label) {
     bool first = true;
     for (const Seat& seat : seats_) first = first && seat.chain == kNoChain;
     if (!first && !AddChain()) return false;
-    if (label >= seats_.size()) {
-      std::vector<Seat> more(label + 1);
-      std::copy(seats_.begin(), seats_.end(), more.begin());
-      seats_ = std::move(more);
-    }
+    Lengthen(seats_, label + 1);
     seats_[label].chain = first ? 0 : chains_;
     base_bytes_ = BaseBytes();
     CountTrees();
@@ -392,7 +388,7 @@ size_t GradientBoosting::MinimumBytes(Task task, const GradientBoostingOptions& 
 // ---- State ----
 
 void GradientBoosting::Save(StateWriter& out) const {
-  out.Section("gradient_boosting", 1);
+  out.Section(SectionName(), 1);
   space_.Save(out);
   bins_.Save(out);
   for (const uint64_t v :
@@ -419,7 +415,7 @@ void GradientBoosting::Save(StateWriter& out) const {
 
 Status GradientBoosting::Load(StateReader& in) {
   GradientBoosting other(task_, plan_.options, spec_, plan_.alone);
-  in.Section("gradient_boosting", 1);
+  in.Section(SectionName(), 1);
   other.space_.Load(in);
   other.bins_.Load(in);
   for (uint64_t* v : {&other.learnt_, &other.ignored_, &other.refused_classes_, &other.alarms_,

@@ -19,6 +19,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,9 @@ class GradientBoosting final : public Model {
 
   bool Readable(const Input& input) const { return input.dense.size() == space_.size(); }
   size_t length() const { return static_cast<size_t>(plan_.options.trees); }
+  std::string_view SectionName() const {
+    return plan_.alone ? "stochastic_gradient_tree" : "gradient_boosting";
+  }
   bool regression() const { return task_ == Task::kRegression; }
   GradientTree NewTree(size_t tree);
   bool AddChain();

@@ -8,6 +8,7 @@
 #include "models/bayes/classes.h"
 #include "models/ensembles/target_range.h"
 #include "models/factors/machine.h"
+#include "models/heap_bytes.h"
 #include "models/softmax.h"
 #include "models/trees/range_check.h"
 
@@ -41,7 +42,8 @@ class FactorClassifier final : public Model {
     const bool first = classes_.size() == 0;
     classes_.Add(label, weight);
     if (!known && !first) {
-      class_of_.push_back(static_cast<uint32_t>(label));
+      Lengthen(class_of_, machines_.size() + 1);
+      class_of_.back() = static_cast<uint32_t>(label);
       machines_.emplace_back(options_, inputs_, machines_.size());
     }
     thread_local std::vector<double> shares;

@@ -1,5 +1,6 @@
 #include "models/factors/id_table.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -84,26 +85,32 @@ size_t IdTable::HeapBytes() const {
 void IdTable::Save(StateWriter& out) const {
   out.Section("id_table", 1);
   out.U64(forgotten_);
-  out.U64(links_.size());
+  std::vector<uint64_t> ids;
+  std::vector<double> numbers;
   for (uint32_t slot = oldest_; slot != kNone; slot = links_[slot].newer) {
-    out.U64(links_[slot].id);
-    out.Items(std::span<const double>(numbers_.data() + slot * width(), width()));
+    ids.push_back(links_[slot].id);
+    const double* const own = numbers_.data() + slot * width();
+    numbers.insert(numbers.end(), own, own + width());
   }
+  out.Array(ids);
+  out.Array(numbers);
 }
 
 void IdTable::Load(StateReader& in) {
   in.Section("id_table", 1);
   forgotten_ = in.U64();
-  const uint64_t ids = in.Count(sizeof(uint64_t) + width() * sizeof(double));
-  if (ids > static_cast<uint64_t>(options_.max_ids)) return in.Fail("more ids than may be known");
-  for (uint64_t i = 0; i < ids && in.ok(); ++i) {
-    const uint64_t id = in.U64();
-    if (slot_of_.contains(id)) return in.Fail("an id is there twice");
-    double* const numbers = Slot(Add(id));
-    in.Items(std::span<double>(numbers, width()));
-    for (size_t f = 0; f < width(); ++f) {
-      if (!(std::fabs(numbers[f]) <= kMostFactor)) return in.Fail("impossible factors of an id");
-    }
+  std::vector<uint64_t> ids;
+  std::vector<double> numbers;
+  in.Array(ids);
+  in.Array(numbers);
+  if (!in.ok()) return;
+  bool good = ids.size() <= static_cast<uint64_t>(options_.max_ids) &&
+              numbers.size() == ids.size() * width();
+  for (const double v : numbers) good = good && std::fabs(v) <= kMostFactor;
+  if (!good) return in.Fail("the ids of a matrix factorization do not fit");
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (slot_of_.contains(ids[i])) return in.Fail("an id is there twice");
+    std::copy_n(numbers.begin() + static_cast<int64_t>(i * width()), width(), Slot(Add(ids[i])));
   }
 }
 
