@@ -374,6 +374,8 @@ const std::set<std::string> kNeverSeen = {
     "revising-node: observers observers if observing (never missing)",
     // The place of a unit that is forgotten is taken by the next one.
     "ledger: u32 free_units[] (always empty)",
+    // Of stacking, which a race does not do.
+    "race: f64 values[] (always empty)", "race: f64 spreads[] (always empty)",
     // Errors only fall here.
     "regression-member: regression-tree background if has_background (never there)",
     "gradient-boosting: u64 scouted if scouting (never there)",
