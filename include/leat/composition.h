@@ -8,14 +8,19 @@
 ///             decayed loss, so that no member is lost for good)
 ///   stacking  logistic regression over the members' log-odds (Wolpert 1992; van der Laan, Polley
 ///             and Hubbard 2007), followed as calibration.h follows its maps; starts at their mean
-///   race      the best one's word; after each `round` labels the worse half of the members is
-///             dropped until one is left (successive halving: Jamieson and Talwalkar, AISTATS 2016)
+///   race      the word of the one that was best in the last round; members that lose rounds with
+///             confidence and do not catch up are dropped. After successive halving (Jamieson and
+///             Talwalkar, AISTATS 2016) and Hoeffding races (Maron and Moore, NIPS 1993): halving
+///             by schedule alone would drop those that learn slowly, so losses are compared in
+///             pairs, rounds last until rare classes have come, and three rounds must be lost in a
+///             row (models/composition/race.h)
 /// Cost: a prediction of every member to predict; a prediction and a step of each to learn.
 /// Stacking adds 3 (members + 1)^2 operations a class. Bytes: the members', and for stacking 8
 /// (members + 1) (members + 2) a class. Thread safety, determinism: as model.h.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,7 +37,7 @@ struct CommitteeOptions {
   CommitteeMethod method = CommitteeMethod::kStacking;
   double half_life = 500;  ///< Labels until a loss counts half, >= 10.
   double sharpness = 1;    ///< Of hedge, above 0 to 100.
-  int64_t round = 2000;    ///< Labels of a race's round, >= 10.
+  int64_t round = 2000;    ///< Labels of a race's round at least, >= 10.
 };
 void Describe(Params& params, CommitteeOptions& options);
 /// Invalid for options out of range or members that cannot be made of these inputs.
@@ -58,5 +63,24 @@ void Describe(Params& params, BalanceOptions& options);
 /// Invalid for options out of range or a model that is no classifier; the model itself for kNone.
 Result<std::unique_ptr<Model>> MakeBalanced(std::unique_ptr<Model> model,
                                             const BalanceOptions& options);
+
+/// What mistakes cost: records of a class are learnt with its weight, beside their own, so that a
+/// classifier leans towards classes that it must not miss. Unlike Balance its probabilities are
+/// those of the weighted stream and are not corrected. With `balanced` a class counts in inverse
+/// proportion to the weight learnt of it so far (total / (classes seen * its own)), at most a
+/// thousandfold, times its weight of the map. Learners that do not read weights (knn) are not
+/// changed by it. The linear models have the same options built in (leat/linear.h). Cost: with
+/// `balanced` an addition a class. Bytes: 8 a class.
+enum class ClassWeight { kNone, kBalanced };
+struct ClassWeightOptions {
+  ClassWeight class_weight = ClassWeight::kNone;
+  std::map<std::string, double> class_weights;  ///< By class index as text; above 0, at most 1e9.
+};
+/// Names them class_weight and class_weights.
+void Describe(Params& params, ClassWeightOptions& options);
+/// Invalid for what is no index or weight, or a model that is no classifier; the model itself where
+/// nothing is asked for.
+Result<std::unique_ptr<Model>> MakeWeighted(std::unique_ptr<Model> model,
+                                            const ClassWeightOptions& options);
 
 }  // namespace leat

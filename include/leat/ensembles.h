@@ -22,7 +22,8 @@
 /// 1e140 in size and nominal codes outside [0, max_nominal_values) count as missing.
 /// Cost: see docs/models/ensembles.md. Nothing is allocated for a row, but when a leaf meets a
 /// class or splits. Thread safety: const methods may run concurrently. Determinism: draws are a
-/// function of the seed, the tree and the number of the row. Errors: options out of range, layouts
+/// function of the seed, the tree and the number of the row, and the number of threads changes
+/// nothing. Errors: options out of range, layouts
 /// without dense attributes or with more than 65,535.
 #pragma once
 
@@ -52,6 +53,7 @@ struct EnsembleOptions {
   int64_t seed = 1;                  ///< Of all draws; >= 0.
   int64_t max_nominal_values = 256;  ///< Codes from here on count as missing; 2..4096.
   int64_t max_bytes = 256 << 20;     ///< What MemoryBytes never exceeds; >= 64 KiB.
+  int64_t threads = 1;               ///< That share the trees, the calling one included; 1..64.
   MemberTreeOptions tree;
 };
 

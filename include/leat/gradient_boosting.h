@@ -52,6 +52,7 @@ struct GradientBoostingOptions {
   int64_t seed = 1;                  ///< Of all draws; >= 0.
   int64_t max_nominal_values = 256;  ///< Codes from here on count as missing; 2..4096.
   int64_t max_bytes = 256 << 20;     ///< What MemoryBytes never exceeds; >= 64 KiB.
+  int64_t threads = 1;               ///< That share the trees, the calling one included; 1..64.
 };
 
 struct GradientBoostedTreesOptions : GradientBoostingOptions {};
@@ -62,6 +63,24 @@ struct GradientBoostedRegressorOptions : GradientBoostingOptions {
   }
 };
 
+/// A stochastic gradient tree of its own (Gouk, Pfahringer and Frank 2019): one tree for a number,
+/// one for each class but the first seen under a softmax. It descends the gradient of the loss at
+/// its own predictions: every `grace_period` rows a leaf either splits, or moves its prediction by
+/// a Newton step, or does neither, as what it has gathered says. Deviations from the paper: the
+/// test is the one of boosted trees above instead of a t-test; predictions start from the counts of
+/// classes or from the first target, and not from 0; a leaf that has not moved goes on
+/// gathering, and one at the greatest depth goes on moving; the curvature of a row's log-loss
+/// counts as at least half its gradient, so that no step is longer than 2.
+struct StochasticGradientTreeOptions {
+  int64_t max_depth = 20;      ///< Tests from the root to a leaf at most; 1..30.
+  int64_t grace_period = 200;  ///< Weight that a leaf sees between two attempts; >= 1.
+  double delta = 0.05;         ///< Chance of a split or step by chance, at one attempt; (0, 1).
+  double ridge = 0.1;          ///< Added to the hessians of a leaf; > 0.
+  int64_t seed = 1;            ///< Of the rows that bins are made from; >= 0.
+  int64_t max_nominal_values = 256;  ///< Codes from here on count as missing; 2..4096.
+  int64_t max_bytes = 64 << 20;      ///< What MemoryBytes never exceeds; >= 64 KiB.
+};
+
 void Describe(Params& params, GradientBoostedTreesOptions& options);
 void Describe(Params& params, GradientBoostedRegressorOptions& options);
 
@@ -69,5 +88,11 @@ Result<std::unique_ptr<Model>> MakeGradientBoostedTrees(const GradientBoostedTre
                                                         const InputSpec& inputs);
 Result<std::unique_ptr<Model>> MakeGradientBoostedRegressor(
     const GradientBoostedRegressorOptions& options, const InputSpec& inputs);
+
+void Describe(Params& params, StochasticGradientTreeOptions& options);
+Result<std::unique_ptr<Model>> MakeStochasticGradientTree(
+    const StochasticGradientTreeOptions& options, const InputSpec& inputs);
+Result<std::unique_ptr<Model>> MakeStochasticGradientTreeRegressor(
+    const StochasticGradientTreeOptions& options, const InputSpec& inputs);
 
 }  // namespace leat

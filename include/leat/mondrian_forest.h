@@ -39,6 +39,7 @@ struct MondrianForestOptions {
   int64_t seed = 1;                  ///< Of all draws; >= 0.
   int64_t max_nominal_values = 256;  ///< Codes from here on count as missing; 2..4096.
   int64_t max_bytes = 256 << 20;     ///< What MemoryBytes never exceeds; >= 64 KiB.
+  int64_t threads = 1;               ///< That share the trees, the calling one included; 1..64.
 };
 
 void Describe(Params& params, MondrianForestOptions& options);

@@ -52,6 +52,7 @@ struct ForestRegressorOptions : HoeffdingRegressionTreeOptions {
   int64_t trees = 10;     ///< 1..10,000.
   double lambda = 6;      ///< Mean of the Poisson weights, in (0, 30].
   int64_t seed = 1;       ///< Of all draws; >= 0.
+  int64_t threads = 1;    ///< That share the trees, the calling one included; 1..64.
   double subspace = 0.8;  ///< Share of the attributes that a leaf sees; 0: round(sqrt(d)) + 1.
   double warning_delta = 0.01;  ///< Of the ADWIN whose alarm starts a background tree, in (0, 1).
   double drift_delta = 0.001;   ///< Of the ADWIN whose alarm replaces the tree, in (0, 1).

@@ -43,16 +43,19 @@ void TextParams::Refuse(std::string_view name, const std::string& expected) {
                             "', expected " + expected);
 }
 
-void TextParams::Number(std::string_view name, double& value, Range range, std::string_view) {
-  const std::string* text = Take(name);
-  if (text == nullptr) return;
+void TextParams::ReadNumber(std::string_view name, const std::string& text, double& value,
+                            const Range& range) {
   char* end = nullptr;
-  const double number = std::strtod(text->c_str(), &end);
-  if (text->empty() || *end != '\0' || std::isnan(number)) return Refuse(name, "a number");
+  const double number = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || std::isnan(number)) return Refuse(name, "a number");
   const bool low = range.open_min ? number > range.min : number >= range.min;
   const bool high = range.open_max ? number < range.max : number <= range.max;
   if (!low || !high) return Refuse(name, "a number within its range");
   value = number;
+}
+
+void TextParams::Number(std::string_view name, double& value, Range range, std::string_view) {
+  if (const std::string* text = Take(name)) ReadNumber(name, *text, value, range);
 }
 
 void TextParams::Integer(std::string_view name, int64_t& value, Range range,
@@ -104,6 +107,18 @@ void TextParams::TextList(std::string_view name, std::vector<std::string>& value
     const size_t end = std::min(text->find(',', at), text->size());
     values.push_back(text->substr(at, end - at));
     at = end + 1;
+  }
+}
+
+void TextParams::NumberMap(std::string_view name, std::map<std::string, double>& values,
+                           Range range, std::string_view help) {
+  std::vector<std::string> pairs;
+  TextList(name, pairs, help);
+  if (!pairs.empty()) values.clear();
+  for (const std::string& pair : pairs) {
+    const size_t colon = pair.find(':');
+    if (colon == std::string::npos) return Refuse(name, "name:number, parted by commas");
+    ReadNumber(name, pair.substr(colon + 1), values[pair.substr(0, colon)], range);
   }
 }
 

@@ -43,8 +43,9 @@ class TextParams final : public Params {
   /// Parted by commas.
   void TextList(std::string_view name, std::vector<std::string>& values,
                 std::string_view help) override;
-  void NumberMap(std::string_view, std::map<std::string, double>&, Range,
-                 std::string_view) override {}
+  /// `name:number`, parted by commas.
+  void NumberMap(std::string_view name, std::map<std::string, double>& values, Range range,
+                 std::string_view help) override;
 
   /// After Describe: OK, or what was wrong first.
   Status status() const;
@@ -52,6 +53,8 @@ class TextParams final : public Params {
  private:
   const std::string* Take(std::string_view name);
   void Refuse(std::string_view name, const std::string& expected);
+  void ReadNumber(std::string_view name, const std::string& text, double& value,
+                  const Range& range);
 
   std::map<std::string, std::string> texts_;
   std::set<std::string> taken_;

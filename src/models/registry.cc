@@ -11,6 +11,7 @@
 #include "leat/composition.h"
 #include "leat/conformal.h"
 #include "leat/ensembles.h"
+#include "leat/factors.h"
 #include "leat/fourier.h"
 #include "leat/gradient_boosting.h"
 #include "leat/hoeffding_tree.h"
@@ -38,6 +39,7 @@ class Factory final : public ModelFactory {
     if constexpr (kLinear) leat::Describe(params, fourier_);
     if (NeedsNoLabel(task_)) return;
     if (task_ == Task::kClassification) {
+      if constexpr (!kLinear) leat::Describe(params, weights_);
       leat::Describe(params, balance_);
       leat::Describe(params, calibration_);
     }
@@ -45,6 +47,7 @@ class Factory final : public ModelFactory {
   }
   Result<std::unique_ptr<Model>> Make(const InputSpec& inputs) const override {
     LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Model> model, MakeFourier(fourier_, inputs, Maker()));
+    LEAT_ASSIGN_OR_RETURN(model, MakeWeighted(std::move(model), weights_));
     LEAT_ASSIGN_OR_RETURN(model, MakeBalanced(std::move(model), balance_));
     LEAT_ASSIGN_OR_RETURN(model, MakeCalibrated(std::move(model), calibration_));
     return MakeConformal(std::move(model), conformal_);
@@ -60,7 +63,8 @@ class Factory final : public ModelFactory {
   Task task_;
   MakeFunction<Options> make_;
   Options options_;
-  FourierOptions fourier_;  ///< Of linear models.
+  FourierOptions fourier_;      ///< Of linear models.
+  ClassWeightOptions weights_;  ///< Linear models have their own.
   BalanceOptions balance_;
   CalibrationOptions calibration_;
   ConformalOptions conformal_;
@@ -100,6 +104,12 @@ constexpr std::array kTypes{
     Type{"extremely_fast_tree",
          "A decision tree that splits as soon as it pays and replaces splits that others beat.",
          New<ExtremelyFastTreeOptions, MakeExtremelyFastTree>},
+    Type{"factorization_machine",
+         "A weighted sum of the features and of all their pairs, turned into probabilities.",
+         New<FactorizationMachineOptions, MakeFactorizationMachine>},
+    Type{"factorization_machine_regressor",
+         "A weighted sum of the features and of all their pairs that predicts a number.",
+         New<FactorizationMachineOptions, MakeFactorizationMachineRegressor, Task::kRegression>},
     Type{"forest_regressor",
          "Regression trees over random parts of the inputs, each replaced when its errors rise.",
          New<ForestRegressorOptions, MakeForestRegressor, Task::kRegression>},
@@ -142,6 +152,9 @@ constexpr std::array kTypes{
     Type{"logistic_regression",
          "A weighted sum of the features turned into a probability, for two classes or more.",
          New<LinearOptions, MakeLogisticRegression>},
+    Type{"matrix_factorization",
+         "What a user makes of an item, a number, from biases and hidden factors of both ids.",
+         New<MatrixFactorizationOptions, MakeMatrixFactorization, Task::kRegression>},
     Type{"mondrian_forest",
          "Trees split at random as the data spreads; all their prunings vote by how well they did.",
          New<MondrianForestOptions, MakeMondrianForest>},
@@ -153,6 +166,13 @@ constexpr std::array kTypes{
          New<OnlineBaggingOptions, MakeOnlineBagging>},
     Type{"robust_zscore", "An anomaly score: how far from their medians a record's values are.",
          New<RobustZScoreOptions, MakeRobustZScore, Task::kAnomaly>},
+    Type{"stochastic_gradient_tree",
+         "A tree that descends the gradient of the log-loss, one for each class but one.",
+         New<StochasticGradientTreeOptions, MakeStochasticGradientTree>},
+    Type{
+        "stochastic_gradient_tree_regressor",
+        "A tree that predicts a number by descending the gradient of the squared error.",
+        New<StochasticGradientTreeOptions, MakeStochasticGradientTreeRegressor, Task::kRegression>},
     Type{"streaming_random_patches",
          "Trees over random parts of the inputs, fixed for each tree, replaced on a drift.",
          New<StreamingRandomPatchesOptions, MakeStreamingRandomPatches>},

@@ -9,6 +9,8 @@ namespace {
 /// What the settings of a whole model say; nothing where they are silent.
 struct Wide {
   bool linear = false;  ///< Sums of weighted inputs, or distances: wants one scale and no gaps.
+  bool ids = false;     ///< Has numbers of its own for each id.
+  bool pairs = false;   ///< Reads two ids and nothing else.
   std::vector<Encode> encodes;
   std::optional<Scale> scale;
   std::optional<Impute> impute;
@@ -45,6 +47,9 @@ InputFeatureSpec Defaults(const Wide& wide, const std::string& name, SlotKind ki
   InputFeatureSpec spec = wide.rest;
   spec.name = name;
   spec.encode = wide.linear && kind == SlotKind::kCategory ? Encode::kOneHot : Encode::kNumber;
+  if ((wide.ids && kind == SlotKind::kId) || (wide.pairs && kind != SlotKind::kNumber)) {
+    spec.encode = Encode::kHash;
+  }
   for (const Encode candidate : wide.encodes) {
     // The first that suits; one that is only for categories leaves numbers as they are.
     if (Encodes(candidate, kind)) {
@@ -65,8 +70,13 @@ InputFeatureSpec Defaults(const Wide& wide, const std::string& name, SlotKind ki
 
 Wide ReadWide(Build& b, YamlParams& p, const ModelConfig& model) {
   Wide wide;
+  wide.pairs = model.type == "matrix_factorization";
+  const bool machine = model.type.starts_with("factorization_machine");
+  wide.ids = wide.pairs || machine;
   wide.linear = model.type == "linear_regression" || model.type == "logistic_regression" ||
-                NeedsNoLabel(model.factory->task());
+                machine || NeedsNoLabel(model.factory->task());
+  // Ids that share a bucket are one id.
+  if (wide.pairs) wide.rest.hash_bits = 24;
   DescribeInput(p, wide.rest, false);
   if (const auto scale = ReadChoice(p, "scale", ScaleNames())) {
     wide.scale = static_cast<Scale>(*scale);

@@ -1,7 +1,11 @@
 // The sections models and drift.
 #include <algorithm>
+#include <map>
 
+#include "base/quiet_params.h"
+#include "models/composition/class_weights.h"
 #include "pipeline/config_build.h"
+#include "pipeline/targets.h"
 
 namespace leat::config {
 
@@ -30,6 +34,26 @@ void CheckTask(Build& b, YamlParams& p, const ModelConfig& model) {
                          (regression ? "a number" : "classes") + ")");
   }
 }
+
+/// Turns names of classes into their indices, which is what models know; where the classes are
+/// known before the first label.
+class ClassNames final : public QuietParams {
+ public:
+  explicit ClassNames(std::vector<std::string> classes) : classes_(std::move(classes)) {}
+  void NumberMap(std::string_view name, std::map<std::string, double>& values, Range,
+                 std::string_view) override {
+    if (name != kClassWeightsName) return;
+    std::map<std::string, double> by_index;
+    for (const auto& [text, weight] : values) {
+      const auto at = std::find(classes_.begin(), classes_.end(), text);
+      by_index[at == classes_.end() ? text : std::to_string(at - classes_.begin())] = weight;
+    }
+    values = std::move(by_index);
+  }
+
+ private:
+  std::vector<std::string> classes_;
+};
 
 /// Builds the inputs and the model once, for what only they can tell.
 void TryModel(Build& b, const YamlNode& node, const ModelConfig& model) {
@@ -69,6 +93,10 @@ void ReadModel(Build& b, const YamlNode& node) {
   ReadInputs(b, p, model);
   model.factory->Describe(p);
   p.Finish();
+  if (b.config.has_label) {
+    ClassNames names(Targets(b.config.label).classes());
+    model.factory->Describe(names);
+  }
   CheckTask(b, p, model);
   if (b.problems.size() == before) TryModel(b, node, model);
   b.config.models.push_back(std::move(model));

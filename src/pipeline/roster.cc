@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "base/hash.h"
+#include "base/quiet_params.h"
 #include "pipeline/shape.h"
 
 namespace leat {
@@ -23,22 +24,12 @@ std::span<const SparseEntry> AsSparse(std::span<const double> doubles) {
 }
 
 /// Finds the value of one integer option of a factory.
-class IntegerOption final : public Params {
+class IntegerOption final : public QuietParams {
  public:
   explicit IntegerOption(std::string_view name) : name_(name) {}
   void Integer(std::string_view name, int64_t& value, Range, std::string_view) override {
     if (name == name_) found = value;
   }
-  void Number(std::string_view, double&, Range, std::string_view) override {}
-  void Boolean(std::string_view, bool&, std::string_view) override {}
-  void Text(std::string_view, std::string&, std::string_view) override {}
-  void Choice(std::string_view, int&, std::span<const std::string_view>,
-              std::string_view) override {}
-  void Duration(std::string_view, int64_t&, Range, std::string_view) override {}
-  void Bytes(std::string_view, int64_t&, Range, std::string_view) override {}
-  void TextList(std::string_view, std::vector<std::string>&, std::string_view) override {}
-  void NumberMap(std::string_view, std::map<std::string, double>&, Range,
-                 std::string_view) override {}
   int64_t found = 0;
 
  private:

@@ -14,6 +14,7 @@ struct Options {
   bool fast = false;
   int mode = 0;
   std::vector<std::string> names;
+  std::map<std::string, double> weights;
 };
 constexpr std::array<std::string_view, 2> kModes = {"one", "two"};
 
@@ -26,17 +27,20 @@ Status Read(const std::string& text, Options& options) {
   params.Boolean("fast", options.fast, "");
   params.Choice("mode", options.mode, kModes, "");
   params.TextList("names", options.names, "");
+  params.NumberMap("weights", options.weights, kPositive, "");
   return params.status();
 }
 
 TEST(TextParams, SetsWhatIsNamedAndLeavesTheRest) {
   Options options;
-  ASSERT_TRUE(Read("forest  trees=20 mode=two fast=true names=a,b", options).ok());
+  ASSERT_TRUE(
+      Read("forest  trees=20 mode=two fast=true names=a,b weights=a:2,b:0.5", options).ok());
   EXPECT_EQ(options.trees, 20);
   EXPECT_EQ(options.mode, 1);
   EXPECT_TRUE(options.fast);
   EXPECT_EQ(options.rate, 0.5);
   EXPECT_EQ(options.names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(options.weights, (std::map<std::string, double>{{"a", 2}, {"b", 0.5}}));
 }
 
 TEST(TextParams, RefusesWhatIsWrongAndSaysWhat) {
@@ -50,6 +54,10 @@ TEST(TextParams, RefusesWhatIsWrongAndSaysWhat) {
   EXPECT_EQ(message("forest rate=x"), "rate: found 'x', expected a number");
   EXPECT_EQ(message("forest fast=yes"), "fast: found 'yes', expected true or false");
   EXPECT_EQ(message("forest mode=three"), "mode: found 'three', expected one of one, two");
+  EXPECT_EQ(message("forest weights=a"),
+            "weights: found 'a', expected name:number, parted by commas");
+  EXPECT_EQ(message("forest weights=a:0"),
+            "weights: found 'a:0', expected a number within its range");
   for (const char* text : {"", "trees=1", "forest trees", "forest =1", "a rate=1 rate=1"}) {
     EXPECT_FALSE(message(text).empty()) << text;
   }

@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/random.h"
+#include "models/composition/race.h"
 #include "models/heap.h"
 #include "models/model_test.h"
 #include "models/registry.h"
@@ -167,24 +169,62 @@ TEST(Committee, StackingBeatsMembersThatAreTooSure) {
   EXPECT_LT(loss(*stacked), 0.97 * loss(*alone));
 }
 
-TEST(Committee, ARaceDropsHalfOfThoseLeftAfterEachRound) {
+/// Which members are left, a digit each.
+std::string Left(const Model& model) {
+  std::string kept;
+  for (const auto& [name, value] : model.Summary()) kept += value == "dropped" ? "0" : "1";
+  return kept.substr(1);
+}
+
+TEST(Committee, ARaceDropsThoseThatLoseThreeRoundsAndKeepsOneOfEquals) {
   CommitteeOptions options = Options(CommitteeMethod::kRace);
-  options.members.push_back("hoeffding_tree grace_period=1000000 leaf_prediction=majority_class");
-  options.members.push_back("hoeffding_tree grace_period=2000000 leaf_prediction=majority_class");
+  options.members = {"naive_bayes", "naive_bayes",
+                     "hoeffding_tree grace_period=1000000 leaf_prediction=majority_class"};
   options.round = 400;
   auto model = New(options);
-  const auto left = [&] {
-    std::string kept;
-    for (const auto& [name, value] : model->Summary()) kept += value == "dropped" ? "0" : "1";
-    return kept.substr(1);
-  };
-  LogLoss(*model, 0, 350);
-  EXPECT_EQ(left(), "11111");
-  LogLoss(*model, 350, 600);
-  EXPECT_EQ(left().substr(3), "00");  // Those that only know the majority.
-  LogLoss(*model, 600, 3000);
-  const std::string last = left();
-  EXPECT_EQ(std::count(last.begin(), last.end(), '1'), 1);
+  LogLoss(*model, 0, 1190);
+  EXPECT_EQ(Left(*model), "111");
+  LogLoss(*model, 1190, 1210);
+  EXPECT_EQ(Left(*model), "100");
+  LogLoss(*model, 1210, 3000);
+  EXPECT_EQ(Left(*model), "100");
+}
+
+TEST(Committee, ARaceKeepsThoseThatNothingTellsApart) {
+  CommitteeOptions options = Options(CommitteeMethod::kRace);
+  options.members = {"adaptive_random_forest trees=3 seed=1",
+                     "adaptive_random_forest trees=3 seed=2"};
+  options.round = 100;
+  auto model = New(options);
+  LogLoss(*model, 0, 1000);
+  EXPECT_EQ(Left(*model), "11");
+}
+
+TEST(Race, WaitsForRareClassesAndForThoseThatCatchUp) {
+  const std::vector<uint8_t> here = {1, 1};
+  // The second is worse where the label is 1, which is one in a hundred.
+  Race race(2, 1000);
+  size_t rounds = 0, labels = 0;
+  while (race.lost().empty() && labels < 100'000) {
+    const size_t label = labels % 100 == 0 ? 1 : 0;
+    const double noise = labels % 2 == 0 ? 0.01 : -0.01;
+    const double losses[] = {0.1, 0.1 + noise + (label == 1 ? 2 : 0)};
+    rounds += race.Judge(losses, here, label, 2) ? 1 : 0;
+    ++labels;
+  }
+  EXPECT_EQ(rounds, Race::kRounds);
+  EXPECT_NEAR(static_cast<double>(labels), 3 * 5000, 300);  // 50 of the rare class a round.
+  EXPECT_EQ(race.lost(), std::vector<size_t>{1});
+  EXPECT_EQ(race.leader(), 0u);
+
+  // One that is worse for longer, but less and less so, is not lost.
+  Race closing(2, 1000);
+  for (size_t i = 0; i < 20'000; ++i) {
+    const double behind = 1 - static_cast<double>(i) / 20'000;
+    const double losses[] = {0.1, 0.1 + behind};
+    closing.Judge(losses, here, i % 2, 2);
+    ASSERT_TRUE(closing.lost().empty()) << i;
+  }
 }
 
 TEST(Committee, RefusesMembersThatCannotBe) {
@@ -204,6 +244,82 @@ TEST(Committee, RefusesMembersThatCannotBe) {
             "committee: member 'committee': no type that a member can have");
   EXPECT_EQ(message({"naive_bayes", "linear_regression"}),
             "committee: member 'linear_regression': it is no classifier");
+}
+
+// ---- What mistakes cost ----
+
+std::unique_ptr<Model> Weighted(const std::string& type, const ClassWeightOptions& options) {
+  auto made = MakeWeighted(std::move(*NewModelFactory(type)->Make(Inputs())), options);
+  EXPECT_TRUE(made.ok()) << made.status().message();
+  return std::move(*made);
+}
+
+TEST(Weighted, LearnsARecordWithTheWeightOfItsClass) {
+  ClassWeightOptions options;
+  options.class_weights = {{"1", 7}, {"2", 0.5}};
+  auto weighted = Weighted("naive_bayes", options);
+  auto plain = New("naive_bayes", Inputs());
+  const double weights[] = {1, 7, 0.5};
+  std::vector<double> a, b;
+  for (uint64_t i = 0; i < 600; ++i) {
+    const Example e = Make(i);
+    weighted->Learn(e.input(), e.label, 2);
+    plain->Learn(e.input(), e.label, 2 * weights[static_cast<size_t>(e.label)]);
+    weighted->Predict(Make(i + 1).input(), a);
+    plain->Predict(Make(i + 1).input(), b);
+    ASSERT_EQ(a, b) << i;
+  }
+}
+
+TEST(Weighted, BalancedIsTheShareOfTheOthersOverItsOwn) {
+  ClassWeightOptions options;
+  options.class_weight = ClassWeight::kBalanced;
+  auto weighted = Weighted("naive_bayes", options);
+  auto plain = New("naive_bayes", Inputs());
+  double counts[3] = {};
+  std::vector<double> a, b;
+  for (uint64_t i = 0; i < 600; ++i) {
+    const Example e = Make(i);
+    const auto c = static_cast<size_t>(e.label);
+    counts[c] += 1;
+    double total = 0, seen = 0;
+    for (const double count : counts) total += count, seen += count > 0 ? 1 : 0;
+    weighted->Learn(e.input(), e.label, 1);
+    plain->Learn(e.input(), e.label, total / (seen * counts[c]));
+    weighted->Predict(Make(i + 1).input(), a);
+    plain->Predict(Make(i + 1).input(), b);
+    ASSERT_EQ(a, b) << i;
+  }
+}
+
+TEST(Weighted, ContinuesBitEqualAfterLoadingAndSaysItsMemory) {
+  ClassWeightOptions options;
+  options.class_weight = ClassWeight::kBalanced;
+  options.class_weights = {{"2", 3}};
+  auto whole = Weighted("hoeffding_tree", options);
+  LogLoss(*whole, 0, 2000);
+  const std::string bytes = Saved(*whole);
+  auto loaded = Reloaded(*whole);
+  EXPECT_EQ(LogLoss(*whole, 2000, 3000), LogLoss(*loaded, 2000, 3000));
+  EXPECT_TRUE(Saved(*whole) == Saved(*loaded));
+  EXPECT_EQ(whole->MemoryBytes(), loaded->MemoryBytes());
+  ExpectRefusesCutState(*whole, bytes);
+}
+
+TEST(Weighted, IsTheModelItselfWhereNothingIsAskedForAndRefusesWhatIsNoClass) {
+  auto plain = New("naive_bayes", Inputs());
+  const Model* const address = plain.get();
+  auto same = MakeWeighted(std::move(plain), {});
+  EXPECT_EQ(same->get(), address);
+  for (const auto& [text, weight] :
+       std::map<std::string, double>{{"fraud", 2}, {"1x", 2}, {"-1", 2}, {"65536", 2}, {"0", 0}}) {
+    ClassWeightOptions options;
+    options.class_weights = {{text, weight}};
+    EXPECT_FALSE(MakeWeighted(New("naive_bayes", Inputs()), options).ok()) << text;
+  }
+  ClassWeightOptions options;
+  options.class_weight = ClassWeight::kBalanced;
+  EXPECT_FALSE(MakeWeighted(New("forest_regressor", Inputs()), options).ok());
 }
 
 // ---- Rare classes ----

@@ -221,7 +221,9 @@ TEST(Conformal, EveryTypeThatLearnsFromLabelsTakesIt) {
     factory->Describe(params);
     EXPECT_EQ(params.status().ok(), !NeedsNoLabel(factory->task())) << type;
     if (NeedsNoLabel(factory->task()) || type == "committee") continue;
-    const auto made = factory->Make(Numbers(3));
+    InputSpec inputs = Numbers(3);
+    if (type == "matrix_factorization") inputs.dense = {{"user", true, 0}, {"item", true, 0}};
+    const auto made = factory->Make(inputs);
     ASSERT_TRUE(made.ok()) << type << ": " << made.status().message();
     EXPECT_EQ((*made)->Radius(), kInf) << type;
     ++with;

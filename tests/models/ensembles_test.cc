@@ -10,6 +10,8 @@
 #include "base/random.h"
 #include "models/ensembles/ensemble.h"
 #include "models/ensembles/fast_math.h"
+#include "models/ensembles/members.h"
+#include "models/ensembles/regression_tree.h"
 #include "models/model_test.h"
 
 namespace leat {
@@ -184,6 +186,68 @@ TEST(Ensemble, StaysWithinItsBytesAndStillLearns) {
     }
     EXPECT_TRUE(Saved(*model) == Saved(*loaded));
   }
+}
+
+/// Puts all leaves of a tree to sleep, learns on, wakes them and learns on: only then it splits.
+template <typename Tree, typename Learn>
+void ExpectSleepersToWakeAndSplit(Tree& tree, const Learn& learn) {
+  learn(0, 3000);
+  const size_t leaves = tree.leaves();
+  ASSERT_GT(leaves, 1u);
+  const size_t full = tree.MemoryBytes();
+  std::vector<Tree*> trees = {&tree};
+  ensembles::EaseLeaves(trees, full, 0);
+  EXPECT_EQ(tree.active_leaves(), 0u);
+  EXPECT_LT(tree.MemoryBytes(), full);
+  learn(3000, 6000);
+  EXPECT_EQ(tree.leaves(), leaves);
+  // Where nearly all is taken nobody wakes.
+  ensembles::WakeLeaves(trees, 80, 100);
+  EXPECT_EQ(tree.active_leaves(), 0u);
+  // The most promising wakes first, and no more when the rest is taken.
+  size_t promising = 0;
+  for (size_t leaf = 1; leaf < leaves; ++leaf) {
+    if (tree.Promise(leaf) >= tree.Promise(promising)) promising = leaf;
+  }
+  ensembles::WakeLeaves(trees, 74, 100);
+  EXPECT_EQ(tree.active_leaves(), 1u);
+  EXPECT_TRUE(tree.IsActive(promising));
+  ensembles::WakeLeaves(trees, 0, 1 << 30);
+  EXPECT_EQ(tree.active_leaves(), leaves);
+  learn(6000, 20'000);
+  EXPECT_GT(tree.leaves(), leaves);
+}
+
+TEST(WakeLeaves, LetsTreesOfClassesGrowAgain) {
+  const ensembles::AttributeSpace space(Numbers(4), 256);
+  ensembles::TreePlan plan{{}, 4, false, 1};
+  plan.options.delta = 0.01;
+  ensembles::MemberTree tree(plan, space, 0);
+  ExpectSleepersToWakeAndSplit(tree, [&](uint64_t from, uint64_t to) {
+    for (uint64_t i = from; i < to; ++i) {
+      const Example e = Turning(i, 1'000'000);
+      // Beside the sign of x0 a stripe of x1, which takes longer to find.
+      const bool stripe = e.x[1] > 0.2 && e.x[1] < 0.7;
+      const ensembles::SharedRow row{e.x.data(), true};
+      ensembles::Opinion opinion;
+      tree.Ask(row, true, opinion, 1, nullptr);
+      tree.Learn(row, opinion, static_cast<uint32_t>(e.label) ^ (stripe ? 1 : 0), 1, true);
+    }
+  });
+}
+
+TEST(WakeLeaves, LetsTreesOfNumbersGrowAgain) {
+  const ensembles::AttributeSpace space(Numbers(4), 256);
+  const ensembles::RegressionPlan plan{{}, 4, 0, 1};
+  ensembles::RegressionTree tree(plan, space, 0);
+  ExpectSleepersToWakeAndSplit(tree, [&](uint64_t from, uint64_t to) {
+    for (uint64_t i = from; i < to; ++i) {
+      const Example e = Turning(i, 1'000'000);
+      const double target = std::floor(2 * e.x[0]) + std::floor(3 * e.x[1]);
+      const ensembles::RegressionRow row{e.x.data(), nullptr};
+      tree.Learn(tree.Find(row.x), row, target, 1, true);
+    }
+  });
 }
 
 TEST(Ensemble, NominalValuesMaySplitAndGrow) {

@@ -32,6 +32,7 @@ std::vector<std::string> Types() {
       "mondrian_forest",
       "naive_bayes",
       "online_bagging",
+      "stochastic_gradient_tree",
       "streaming_random_patches",
   };
 }

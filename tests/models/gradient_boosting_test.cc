@@ -250,6 +250,58 @@ TEST(MakeGradientBoosting, RefusesWhatMakesNoSense) {
   EXPECT_FALSE(MakeGradientBoostedRegressor({}, sparse).ok());
 }
 
+// ---- A tree of its own ----
+
+TEST(StochasticGradientTree, ALeafMakesANewtonStepAfterItsGracePeriodAndThenBeginsAnew) {
+  StochasticGradientTreeOptions options;
+  options.grace_period = 10;
+  options.delta = 0.9;
+  options.ridge = 0.5;
+  auto model = Made(MakeStochasticGradientTree, options, Numbers(1));
+  const std::vector<double> x = {5};
+  std::vector<double> out;
+  model->Learn({x, {}}, 0, 1);
+  // All rows are alike, so the tree cannot split. Class 1 starts from odds of (n + 1) to 2.
+  double gradient = 0, hessian = 0;
+  for (int n = 0; n < 10; ++n) {
+    const double p = (n + 1.0) / (n + 3.0);
+    gradient += 1 - p;
+    hessian += std::max(p * (1 - p), (1 - p) / 2);
+    model->Learn({x, {}}, 1, 1);
+  }
+  const double step = gradient / (hessian + 0.5);
+  model->Predict({x, {}}, out);
+  EXPECT_NEAR(std::log(out.at(1) / out.at(0)), std::log(11.0 / 2) + step, 1e-12);
+  // The next ten learn the gradient at what the leaf now says.
+  gradient = hessian = 0;
+  for (int n = 10; n < 20; ++n) {
+    const double p = 1 / (1 + std::exp(-(std::log((n + 1.0) / 2) + step)));
+    gradient += 1 - p;
+    hessian += p * (1 - p);
+    model->Learn({x, {}}, 1, 1);
+  }
+  model->Predict({x, {}}, out);
+  EXPECT_NEAR(std::log(out.at(1) / out.at(0)),
+              std::log(21.0 / 2) + step + gradient / (hessian + 0.5), 1e-12);
+}
+
+TEST(StochasticGradientTree, FollowsAMeanThatMovesAndSplitsWhereItDiffers) {
+  auto model = Made(MakeStochasticGradientTreeRegressor, {}, Numbers(2));
+  const auto learn = [&](uint64_t from, uint64_t to, double shift) {
+    for (uint64_t i = from; i < to; ++i) {
+      CounterRandom random(15, 7, i * 8);
+      const std::vector<double> x = {random.Uniform(), random.Uniform()};
+      model->Learn({x, {}}, (x[0] > 0.5 ? 10 : 0) + shift + random.Normal(), 1);
+    }
+  };
+  learn(0, 5000, 0);
+  EXPECT_NEAR(Predicted(*model, {0.25, 0.5}), 0, 0.5);
+  EXPECT_NEAR(Predicted(*model, {0.75, 0.5}), 10, 0.5);
+  learn(5000, 10'000, 30);
+  EXPECT_NEAR(Predicted(*model, {0.25, 0.5}), 30, 0.7);
+  EXPECT_NEAR(Predicted(*model, {0.75, 0.5}), 40, 0.7);
+}
+
 // ---- Bins ----
 
 using ensembles::AttributeSpace;

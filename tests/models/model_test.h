@@ -20,6 +20,18 @@ inline std::string Saved(const Model& model) {
   return out.Take();
 }
 
+/// A model that has loaded what this one has saved, and holds the same.
+inline std::unique_ptr<Model> Reloaded(const Model& model) {
+  const std::string bytes = Saved(model);
+  auto loaded = model.Fresh();
+  StateReader in(bytes);
+  EXPECT_TRUE(loaded->Load(in).ok()) << in.status().message();
+  EXPECT_TRUE(in.AtEnd());
+  EXPECT_TRUE(Saved(*loaded) == bytes);
+  EXPECT_EQ(loaded->MemoryBytes(), model.MemoryBytes());
+  return loaded;
+}
+
 /// A learner of a type of the configuration, with its defaults.
 inline std::unique_ptr<Model> New(const std::string& type, const InputSpec& spec) {
   auto made = NewModelFactory(type)->Make(spec);

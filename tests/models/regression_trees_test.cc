@@ -176,7 +176,8 @@ TEST_P(EveryRegressionTree, SaysWhatMemoryItHolds) {
 
 INSTANTIATE_TEST_SUITE_P(Registry, EveryRegressionTree,
                          testing::Values("forest_regressor", "gradient_boosted_regressor",
-                                         "hoeffding_regression_tree"),
+                                         "hoeffding_regression_tree",
+                                         "stochastic_gradient_tree_regressor"),
                          [](const auto& item) { return item.param; });
 
 TEST(ForestRegressor, RecoversFromAReversal) {

@@ -300,6 +300,36 @@ TEST(Config, FingerprintFollowsWhatShapesTheState) {
   EXPECT_NE(with("min: 0", "min: 1"), base);
 }
 
+TEST(Config, FingerprintDoesNotFollowTheNumberOfThreads) {
+  const auto with = [](const std::string& model) {
+    return Parse(Replace(kCardFraud,
+                         "{type: logistic_regression, scale: standard, optimizer: adagrad, "
+                         "learning_rate: 0.1}",
+                         model))
+        .fingerprint;
+  };
+  EXPECT_EQ(with("{type: adaptive_random_forest, threads: 2}"),
+            with("{type: adaptive_random_forest}"));
+  EXPECT_NE(with("{type: adaptive_random_forest, trees: 2}"),
+            with("{type: adaptive_random_forest}"));
+}
+
+TEST(Config, ClassWeightsGoByNameWhereTheClassesAreKnown) {
+  const auto text = [](const std::string& label, const std::string& weights) {
+    std::string config = Replace(kCardFraud, "field: tx_fraud, type: boolean", label);
+    return DescribeConfig(Parse(
+        Replace(config, "learning_rate: 0.1", "learning_rate: 0.1, class_weights: " + weights)));
+  };
+  for (const char* weights : {"{true: 10}", "{1: 10}"}) {
+    EXPECT_THAT(text("field: tx_fraud, type: boolean", weights),
+                HasSubstr("class_weights: {1: 10}"))
+        << weights;
+  }
+  EXPECT_THAT(
+      text("field: tx_fraud, type: category, positive: fraud", "{fraud: 10, not fraud: 0.5}"),
+      HasSubstr("class_weights: {0: 0.5, 1: 10}"));
+}
+
 TEST(Config, DescriptionShowsWhatWasResolved) {
   const std::string text = DescribeConfig(Parse(kCardFraud));
   for (const char* line : {"name: card-fraud", "available_after: 7d", "max_keys: 10000000",

@@ -169,6 +169,11 @@ std::string Binary() {
          "  poor: {type: hoeffding_tree, features: [amount, shop, weight], grace_period: 50,\n"
          "         leaf_prediction: majority_class, remove_poor_attributes: true}\n"
          "  boosted: {type: gradient_boosted_trees, features: [amount, shop, risk], trees: 5}\n"
+         "  gradient: {type: stochastic_gradient_tree, features: [amount, shop, risk],\n"
+         "    class_weight: balanced}\n"
+         "  machine: {type: factorization_machine, features: [amount, shop], factors: 2}\n"
+         "  raced:\n    type: committee\n    features: [amount, weight]\n    method: race\n"
+         "    members: [naive_bayes, hoeffding_tree]\n"
          "  mondrian: {type: mondrian_forest, features: [amount, shop, risk], trees: 2}\n"
          "  forest: {type: adaptive_random_forest, features: [amount, shop, risk], trees: 3,\n"
          "           grace_period: 20, warning_delta: 0.99, drift_delta: 1e-9}\n"
@@ -267,6 +272,9 @@ std::string Regression() {
          "  forest: {type: forest_regressor, features: [amount, weight], trees: 8, lambda: 1,\n"
          "           warning_delta: 0.99, drift_delta: 1e-9, max_bytes: 400KiB, grace_period: 10,\n"
          "           tie_threshold: 0.9}\n"
+         "  machine: {type: factorization_machine_regressor, features: [amount, shop], factors: "
+         "2}\n"
+         "  taste: {type: matrix_factorization, features: [person, shop], factors: 2}\n"
          "  boosted: {type: gradient_boosted_regressor, features: [amount, shop], trees: 6, "
          "max_depth: 1,\n"
          "            grace_period: 10}\n"
@@ -366,6 +374,8 @@ const std::set<std::string> kNeverSeen = {
     "revising-node: observers observers if observing (never missing)",
     // The place of a unit that is forgotten is taken by the next one.
     "ledger: u32 free_units[] (always empty)",
+    // Of stacking, which a race does not do.
+    "race: f64 values[] (always empty)", "race: f64 spreads[] (always empty)",
     // Errors only fall here.
     "regression-member: regression-tree background if has_background (never there)",
     "gradient-boosting: u64 scouted if scouting (never there)",

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "leat/composition.h"
 #include "models/calibration/logistic_filter.h"
+#include "models/heap_bytes.h"
 #include "models/trees/range_check.h"
 #include "models/wrapped.h"
 
@@ -35,11 +36,7 @@ class Balanced final : public Wrapped {
     const bool usable = IsClass(target) && weight > 0 && weight <= 1e50;
     if (!usable) return model_->Learn(input, target, weight);
     const auto label = static_cast<size_t>(target);
-    if (counts_.size() <= label) {
-      std::vector<double> counts(label + 1);
-      std::copy(counts_.begin(), counts_.end(), counts.begin());
-      counts_ = std::move(counts);
-    }
+    Lengthen(counts_, label + 1);
     for (double& count : counts_) count *= keep_;
     counts_[label] += 1;
     Normalise();

@@ -7,6 +7,7 @@
 #include "base/text_params.h"
 #include "leat/composition.h"
 #include "models/calibration/logistic_filter.h"
+#include "models/composition/race.h"
 #include "models/registry.h"
 #include "models/trees/range_check.h"
 
@@ -47,7 +48,8 @@ class Committee final : public Model {
         inputs_(inputs),
         keep_(Exp(-0.6931471805599453 / options.half_life)),
         members_(std::move(members)),
-        loss_(members_.size()) {}
+        loss_(members_.size()),
+        race_(members_.size(), options.round) {}
 
   Task task() const override { return Task::kClassification; }
 
@@ -70,11 +72,12 @@ class Committee final : public Model {
   }
 
   void Save(StateWriter& out) const override {
-    out.Section("committee", 1);
+    out.Section(SectionName(), 1);
     out.U64(labels_);
     out.Array(loss_);
     out.Array(values_);
     out.Array(spreads_);
+    if (racing()) race_.Save(out);
     for (const auto& member : members_) out.Bool(member != nullptr);
     for (const auto& member : members_) {
       if (member != nullptr) member->Save(out);
@@ -82,13 +85,14 @@ class Committee final : public Model {
   }
 
   Status Load(StateReader& in) override {
-    in.Section("committee", 1);
+    in.Section(SectionName(), 1);
     LEAT_ASSIGN_OR_RETURN(Members fresh, MakeMembers(options_, inputs_));
     Committee loaded(options_, inputs_, std::move(fresh));
     loaded.labels_ = in.U64();
     in.Array(loaded.loss_);
     in.Array(loaded.values_);
     in.Array(loaded.spreads_);
+    if (racing()) loaded.race_.Load(in);
     const size_t n = members_.size(), terms = n + 1;
     const size_t classes = loaded.values_.size() / terms;
     bool good = loaded.loss_.size() == n && loaded.values_.size() == classes * terms &&
@@ -103,6 +107,9 @@ class Committee final : public Model {
       } else {
         member.reset();
       }
+    }
+    if (racing() && loaded.race_.has_leader()) {
+      good = good && loaded.members_[loaded.race_.leader()] != nullptr;
     }
     if (in.ok() && !(good && left > 0)) in.Fail("the state of a committee does not fit");
     if (!in.ok()) return in.status();
@@ -120,7 +127,7 @@ class Committee final : public Model {
   size_t MemoryBytes() const override {
     size_t bytes = sizeof *this +
                    sizeof(double) * (loss_.capacity() + values_.capacity() + spreads_.capacity());
-    bytes += sizeof(DenseAttribute) * inputs_.dense.capacity();
+    bytes += race_.HeapBytes() + sizeof(DenseAttribute) * inputs_.dense.capacity();
     bytes +=
         sizeof(std::string) * options_.members.capacity() + sizeof(void*) * members_.capacity();
     for (const std::string& text : options_.members)
@@ -156,7 +163,12 @@ class Committee final : public Model {
   }
   /// Mean log-loss of a member, with forgetting.
   double Loss(size_t m) const { return loss_[m] * (1 - keep_); }
+  std::string_view SectionName() const { return racing() ? "race" : "committee"; }
+  bool racing() const { return options_.method == CommitteeMethod::kRace; }
+  /// The one whose word counts in a race, and the one of lowest loss of late before its first round
+  /// is over and elsewhere.
   size_t Leader() const {
+    if (racing() && race_.has_leader()) return race_.leader();
     size_t best = members_.size();
     for (size_t m = 0; m < members_.size(); ++m) {
       if (members_[m] != nullptr && (best == members_.size() || loss_[m] < loss_[best])) best = m;
@@ -175,9 +187,8 @@ class Committee final : public Model {
     } else {
       for (size_t m = 0; m < members_.size(); ++m) {
         if (members_[m] == nullptr) continue;
-        const bool race = options_.method == CommitteeMethod::kRace;
-        const double weight =
-            race ? (m == leader ? 1.0 : 0.0) : Exp(options_.sharpness * (loss_[leader] - loss_[m]));
+        const double weight = racing() ? (m == leader ? 1.0 : 0.0)
+                                       : Exp(options_.sharpness * (loss_[leader] - loss_[m]));
         for (size_t c = 0; c < classes; ++c) out[c] += weight * Of(said[m], c, classes);
       }
     }
@@ -238,23 +249,19 @@ class Committee final : public Model {
         for (double& v : value) v = std::clamp(v, -kFarthest, kFarthest);
       }
     }
+    thread_local std::vector<double> losses;
+    thread_local std::vector<uint8_t> here;
+    losses.clear();
+    here.clear();
     for (size_t m = 0; m < members_.size(); ++m) {
       const double p = std::max(Of(said[m], label, classes), kFloor);
-      loss_[m] = keep_ * loss_[m] - std::min(weight, 10.0) * Ln(std::min(p, 1.0));
+      losses.push_back(-std::min(weight, 10.0) * Ln(std::min(p, 1.0)));
+      here.push_back(members_[m] != nullptr ? 1 : 0);
+      loss_[m] = keep_ * loss_[m] + losses[m];
     }
-    const bool round_over = labels_ % static_cast<uint64_t>(options_.round) == 0;
-    if (options_.method == CommitteeMethod::kRace && round_over) Halve();
-  }
-
-  /// Drops the worse half; of equals the later ones.
-  void Halve() {
-    std::vector<size_t> order;
-    for (size_t m = 0; m < members_.size(); ++m) {
-      if (members_[m] != nullptr) order.push_back(m);
+    if (racing() && race_.Judge(losses, here, label, classes)) {
+      for (const size_t m : race_.lost()) members_[m].reset();
     }
-    std::stable_sort(order.begin(), order.end(),
-                     [this](size_t a, size_t b) { return loss_[a] < loss_[b]; });
-    for (size_t i = (order.size() + 1) / 2; i < order.size(); ++i) members_[order[i]].reset();
   }
 
   CommitteeOptions options_;
@@ -264,6 +271,7 @@ class Committee final : public Model {
   std::vector<double> loss_;    ///< Of each, decayed sums.
   std::vector<double> values_;  ///< Stacking: by class and term.
   std::vector<double> spreads_;
+  Race race_;
   uint64_t labels_ = 0;
 };
 
@@ -274,14 +282,14 @@ void Describe(Params& params, CommitteeOptions& options) {
                   "Classifiers, each as its type and options: `hoeffding_tree grace_period=100`.");
   params.Enumeration("method", options.method, kMethods,
                      "A mean weighted by recent loss, a logistic regression over what the members "
-                     "say, or the best of those left after each round.");
+                     "say, or the word of the one that was best in the last round.");
   params.Number("half_life", options.half_life,
                 {10, std::numeric_limits<double>::infinity(), false, true},
                 "Labels until an old one counts half in the judgement of the members.");
   params.Number("sharpness", options.sharpness, {0, 100, true, false},
                 "Of hedge: how much a lower loss weighs.");
   params.Integer("round", options.round, {10, 1e12},
-                 "Of race: labels after which the worse half of the members is dropped.");
+                 "Of race: labels after which members are compared; longer where a class is rare.");
 }
 
 Result<std::unique_ptr<Model>> MakeCommittee(const CommitteeOptions& options,

@@ -33,7 +33,8 @@ Ensemble::Ensemble(const EnsemblePlan& plan, const InputSpec& spec)
       space_(spec, plan.options.max_nominal_values),
       tree_plan_{plan.options.tree, SubspaceSize(plan.subspace, spec.dense.size()),
                  plan.leaf_subsets, static_cast<uint64_t>(plan.options.seed)},
-      poisson_(plan.options.lambda) {
+      poisson_(plan.options.lambda),
+      workers_(std::make_unique<Workers>(static_cast<size_t>(plan.options.threads))) {
   const auto trees = static_cast<size_t>(plan.options.trees);
   members_.reserve(trees);
   for (size_t i = 0; i < trees; ++i) {
@@ -59,10 +60,10 @@ void Ensemble::Predict(const Input& input, std::vector<double>& out) const {
   if (Readable(input)) {
     double* const x = RowBuffer(space_.size());
     const SharedRow row{x, space_.Decode(input.dense, x)};
-    Opinion opinion;
-    for (const Member& member : members_) {
-      member.tree.Ask(row, false, opinion, VoteOf(member), out.data());
-    }
+    SumInOrder(*workers_, members_.size(), out.size(), out.data(), [&](size_t i, double* votes) {
+      Opinion opinion;
+      members_[i].tree.Ask(row, false, opinion, VoteOf(members_[i]), votes);
+    });
   }
   trees::Normalise(out);
 }
@@ -94,7 +95,8 @@ void Ensemble::Step(const Input& input, double target, double weight, std::vecto
   if (space_.Meet(x)) base_bytes_ = BaseBytes();
   const bool may_grow = MayGrow(members_, base_bytes_, plan_.options.max_bytes);
   worst_goes_ = false;
-  for (size_t i = 0; i < members_.size(); ++i) LearnMember(i, row, label, weight, may_grow, votes);
+  SumInOrder(*workers_, members_.size(), votes == nullptr ? 0 : out->size(), votes,
+             [&](size_t i, double* said) { LearnMember(i, row, label, weight, may_grow, said); });
   if (worst_goes_) {
     size_t worst = 0;
     for (size_t i = 1; i < members_.size(); ++i) {
@@ -104,6 +106,9 @@ void Ensemble::Step(const Input& input, double target, double weight, std::vecto
     members_[worst].drift->Clear();
   }
   ++learnt_;
+  if (learnt_ % kWakeRows == 0 && may_grow) {
+    WakeLeaves(TreesOf(members_), MemoryBytes(), plan_.options.max_bytes);
+  }
   if (MemoryBytes() > static_cast<size_t>(plan_.options.max_bytes)) {
     EnforceLimit(members_, base_bytes_, plan_.options.max_bytes,
                  [this](size_t i) { ResetTree(i); });
@@ -262,8 +267,8 @@ Status Ensemble::Load(StateReader& in) {
   classes_ = other.classes_;
   learnt_ = other.learnt_;
   ignored_ = other.ignored_;
-  warnings_ = other.warnings_;
-  drifts_ = other.drifts_;
+  warnings_ = other.warnings_.load();
+  drifts_ = other.drifts_.load();
   base_bytes_ = BaseBytes();
   return Status::Ok();
 }

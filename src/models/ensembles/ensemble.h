@@ -3,19 +3,22 @@
 /// A row is decoded once for all members. For each member: its vote is compared with the label
 /// (for its accuracy and its detectors), it learns the row as often as a Poisson number says, and
 /// its tree in the background, if there is one, does the same. The number is a function of the
-/// seed, the row's number and the member, so nothing of it is state.
+/// seed, the row's number and the member, so nothing of it is state. Members share nothing that
+/// changes but counts of what happened, so threads may share them; votes are summed in their order.
 ///
 /// Memory: the budget is for everything. When nodes and class weights take half of it no tree grows
 /// any more; when all takes more than it, the least promising leaves of all trees give up
 /// observing, down to 90 %.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/workers.h"
 #include "drift/adwin.h"
 #include "models/ensembles/member_tree.h"
 #include "models/ensembles/poisson.h"
@@ -92,10 +95,11 @@ class Ensemble final : public Model {
   size_t classes_ = 0;
   uint64_t learnt_ = 0;
   uint64_t ignored_ = 0;
-  uint64_t warnings_ = 0;
-  uint64_t drifts_ = 0;
-  size_t base_bytes_ = 0;    ///< What BaseBytes gave when it last changed.
-  bool worst_goes_ = false;  ///< Within a row: some detector has raised an alarm.
+  std::atomic<uint64_t> warnings_{0};  ///< Counted by whatever thread sees them.
+  std::atomic<uint64_t> drifts_{0};
+  size_t base_bytes_ = 0;                ///< What BaseBytes gave when it last changed.
+  std::atomic<bool> worst_goes_{false};  ///< Within a row: some detector has raised an alarm.
+  std::unique_ptr<Workers> workers_;
 };
 
 }  // namespace leat::ensembles

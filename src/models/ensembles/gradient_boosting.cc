@@ -20,12 +20,19 @@ constexpr int64_t kScoutShorter = 5;
 constexpr double kScoutFaster = 3;
 constexpr size_t kDetectorBytes = 10 << 10;
 constexpr double kLeastHessian = 1e-3;
+constexpr double kLeastOfGradient = 0.5;
 constexpr double kMostGradient = 2;  // Of a regression, in ranges of the targets.
 constexpr double kWholeError = 3;    // Standard deviations of the target that count as 1.
 
+struct Lesson {
+  double gradient = 0;
+  double hessian = 0;  ///< 0: the tree does not learn the row.
+};
 /// What a thread needs for the row at hand, so that nothing is allocated for a row.
 struct Scratch {
-  std::vector<uint32_t> nodes;
+  std::vector<uint32_t> nodes;  ///< By tree, as what follows.
+  std::vector<double> values;
+  std::vector<Lesson> lessons;
   std::vector<uint8_t> codes;
   std::vector<double> sums, shares;
 };
@@ -34,9 +41,9 @@ Scratch& RowScratch() {
   return scratch;
 }
 
-GradientPlan PlanOf(const GradientBoostingOptions& options, const InputSpec& spec) {
+GradientPlan PlanOf(const GradientBoostingOptions& options, const InputSpec& spec, bool alone) {
   return {options, SubspaceSize(options.subspace, spec.dense.size()),
-          static_cast<uint64_t>(options.seed), 1 - 1 / options.window};
+          static_cast<uint64_t>(options.seed), alone ? 1 : 1 - 1 / options.window, alone};
 }
 
 /// For Softmax: all scores count.
@@ -49,13 +56,14 @@ double Sigmoid(double score) { return 1 / (1 + Exp(-score)); }
 }  // namespace
 
 GradientBoosting::GradientBoosting(Task task, const GradientBoostingOptions& options,
-                                   const InputSpec& spec)
+                                   const InputSpec& spec, bool alone)
     : task_(task),
-      plan_(PlanOf(options, spec)),
+      plan_(PlanOf(options, spec, alone)),
       spec_(spec),
       space_(spec, options.max_nominal_values),
       bins_(space_, plan_.seed),
-      detector_(RisesOnly(options.drift_delta > 0 ? options.drift_delta : 0.5)) {
+      detector_(RisesOnly(options.drift_delta > 0 ? options.drift_delta : 0.5)),
+      workers_(std::make_unique<Workers>(static_cast<size_t>(options.threads))) {
   if (regression()) AddChain();
   base_bytes_ = BaseBytes();
   CountTrees();
@@ -88,11 +96,7 @@ bool GradientBoosting::Seated(uint32_t label) {
     bool first = true;
     for (const Seat& seat : seats_) first = first && seat.chain == kNoChain;
     if (!first && !AddChain()) return false;
-    if (label >= seats_.size()) {
-      std::vector<Seat> more(label + 1);
-      std::copy(seats_.begin(), seats_.end(), more.begin());
-      seats_ = std::move(more);
-    }
+    Lengthen(seats_, label + 1);
     seats_[label].chain = first ? 0 : chains_;
     base_bytes_ = BaseBytes();
     CountTrees();
@@ -103,7 +107,7 @@ bool GradientBoosting::Seated(uint32_t label) {
 void GradientBoosting::Start(std::vector<double>& sums) const {
   sums.assign(chains_ + 1, 0);
   if (regression()) {
-    sums[1] = targets_.mean;
+    sums[1] = plan_.alone ? origin_ : targets_.mean;
     return;
   }
   double reference = 0;
@@ -133,9 +137,10 @@ void GradientBoosting::Predict(const Input& input, std::vector<double>& out) con
   if (Readable(input)) {
     double* const x = RowBuffer(space_.size());
     space_.Decode(input.dense, x);
+    FindLeaves(x, false);
+    const std::vector<double>& values = RowScratch().values;
     for (size_t t = 0; t < trees_.size(); ++t) {
-      const GradientTree& tree = trees_[t];
-      sums[1 + t / length()] += plan_.options.learning_rate * tree.ValueAt(tree.Find(x));
+      sums[1 + t / length()] += plan_.options.learning_rate * values[t];
     }
   }
   if (regression()) {
@@ -145,30 +150,51 @@ void GradientBoosting::Predict(const Input& input, std::vector<double>& out) con
   }
 }
 
-void GradientBoosting::LearnTree(size_t t, const uint8_t* codes, double gradient, double hessian,
-                                 double weight) {
-  grown_ |=
-      trees_[t].Learn(RowScratch().nodes[t], codes, bins_, gradient, hessian, weight, may_grow_);
+void GradientBoosting::FindLeaves(const double* x, bool to_learn) const {
+  Scratch& scratch = RowScratch();
+  scratch.nodes.resize(trees_.size());
+  scratch.values.resize(trees_.size());
+  uint32_t* const nodes = scratch.nodes.data();
+  double* const values = scratch.values.data();
+  constexpr size_t kAtOnce = GradientTree::kAtOnce;
+  workers_->ForEach((trees_.size() + kAtOnce - 1) / kAtOnce, [&](size_t part) {
+    const size_t from = part * kAtOnce;
+    const size_t trees = std::min(kAtOnce, trees_.size() - from);
+    GradientTree::FindInEach(trees_.data() + from, trees, x, nodes + from);
+    for (size_t t = from; t < from + trees; ++t) {
+      values[t] = trees_[t].ValueAt(nodes[t]);
+      if (to_learn) trees_[t].PrefetchLeaf(nodes[t]);
+    }
+  });
 }
 
 double GradientBoosting::LearnChains(const double* x, const uint8_t* codes, double target,
                                      uint32_t chain, double weight) {
   Scratch& scratch = RowScratch();
   std::vector<double>& sums = scratch.sums;
-  scratch.nodes.resize(trees_.size());
-  for (size_t t = 0; t < trees_.size(); ++t) scratch.nodes[t] = trees_[t].Find(x);
+  FindLeaves(x, true);
+  const double* const values = scratch.values.data();
+  scratch.lessons.assign(trees_.size(), {});
+  Lesson* const lessons = scratch.lessons.data();
   Start(sums);
   const double rate = plan_.options.learning_rate;
+  // A tree that stands alone learns at what it says itself, others at what those before them say.
+  const double before = plan_.alone ? 0 : rate;
+  if (plan_.alone) {
+    for (size_t t = 0; t < trees_.size(); ++t) sums[1 + t] += rate * values[t];
+  }
   CounterRandom random(plan_.seed, kSampleComponent, learnt_ * kMostTrees);
+  // A tree that stands alone makes whole steps: where it is sure and wrong the curvature is next to
+  // nothing, and they would go anywhere. So none is longer than 1 / kLeastOfGradient.
+  const double least = plan_.alone ? kLeastOfGradient : kLeastHessian;
   const double most = kMostGradient * (targets_.highest - targets_.lowest);
   std::vector<double>& shares = scratch.shares;
   for (size_t i = 0; i < length(); ++i) {
     if (regression()) {
-      const double value = trees_[i].ValueAt(scratch.nodes[i]);
       if (random.Uniform() < plan_.options.subsample) {
-        LearnTree(i, codes, std::clamp(target - sums[1], -most, most), 1, weight);
+        lessons[i] = {std::clamp(target - sums[1], -most, most), 1};
       }
-      sums[1] += rate * value;
+      sums[1] += before * values[i];
       continue;
     }
     shares.assign(sums.begin(), sums.end());
@@ -179,14 +205,31 @@ double GradientBoosting::LearnChains(const double* x, const uint8_t* codes, doub
     }
     for (uint32_t c = 1; c <= chains_; ++c) {
       const size_t t = (c - 1) * length() + i;
-      const double value = trees_[t].ValueAt(scratch.nodes[t]);
       if (random.Uniform() < plan_.options.subsample) {
         const double p = shares[c];
-        LearnTree(t, codes, (c == chain ? 1 : 0) - p, std::max(p * (1 - p), kLeastHessian), weight);
+        const double gradient = (c == chain ? 1 : 0) - p;
+        const double curvature = plan_.alone ? least * std::fabs(gradient) : least;
+        lessons[t] = {gradient, std::max(p * (1 - p), curvature)};
       }
-      sums[c] += rate * value;
+      sums[c] += before * values[t];
     }
   }
+  const uint32_t* const nodes = scratch.nodes.data();
+  // A thread's trees of one part: what they will touch is fetched for all before the first learns.
+  constexpr size_t kPart = 2 * GradientTree::kAtOnce;
+  workers_->ForEach((trees_.size() + kPart - 1) / kPart, [&](size_t part) {
+    const size_t from = part * kPart, to = std::min(from + kPart, trees_.size());
+    for (size_t t = from; t < to; ++t) {
+      if (lessons[t].hessian > 0) trees_[t].PrefetchBlock(nodes[t]);
+    }
+    for (size_t t = from; t < to; ++t) {
+      if (!(lessons[t].hessian > 0)) continue;
+      if (trees_[t].Learn(nodes[t], codes, bins_, lessons[t].gradient, lessons[t].hessian, weight,
+                          may_grow_)) {
+        grown_ = true;
+      }
+    }
+  });
   if (regression()) return std::fabs(target - targets_.Bounded(sums[1]));
   Softmax(sums, Everything());
   return 1 - sums[chain];
@@ -214,12 +257,14 @@ void GradientBoosting::Learn(const Input& input, double target, double weight) {
     }
   }
   if (grown_) CountTrees();
+  if (learnt_ % kWakeRows == 0 && may_grow_) {
+    WakeLeaves(AllTrees(), BudgetedBytes(), plan_.options.max_bytes);
+    CountTrees();
+  }
   const auto most = static_cast<size_t>(plan_.options.max_bytes);
   if (BudgetedBytes() > most) scout_.reset();
   if (BudgetedBytes() <= most) return;
-  std::vector<GradientTree*> all;
-  for (GradientTree& tree : trees_) all.push_back(&tree);
-  EaseLeaves(all, BudgetedBytes(), EasedBytes(plan_.options.max_bytes));
+  EaseLeaves(AllTrees(), BudgetedBytes(), EasedBytes(plan_.options.max_bytes));
   CountTrees();
 }
 
@@ -231,7 +276,10 @@ double GradientBoosting::Step(const Input& input, double target, double weight) 
   scratch.codes.resize(space_.size());
   uint8_t* const codes = scratch.codes.data();
   bins_.Codes(x, codes);
-  if (regression()) targets_.Meet(target, learnt_);
+  if (regression()) {
+    if (learnt_ == 0) origin_ = target;
+    targets_.Meet(target, learnt_);
+  }
   grown_ = false;
   may_grow_ = LeavesRoom(base_bytes_ + structure_bytes_, plan_.options.max_bytes);
   const auto label = static_cast<size_t>(regression() ? 0 : target);
@@ -302,6 +350,12 @@ void GradientBoosting::RenewTrees() {
 
 // ---- Memory ----
 
+std::vector<GradientTree*> GradientBoosting::AllTrees() {
+  std::vector<GradientTree*> all;
+  for (GradientTree& tree : trees_) all.push_back(&tree);
+  return all;
+}
+
 void GradientBoosting::CountTrees() {
   tree_bytes_ = structure_bytes_ = 0;
   for (const GradientTree& tree : trees_) {
@@ -321,8 +375,8 @@ size_t GradientBoosting::BaseBytes() const {
 }
 
 size_t GradientBoosting::MinimumBytes(Task task, const GradientBoostingOptions& options,
-                                      const InputSpec& spec) {
-  GradientBoosting empty(task, options, spec);
+                                      const InputSpec& spec, bool alone) {
+  GradientBoosting empty(task, options, spec, alone);
   if (task == Task::kClassification) {
     empty.Seated(0);
     empty.Seated(1);
@@ -334,7 +388,7 @@ size_t GradientBoosting::MinimumBytes(Task task, const GradientBoostingOptions& 
 // ---- State ----
 
 void GradientBoosting::Save(StateWriter& out) const {
-  out.Section("gradient_boosting", 1);
+  out.Section(SectionName(), 1);
   space_.Save(out);
   bins_.Save(out);
   for (const uint64_t v :
@@ -342,6 +396,7 @@ void GradientBoosting::Save(StateWriter& out) const {
     out.U64(v);
   }
   targets_.Save(out);
+  if (plan_.alone) out.F64(origin_);
   detector_.Save(out);
   out.U64(seats_.size());
   for (const Seat& seat : seats_) {
@@ -359,8 +414,8 @@ void GradientBoosting::Save(StateWriter& out) const {
 }
 
 Status GradientBoosting::Load(StateReader& in) {
-  GradientBoosting other(task_, plan_.options, spec_);
-  in.Section("gradient_boosting", 1);
+  GradientBoosting other(task_, plan_.options, spec_, plan_.alone);
+  in.Section(SectionName(), 1);
   other.space_.Load(in);
   other.bins_.Load(in);
   for (uint64_t* v : {&other.learnt_, &other.ignored_, &other.refused_classes_, &other.alarms_,
@@ -369,6 +424,10 @@ Status GradientBoosting::Load(StateReader& in) {
   }
   if (other.renewing_ > length()) in.Fail("impossible renewal of boosted trees");
   if (!other.targets_.Load(in)) in.Fail("impossible targets of boosted trees");
+  if (plan_.alone) other.origin_ = in.F64();
+  if (!(std::fabs(other.origin_) <= TargetRange::kMostTarget)) {
+    in.Fail("impossible targets of boosted trees");
+  }
   if (!in.ok()) return in.status();
   LEAT_RETURN_IF_ERROR(other.detector_.Load(in));
   const uint64_t seats = in.Count(sizeof(uint32_t) + sizeof(double));
@@ -420,6 +479,7 @@ Status GradientBoosting::Load(StateReader& in) {
   for (GradientTree& tree : trees_) tree.Adopt(plan_, space_);
   seats_ = std::move(other.seats_);
   targets_ = other.targets_;
+  origin_ = other.origin_;
   detector_ = std::move(other.detector_);
   chains_ = static_cast<uint32_t>(chains);
   learnt_ = other.learnt_;
@@ -440,7 +500,7 @@ Status GradientBoosting::Load(StateReader& in) {
 }
 
 std::unique_ptr<Model> GradientBoosting::Fresh() const {
-  return std::make_unique<GradientBoosting>(task_, plan_.options, spec_);
+  return std::make_unique<GradientBoosting>(task_, plan_.options, spec_, plan_.alone);
 }
 
 std::vector<std::pair<std::string, std::string>> GradientBoosting::Summary() const {

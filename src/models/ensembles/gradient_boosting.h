@@ -1,8 +1,9 @@
 /// Chains of boosted trees over one stream; see include/leat/gradient_boosting.h.
 ///
-/// A row is decoded and binned once. Its leaves in all trees are found first; then, tree after
-/// tree, the gradient and hessian at the sum so far are learnt and the tree's prediction from
-/// before the row is added. Regression has one chain. Classification has one for each class but the
+/// A row is decoded and binned once. Its leaves in all trees and what they predict are found first;
+/// then, tree after tree, the gradient and hessian at the sum of those before it; then all trees
+/// learn theirs. The first and the last part are each tree's own, so threads may share them.
+/// Regression has one chain. Classification has one for each class but the
 /// first seen; the softmax of their sums gives the probabilities, and every tree's gradients.
 ///
 /// Drift: an alarm says that errors rise, not that new trees would do better. So it starts a scout,
@@ -15,12 +16,15 @@
 /// observing, down to 90 %.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/random.h"
+#include "base/workers.h"
 #include "drift/adwin.h"
 #include "models/ensembles/gradient_tree.h"
 #include "models/ensembles/target_range.h"
@@ -29,7 +33,9 @@ namespace leat::ensembles {
 
 class GradientBoosting final : public Model {
  public:
-  GradientBoosting(Task task, const GradientBoostingOptions& options, const InputSpec& spec);
+  /// `alone`: each chain is one tree, which learns the gradients at what it predicts itself.
+  GradientBoosting(Task task, const GradientBoostingOptions& options, const InputSpec& spec,
+                   bool alone = false);
   GradientBoosting(const GradientBoosting&) = delete;  // Trees point into it.
 
   Task task() const override { return task_; }
@@ -48,7 +54,7 @@ class GradientBoosting final : public Model {
   bool scouting() const { return scout_ != nullptr; }
   bool renewing() const { return renewing_ > 0; }
   static size_t MinimumBytes(Task task, const GradientBoostingOptions& options,
-                             const InputSpec& spec);
+                             const InputSpec& spec, bool alone = false);
 
  private:
   /// Of a class that has been seen; `chain` counts from 1, 0 is the class without one.
@@ -65,6 +71,9 @@ class GradientBoosting final : public Model {
 
   bool Readable(const Input& input) const { return input.dense.size() == space_.size(); }
   size_t length() const { return static_cast<size_t>(plan_.options.trees); }
+  std::string_view SectionName() const {
+    return plan_.alone ? "stochastic_gradient_tree" : "gradient_boosting";
+  }
   bool regression() const { return task_ == Task::kRegression; }
   GradientTree NewTree(size_t tree);
   bool AddChain();
@@ -72,10 +81,11 @@ class GradientBoosting final : public Model {
   void Start(std::vector<double>& sums) const;
   void Probabilities(const std::vector<double>& sums, std::vector<double>& by_class) const;
   bool Seated(uint32_t label);
-  /// Walks down all chains and learns on the way; gives the loss before, as Step.
+  /// Finds the leaves of a row in all trees and what they predict, in the thread's buffers.
+  void FindLeaves(const double* x, bool to_learn) const;
+  /// Walks down all chains, then learns; gives the loss before, as Step.
   double LearnChains(const double* x, const uint8_t* codes, double target, uint32_t chain,
                      double weight);
-  void LearnTree(size_t tree, const uint8_t* codes, double gradient, double hessian, double weight);
   void Rebin();
   /// Learns a lesson; gives the loss before, an error or 1 - the probability of the class.
   double Step(const Input& input, double target, double weight);
@@ -84,6 +94,7 @@ class GradientBoosting final : public Model {
   void RenewTrees();
   std::unique_ptr<GradientBoosting> NewScout() const;
   void CountTrees();
+  std::vector<GradientTree*> AllTrees();
   /// What is held against max_bytes: the detector counts as at its largest, because what it holds
   /// in fact depends on its past and would differ after a load.
   size_t BudgetedBytes() const;
@@ -97,6 +108,7 @@ class GradientBoosting final : public Model {
   std::vector<GradientTree> trees_;  ///< Chain after chain.
   std::vector<Seat> seats_;          ///< By class.
   TargetRange targets_;
+  double origin_ = 0;  ///< The first target: where a tree that stands alone starts.
   Adwin detector_;
   uint32_t chains_ = 0;
   uint64_t learnt_ = 0;
@@ -114,8 +126,9 @@ class GradientBoosting final : public Model {
   size_t base_bytes_ = 0;  ///< What BaseBytes gave when it last changed.
   size_t tree_bytes_ = 0;
   size_t structure_bytes_ = 0;
-  bool may_grow_ = true;  ///< Within a row: there is room for splits.
-  bool grown_ = false;    ///< Within a row: some tree has split.
+  bool may_grow_ = true;            ///< Within a row: there is room for splits.
+  std::atomic<bool> grown_{false};  ///< Within a row: some tree has split.
+  std::unique_ptr<Workers> workers_;
 };
 
 }  // namespace leat::ensembles

@@ -27,23 +27,37 @@ GradientTree::GradientTree(const GradientPlan& plan, const AttributeSpace& space
   Reserve(leaves_, 1);
   nodes_.emplace_back();
   leaves_.emplace_back();
-  NewLeaf(0, 0, 0, 0, 0);
+  NewLeaf(0, 0, 0, 0, 0, 0);
+}
+
+void GradientTree::FindInEach(const GradientTree* trees, size_t count, const double* x,
+                              uint32_t* nodes) {
+  const Node* roots[kAtOnce];
+  for (size_t t = 0; t < kAtOnce; ++t) roots[t] = trees[std::min(t, count - 1)].nodes_.data();
+  uint32_t at[kAtOnce] = {};
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (size_t t = 0; t < kAtOnce; ++t) {
+      const uint32_t next = NextNode(roots[t][at[t]], at[t], x);
+      moved |= next != at[t];
+      at[t] = next;
+    }
+  }
+  std::copy_n(at, count, nodes);
 }
 
 void GradientTree::NewLeaf(uint32_t node, size_t id, uint32_t depth, double gradient,
-                           double hessian) {
+                           double hessian, double start) {
   Leaf& leaf = leaves_[id];
   leaf = Leaf();
   leaf.depth = depth;
-  const double share = hessian > kInherited ? kInherited / hessian : 1;
-  leaf.gradient = gradient * share;
-  leaf.hessian = hessian * share;
-  nodes_[node].value = gradient / (hessian + plan_->options.ridge);
-  if (depth < static_cast<uint32_t>(plan_->options.max_depth)) {
-    leaf.block = std::make_unique<double[]>(BlockSize());
-    block_bytes_ += BlockBytes(id);
-    ++active_;
+  nodes_[node].value = start + gradient / (hessian + plan_->options.ridge);
+  if (!plan_->alone) {
+    const double share = hessian > kInherited ? kInherited / hessian : 1;
+    leaf.gradient = gradient * share;
+    leaf.hessian = hessian * share;
   }
+  Activate(id);
 }
 
 bool GradientTree::Learn(uint32_t node, const uint8_t* codes, const RowBins& bins, double gradient,
@@ -52,41 +66,135 @@ bool GradientTree::Learn(uint32_t node, const uint8_t* codes, const RowBins& bin
   const double g = gradient * weight, h = hessian * weight;
   leaf.gradient = leaf.gradient * plan_->keep + g;
   leaf.hessian = leaf.hessian * plan_->keep + h;
-  nodes_[node].value = leaf.gradient / (leaf.hessian + plan_->options.ridge);
+  if (!plan_->alone) nodes_[node].value = leaf.gradient / (leaf.hessian + plan_->options.ridge);
   leaf.weight += weight;
   leaf.squares += g * gradient / hessian;
-  if (leaf.block == nullptr) return false;
-  double* cells = leaf.block.get();
-  const Pair both = {g, h};
-  for (const uint16_t attribute : subset_) {
-    const uint8_t code = codes[attribute];
-    if (code != kNoBin) {
+  if (leaf.block != nullptr) {
+    Observe(leaf, codes, g, h);
+  } else if (!plan_->alone) {
+    return false;
+  }
+  if (leaf.weight - leaf.last_attempt < static_cast<double>(plan_->options.grace_period)) {
+    return false;
+  }
+  leaf.last_attempt = leaf.weight;
+  if (leaf.block != nullptr && TrySplit(node, bins, may_grow)) return true;
+  if (plan_->alone) TryStep(node);
+  return false;
+}
+
+double GradientTree::Needed(double candidates) const {
+  return 2 * kLn2 * Log2(candidates / plan_->options.delta);
+}
+
+void GradientTree::TryStep(uint32_t node) {
+  Leaf& leaf = leaves_[nodes_[node].first];
+  if (!(Score(leaf.gradient, leaf.hessian) * leaf.weight > Needed(1) * leaf.squares)) return;
+  nodes_[node].value += leaf.gradient / (leaf.hessian + plan_->options.ridge);
+  leaf.gradient = leaf.hessian = leaf.squares = leaf.weight = leaf.last_attempt = 0;
+  leaf.waiting = 0;
+  if (leaf.block != nullptr) std::fill_n(leaf.block.get(), CellsSize(), 0.0);
+}
+
+void GradientTree::Observe(Leaf& leaf, const uint8_t* codes, double gradient,
+                           double hessian) const {
+  if (MostWaiting() == 0) {
+    double* cells = leaf.block.get();
+    const Pair both = {gradient, hessian};
+    for (size_t i = 0; i < subset_.size(); ++i, cells += 2 * kBins) {
+      const uint8_t code = codes[subset_[i]];
+      if (code == kNoBin) continue;
       double* const cell = cells + 2 * size_t{code};
       StorePair(cell, LoadPair(cell) + both);
     }
-    cells += 2 * kBins;
+    return;
   }
-  return leaf.weight - leaf.last_attempt >= static_cast<double>(plan_->options.grace_period) &&
-         TrySplit(node, bins, may_grow);
+  if (leaf.waiting == MostWaiting()) Flush(leaf);
+  double* const sums = leaf.block.get() + CellsSize();
+  sums[2 * leaf.waiting] = gradient;
+  sums[2 * leaf.waiting + 1] = hessian;
+  auto* const bins = reinterpret_cast<uint8_t*>(sums + 2 * MostWaiting());
+  uint8_t* const own = bins + leaf.waiting * subset_.size();
+  for (size_t i = 0; i < subset_.size(); ++i) own[i] = codes[subset_[i]];
+  ++leaf.waiting;
+}
+
+void GradientTree::AddWaiting(const Leaf& leaf, size_t place, double* cells) const {
+  const double* const sums = leaf.block.get() + CellsSize();
+  const auto* bin = reinterpret_cast<const uint8_t*>(sums + 2 * MostWaiting()) + place;
+  for (uint32_t row = 0; row < leaf.waiting; ++row, bin += subset_.size()) {
+    if (*bin == kNoBin) continue;
+    double* const cell = cells + 2 * size_t{*bin};
+    StorePair(cell, LoadPair(cell) + LoadPair(sums + 2 * row));
+  }
+}
+
+void GradientTree::Flush(Leaf& leaf) const {
+  for (size_t i = 0; i < subset_.size(); ++i) {
+    AddWaiting(leaf, i, leaf.block.get() + i * 2 * kBins);
+  }
+  leaf.waiting = 0;
+}
+
+void GradientTree::PrefetchBlock(uint32_t node) const {
+  const Leaf& leaf = leaves_[nodes_[node].first];
+  if (leaf.block == nullptr || MostWaiting() == 0) return;
+  const double* const sums = leaf.block.get() + CellsSize();
+  const auto* const bins = reinterpret_cast<const uint8_t*>(sums + 2 * MostWaiting());
+  PrefetchLine(sums + 2 * leaf.waiting);
+  PrefetchLine(bins + leaf.waiting * subset_.size());
+  PrefetchLine(bins + (leaf.waiting + 1) * subset_.size() - 1);
 }
 
 double GradientTree::Score(double gradient, double hessian) const {
   return gradient * gradient / (hessian + plan_->options.ridge);
 }
 
-void GradientTree::Weigh(const double* cells, uint32_t place, bool nominal, Candidate& best) const {
-  double gradient = 0, hessian = 0;
-  for (size_t b = 0; b < kBins; ++b) gradient += cells[2 * b], hessian += cells[2 * b + 1];
+/// Whether any split may gain more than `needed` less the score of the whole. That takes no
+/// division: gains times both sides' hessians, two bins at once. Products are rounded, so what is
+/// close is promising all the same, as is what overflows.
+bool GradientTree::IsPromising(const double* left, double gradient, double hessian,
+                               double needed) const {
+  using Mask = int64_t __attribute__((vector_size(16)));
+  constexpr Mask kFirsts = {0, 2}, kSeconds = {1, 3};
+  const double ridge = plan_->options.ridge;
+  needed *= 1 - 1e-9;
+  Mask below = {-1, -1};
+  for (size_t b = 0; b < kBins; b += 2) {
+    const Pair one = LoadPair(left + 2 * b), two = LoadPair(left + 2 * b + 2);
+    const Pair left_gradients = __builtin_shuffle(one, two, kFirsts);
+    const Pair left_hessians = __builtin_shuffle(one, two, kSeconds);
+    const Pair right_gradients = gradient - left_gradients;
+    const Pair left_sizes = left_hessians + ridge, right_sizes = hessian - left_hessians + ridge;
+    const Pair gains = left_gradients * left_gradients * right_sizes +
+                       right_gradients * right_gradients * left_sizes;
+    const Pair products = needed * left_sizes * right_sizes;
+    below &= (gains < products) & (products < 1e300);
+  }
+  return (below[0] & below[1]) == 0;
+}
+
+void GradientTree::Weigh(const double* cells, uint32_t place, bool nominal, double least,
+                         Candidate& best) const {
+  // Of a split after, or on, each bin the left side: sums up to it, or its own.
+  double left[2 * kBins];
+  Pair both = {0, 0};
+  for (size_t b = 0; b < kBins; ++b) {
+    both += LoadPair(cells + 2 * b);
+    StorePair(left + 2 * b, nominal ? LoadPair(cells + 2 * b) : both);
+  }
+  const double gradient = both[0], hessian = both[1];
   const double whole = Score(gradient, hessian);
-  const double least = kMinBranch * hessian;
-  double left_gradient = 0, left_hessian = 0;
+  const double fewest = kMinBranch * hessian;
+  // The last bin leaves nothing on the right: no split. Here it stands for the one before it.
+  StorePair(left + 2 * (kBins - 1), LoadPair(left + 2 * (kBins - 2)));
+  if (!IsPromising(left, gradient, hessian, std::max(least, best.gain) + whole)) return;
   // Of nominal values the last bin holds all that have no bin of their own.
   for (uint32_t b = 0; b + 1 < kBins; ++b) {
-    left_gradient = cells[2 * b] + (nominal ? 0 : left_gradient);
-    left_hessian = cells[2 * b + 1] + (nominal ? 0 : left_hessian);
+    const double left_gradient = left[2 * b], left_hessian = left[2 * b + 1];
     const double right_gradient = gradient - left_gradient;
     const double right_hessian = hessian - left_hessian;
-    if (!(left_hessian > least && right_hessian > least)) continue;
+    if (!(left_hessian > fewest && right_hessian > fewest)) continue;
     const double gain =
         Score(left_gradient, left_hessian) + Score(right_gradient, right_hessian) - whole;
     if (!(gain > best.gain)) continue;
@@ -97,13 +205,16 @@ void GradientTree::Weigh(const double* cells, uint32_t place, bool nominal, Cand
 bool GradientTree::TrySplit(uint32_t node, const RowBins& bins, bool may_grow) {
   const size_t id = nodes_[node].first;
   Leaf& leaf = leaves_[id];
-  leaf.last_attempt = leaf.weight;
+  const double needed = Needed(static_cast<double>(subset_.size() * kBins));
+  const double least = needed * leaf.squares / leaf.weight * (1 - 1e-9);
   Candidate best;
+  // What waits is added attribute by attribute, while its cells are at hand.
   for (uint32_t i = 0; i < subset_.size(); ++i) {
-    Weigh(leaf.block.get() + size_t{i} * kBins * 2, i, space_->nominal(subset_[i]), best);
+    double* const cells = leaf.block.get() + size_t{i} * kBins * 2;
+    AddWaiting(leaf, i, cells);
+    Weigh(cells, i, space_->nominal(subset_[i]), least, best);
   }
-  const auto looked_at = static_cast<double>(subset_.size() * kBins);
-  const double needed = 2 * kLn2 * Log2(looked_at / plan_->options.delta);
+  leaf.waiting = 0;
   if (!best.found || !(best.gain * leaf.weight > needed * leaf.squares)) return false;
   const uint16_t attribute = subset_[best.place];
   const double edge = bins.Edge(attribute, best.bin);
@@ -113,6 +224,7 @@ bool GradientTree::TrySplit(uint32_t node, const RowBins& bins, bool may_grow) {
     return false;
   }
   const uint32_t depth = leaf.depth + 1;
+  const double start = plan_->alone ? nodes_[node].value : 0;
   block_bytes_ -= BlockBytes(id);
   --active_;
   const auto other = static_cast<uint32_t>(leaves_.size());
@@ -124,8 +236,8 @@ bool GradientTree::TrySplit(uint32_t node, const RowBins& bins, bool may_grow) {
   Reserve(leaves_, leaves_.size() + 1);
   leaves_.emplace_back();
   const uint32_t first = nodes_[node].first;
-  NewLeaf(first, id, depth, best.left_gradient, best.left_hessian);
-  NewLeaf(first + 1, other, depth, best.right_gradient, best.right_hessian);
+  NewLeaf(first, id, depth, best.left_gradient, best.left_hessian, start);
+  NewLeaf(first + 1, other, depth, best.right_gradient, best.right_hessian, start);
   return true;
 }
 
@@ -133,6 +245,7 @@ void GradientTree::Move(const std::vector<const Rebinning*>& changes) {
   double moved[2 * kBins];
   for (Leaf& leaf : leaves_) {
     if (leaf.block == nullptr) continue;
+    Flush(leaf);
     for (size_t i = 0; i < subset_.size(); ++i) {
       const Rebinning* const change = changes[subset_[i]];
       if (change == nullptr) continue;
@@ -148,7 +261,17 @@ void GradientTree::Deactivate(size_t id) {
   if (!IsActive(id)) return;
   block_bytes_ -= BlockBytes(id);
   leaves_[id].block.reset();
+  leaves_[id].waiting = 0;
   --active_;
+}
+
+void GradientTree::Activate(size_t id) {
+  Leaf& leaf = leaves_[id];
+  if (IsActive(id) || leaf.depth >= static_cast<uint32_t>(plan_->options.max_depth)) return;
+  leaf.block = NewBlock();
+  leaf.last_attempt = leaf.weight;
+  block_bytes_ += BlockBytes(id);
+  ++active_;
 }
 
 void GradientTree::Save(StateWriter& out) const {
@@ -158,6 +281,7 @@ void GradientTree::Save(StateWriter& out) const {
   SaveNodes(out, nodes_);
   SaveSubsets(out, subset_);
   out.U64(leaves_.size());
+  std::vector<double> cells(CellsSize());
   for (const Leaf& leaf : leaves_) {
     for (const double v :
          {leaf.gradient, leaf.hessian, leaf.weight, leaf.last_attempt, leaf.squares}) {
@@ -165,7 +289,10 @@ void GradientTree::Save(StateWriter& out) const {
     }
     out.U32(leaf.depth);
     out.Bool(leaf.block != nullptr);
-    if (leaf.block != nullptr) out.Items(std::span<const double>(leaf.block.get(), BlockSize()));
+    if (leaf.block == nullptr) continue;
+    std::copy_n(leaf.block.get(), CellsSize(), cells.begin());
+    for (size_t i = 0; i < subset_.size(); ++i) AddWaiting(leaf, i, cells.data() + i * 2 * kBins);
+    out.Items(std::span<const double>(cells));
   }
   // The value of a new leaf does not follow from its fading sums.
   for (const Node& node : nodes_) {
@@ -198,9 +325,9 @@ void GradientTree::Load(StateReader& in) {
            leaf.depth <= static_cast<uint32_t>(plan_->options.max_depth);
     if (!good) return in.Fail("an impossible leaf of a boosted tree");
     if (!in.Bool()) continue;
-    leaf.block = std::make_unique<double[]>(BlockSize());
-    in.Items(std::span<double>(leaf.block.get(), BlockSize()));
-    for (size_t i = 0; i < BlockSize() && good; ++i) {
+    leaf.block = NewBlock();
+    in.Items(std::span<double>(leaf.block.get(), CellsSize()));
+    for (size_t i = 0; i < CellsSize() && good; ++i) {
       good = std::isfinite(leaf.block[i]) && (i % 2 == 0 || leaf.block[i] >= 0);
     }
     if (!good) return in.Fail("a number of a leaf cannot be");

@@ -723,6 +723,20 @@ void MemberTree::Deactivate(size_t id) {
   --active_;
 }
 
+void MemberTree::Activate(size_t id) {
+  Leaf& leaf = leaves_[id];
+  if (leaf.active) return;
+  std::vector<std::pair<uint32_t, double>> classes;
+  for (size_t s = 0; s < leaf.slots; ++s) {
+    const double* const slot = leaf.block.get() + s * leaf.slot_size;
+    classes.emplace_back(static_cast<uint32_t>(slot[kLabel]), slot[kWeight]);
+  }
+  block_bytes_ -= BlockBytes(id);
+  leaf.active = true;
+  ++active_;
+  NewBlock(id, classes);
+}
+
 // ---- State ----
 
 void MemberTree::Save(StateWriter& out) const {

@@ -72,6 +72,8 @@ class MemberTree {
   size_t BlockBytes(size_t leaf) const;
   bool IsActive(size_t leaf) const { return leaves_[leaf].active; }
   void Deactivate(size_t leaf);
+  /// The leaf observes again, and knows its class weights alone, as after a split.
+  void Activate(size_t leaf);
 
   /// The plan and the attributes are now these, which are the same.
   void Adopt(const TreePlan& plan, const AttributeSpace& space) {

@@ -6,7 +6,8 @@
 ///
 /// The budget is for everything. When nodes and what is kept for predictions take
 /// kStructureShare of it no tree grows any more; when all takes more than it, the least promising
-/// leaves of all trees give up observing, down to kEasedShare.
+/// leaves of all trees give up observing, down to kEasedShare. When a drift has made room again,
+/// the most promising of those that gave up observe anew.
 #pragma once
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/workers.h"
 #include "drift/adwin.h"
 #include "models/heap_bytes.h"
 
@@ -23,6 +25,10 @@ namespace leat::ensembles {
 
 inline constexpr double kStructureShare = 0.5;
 inline constexpr double kEasedShare = 0.9;
+/// Where there is less than this, sleeping leaves wake, up to kWokenShare.
+inline constexpr double kRoomyShare = 0.75;
+inline constexpr double kWokenShare = 0.85;
+inline constexpr uint64_t kWakeRows = 1000;  ///< Between two looks for leaves to wake.
 
 /// Share of a budget, in whole bytes.
 inline size_t EasedBytes(int64_t max_bytes) {
@@ -34,6 +40,22 @@ inline double* RowBuffer(size_t size) {
   thread_local std::vector<double> buffer;
   if (buffer.size() < size) buffer.resize(size);
   return buffer.data();
+}
+
+/// Calls ask(i, sums) for each of `n` members, which adds to `width` sums, and leaves in `out` what
+/// one thread would: members count in their order. Without `out` they are asked without sums.
+template <typename Ask>
+void SumInOrder(Workers& workers, size_t n, size_t width, double* out, const Ask& ask) {
+  if (workers.threads() <= 1 || out == nullptr) {
+    return workers.ForEach(n, [&](size_t i) { ask(i, out); });
+  }
+  thread_local std::vector<double> buffer;
+  buffer.assign(n * width, 0);
+  double* const said = buffer.data();
+  workers.ForEach(n, [&](size_t i) { ask(i, said + i * width); });
+  for (size_t i = 0; i < n; ++i) {
+    for (size_t c = 0; c < width; ++c) out[c] += said[i * width + c];
+  }
 }
 
 /// Heap bytes of a member.
@@ -72,30 +94,66 @@ bool MayGrow(const std::vector<Member>& members, size_t base, int64_t max_bytes)
   return LeavesRoom(bytes, max_bytes);
 }
 
-/// Leaves stop observing until `used` bytes have become at most `eased`, the least promising of all
-/// trees first, equals in the order of trees and leaves. Returns what is used then.
+/// A leaf of one of several trees.
 template <typename Tree>
-size_t EaseLeaves(const std::vector<Tree*>& trees, size_t used, size_t eased) {
-  struct Entry {
-    double promise;
-    Tree* tree;
-    uint32_t leaf;
-  };
-  std::vector<Entry> order;
+struct RankedLeaf {
+  double promise;
+  Tree* tree;
+  uint32_t leaf;
+};
+/// Those that observe, or those that do not, the least promising first; equals in the order of
+/// trees and leaves.
+template <typename Tree>
+std::vector<RankedLeaf<Tree>> RankLeaves(const std::vector<Tree*>& trees, bool active) {
+  std::vector<RankedLeaf<Tree>> order;
   for (Tree* tree : trees) {
+    if (!active && tree->active_leaves() == tree->leaves()) continue;
     for (uint32_t leaf = 0; leaf < tree->leaves(); ++leaf) {
-      if (tree->IsActive(leaf)) order.push_back({tree->Promise(leaf), tree, leaf});
+      if (tree->IsActive(leaf) == active) order.push_back({tree->Promise(leaf), tree, leaf});
     }
   }
   std::stable_sort(order.begin(), order.end(),
-                   [](const Entry& a, const Entry& b) { return a.promise < b.promise; });
-  for (const Entry& entry : order) {
+                   [](const auto& a, const auto& b) { return a.promise < b.promise; });
+  return order;
+}
+
+/// Leaves stop observing until `used` bytes have become at most `eased`, the least promising of all
+/// trees first. Returns what is used then.
+template <typename Tree>
+size_t EaseLeaves(const std::vector<Tree*>& trees, size_t used, size_t eased) {
+  for (const auto& [promise, tree, leaf] : RankLeaves(trees, true)) {
     if (used <= eased) break;
-    const size_t before = entry.tree->BlockBytes(entry.leaf);
-    entry.tree->Deactivate(entry.leaf);
-    used -= before - entry.tree->BlockBytes(entry.leaf);
+    const size_t before = tree->BlockBytes(leaf);
+    tree->Deactivate(leaf);
+    used -= before - tree->BlockBytes(leaf);
   }
   return used;
+}
+
+/// Where trees that began anew have left room, leaves that sleep observe again, the most promising
+/// of all trees first.
+template <typename Tree>
+void WakeLeaves(const std::vector<Tree*>& trees, size_t used, int64_t max_bytes) {
+  const auto budget = static_cast<double>(max_bytes);
+  if (static_cast<double>(used) >= kRoomyShare * budget) return;
+  const auto order = RankLeaves(trees, false);
+  for (auto at = order.rbegin(); at != order.rend(); ++at) {
+    if (static_cast<double>(used) >= kWokenShare * budget) break;
+    const size_t before = at->tree->BlockBytes(at->leaf);
+    at->tree->Activate(at->leaf);
+    used += at->tree->BlockBytes(at->leaf) - before;
+  }
+}
+
+/// The trees of all members, those in the background behind the ones they may replace.
+template <typename Member>
+auto TreesOf(std::vector<Member>& members) {
+  std::vector<decltype(Member::tree)*> trees;
+  for (Member& member : members) {
+    trees.push_back(&member.tree);
+    if (member.background != nullptr) trees.push_back(member.background.get());
+  }
+  return trees;
 }
 
 /// Down to the eased budget: leaves stop observing; where that is not enough, trees in the
@@ -103,13 +161,8 @@ size_t EaseLeaves(const std::vector<Tree*>& trees, size_t used, size_t eased) {
 template <typename Member, typename Reset>
 void EnforceLimit(std::vector<Member>& members, size_t base, int64_t max_bytes,
                   const Reset& reset) {
-  std::vector<decltype(Member::tree)*> trees;
-  for (Member& member : members) {
-    trees.push_back(&member.tree);
-    if (member.background != nullptr) trees.push_back(member.background.get());
-  }
   const size_t eased = EasedBytes(max_bytes);
-  if (EaseLeaves(trees, base + MembersBytes(members), eased) <= eased) return;
+  if (EaseLeaves(TreesOf(members), base + MembersBytes(members), eased) <= eased) return;
   for (Member& member : members) {
     if (base + MembersBytes(members) <= eased) return;
     member.background.reset();

@@ -1,6 +1,7 @@
 #include "models/ensembles/mondrian_forest.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <string_view>
 
@@ -21,7 +22,8 @@ MondrianForest::MondrianForest(const MondrianForestOptions& options, const Input
       spec_(spec),
       space_(spec, options.max_nominal_values),
       spreads_(spec.dense.size()),
-      inverse_(spec.dense.size()) {
+      inverse_(spec.dense.size()),
+      workers_(std::make_unique<Workers>(static_cast<size_t>(options.threads))) {
   trees_.reserve(static_cast<size_t>(options.trees));
   for (uint64_t t = 0; t < static_cast<uint64_t>(options.trees); ++t) {
     trees_.emplace_back(options_, spec.dense.size(), t);
@@ -35,9 +37,9 @@ void MondrianForest::Predict(const Input& input, std::vector<double>& out) const
   if (Readable(input)) {
     double* const x = RowBuffer(space_.size());
     space_.Decode(input.dense, x);
-    for (const MondrianTree& tree : trees_) {
-      tree.Predict(x, 1 / static_cast<double>(trees_.size()), out.data());
-    }
+    SumInOrder(*workers_, trees_.size(), classes_, out.data(), [&](size_t t, double* said) {
+      trees_[t].Predict(x, 1 / static_cast<double>(trees_.size()), said);
+    });
   }
   trees::Normalise(out);
 }
@@ -78,16 +80,33 @@ void MondrianForest::Learn(const Input& input, double target, double weight) {
     oldest.Clear();
   }
   full_ = false;
-  for (MondrianTree& tree : trees_) {
-    const size_t before = tree.HeapBytes(classes_);
-    const uint64_t refused = tree.refused_splits();
-    const bool may_grow = MemoryBytes() - before + tree.HeapBytes(classes_, 1) <= limit;
-    if (tree.Learn(x, inverse_.data(), label, weight, may_grow)) {
-      tree_bytes_ += tree.HeapBytes(classes_) - before;
+  if (base_bytes_ + TreeBytes(classes_, 1) <= limit) {
+    // There is room whatever the others take, so threads may share the trees.
+    std::atomic<size_t> more{0};
+    workers_->ForEach(trees_.size(), [&](size_t t) {
+      size_t bytes = 0;
+      LearnTree(trees_[t], x, label, weight, true, bytes);
+      if (bytes > 0) more.fetch_add(bytes);
+    });
+    tree_bytes_ += more;
+  } else {
+    for (MondrianTree& tree : trees_) {
+      const size_t bytes = tree.HeapBytes(classes_, 1) - tree.HeapBytes(classes_);
+      full_ |= LearnTree(tree, x, label, weight, MemoryBytes() + bytes <= limit, tree_bytes_);
     }
-    full_ |= tree.refused_splits() != refused;
   }
   ++learnt_;
+}
+
+/// Adds the bytes that the tree has taken. True if it was refused a split.
+bool MondrianForest::LearnTree(MondrianTree& tree, const double* x, uint32_t label, double weight,
+                               bool may_grow, size_t& more_bytes) const {
+  const size_t before = tree.HeapBytes(classes_);
+  const uint64_t refused = tree.refused_splits();
+  if (tree.Learn(x, inverse_.data(), label, weight, may_grow)) {
+    more_bytes += tree.HeapBytes(classes_) - before;
+  }
+  return tree.refused_splits() != refused;
 }
 
 size_t MondrianForest::TreeBytes(size_t classes, size_t more) const {
@@ -212,6 +231,7 @@ void Describe(Params& params, MondrianForestOptions& options) {
   params.Bytes(
       "max_bytes", options.max_bytes, {64 << 10, 1e15},
       "memory limit for everything; when trees have nine tenths of it the oldest begins anew");
+  trees::DescribeThreads(params, options.threads);
 }
 
 Result<std::unique_ptr<Model>> MakeMondrianForest(const MondrianForestOptions& options,

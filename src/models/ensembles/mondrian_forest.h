@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/workers.h"
 #include "models/ensembles/attribute_space.h"
 #include "models/ensembles/mondrian_tree.h"
 
@@ -39,6 +40,8 @@ class MondrianForest final : public Model {
   };
 
   bool Readable(const Input& input) const { return input.dense.size() == space_.size(); }
+  bool LearnTree(MondrianTree& tree, const double* x, uint32_t label, double weight, bool may_grow,
+                 size_t& more_bytes) const;
   size_t TreeBytes(size_t classes, size_t more) const;
   size_t BaseBytes() const;
 
@@ -56,6 +59,7 @@ class MondrianForest final : public Model {
   bool full_ = false;      ///< The last row was refused a split.
   size_t base_bytes_ = 0;
   size_t tree_bytes_ = 0;
+  std::unique_ptr<Workers> workers_;
 };
 
 }  // namespace leat::ensembles

@@ -39,6 +39,7 @@ void DescribeCommon(Params& params, EnsembleOptions& options) {
   params.Bytes("max_bytes", options.max_bytes, {64 << 10, 1e15},
                "memory limit for everything; at the limit the least promising leaves of all trees "
                "stop observing, and when nodes and class weights take half of it no tree grows");
+  trees::DescribeThreads(params, options.threads);
 }
 
 void DescribeDrift(Params& params, double& delta, std::string_view help) {
@@ -180,6 +181,7 @@ void Describe(Params& params, ForestRegressorOptions& options) {
   DescribeDrift(params, options.drift_delta,
                 "confidence of the ADWIN on a tree's error that replaces the tree");
   Describe(params, static_cast<HoeffdingRegressionTreeOptions&>(options));
+  trees::DescribeThreads(params, options.threads);
 }
 
 Result<std::unique_ptr<Model>> MakeHoeffdingRegressionTree(

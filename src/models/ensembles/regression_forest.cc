@@ -24,7 +24,8 @@ RegressionForest::RegressionForest(const RegressionForestPlan& plan, const Input
           plan.options,
           plan.single ? spec.dense.size() : SubspaceSize(plan.options.subspace, spec.dense.size()),
           0, static_cast<uint64_t>(plan.options.seed)},
-      poisson_(plan.options.lambda) {
+      poisson_(plan.options.lambda),
+      workers_(std::make_unique<Workers>(static_cast<size_t>(plan.options.threads))) {
   for (uint32_t i = 0; i < space_.size(); ++i) {
     if (!space_.nominal(i)) inputs_.push_back(i);
   }
@@ -74,9 +75,10 @@ void RegressionForest::Predict(const Input& input, std::vector<double>& out) con
   }
   const RegressionRow row = Decode(input);
   double sum = 0;
-  for (const Member& member : members_) {
-    sum += targets_.Bounded(member.tree.PredictAt(member.tree.Find(row.x), row));
-  }
+  SumInOrder(*workers_, members_.size(), 1, &sum, [&](size_t i, double* said) {
+    const RegressionTree& tree = members_[i].tree;
+    *said += targets_.Bounded(tree.PredictAt(tree.Find(row.x), row));
+  });
   out[0] = sum / static_cast<double>(members_.size());
 }
 
@@ -90,24 +92,8 @@ void RegressionForest::Learn(const Input& input, double target, double weight) {
   targets_.Meet(target, learnt_);
   const double deviation = targets_.Deviation(learnt_ + 1);
   const bool may_grow = MayGrow(members_, base_bytes_, plan_.options.max_bytes);
-  for (size_t i = 0; i < members_.size(); ++i) {
-    Member& member = members_[i];
-    const uint32_t leaf = member.tree.Find(row.x);
-    const double error = std::fabs(target - targets_.Bounded(member.tree.PredictAt(leaf, row)));
-    double k = weight;
-    if (!plan_.single) {
-      CounterRandom random(tree_plan_.seed, kPoissonComponent, learnt_ * members_.size() + i);
-      k *= static_cast<double>(poisson_(random.Next()));
-    }
-    if (k > 0) {
-      member.tree.Learn(leaf, row, target, k, may_grow);
-      if (member.background != nullptr) {
-        RegressionTree& background = *member.background;
-        background.Learn(background.Find(row.x), row, target, k, may_grow);
-      }
-    }
-    if (member.drift && deviation > 0) Watch(i, std::min(1.0, error / (3 * deviation)));
-  }
+  workers_->ForEach(members_.size(),
+                    [&](size_t i) { LearnMember(i, row, target, weight, may_grow, deviation); });
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const double v = row.x[inputs_[i]];
     if (v != v) continue;
@@ -117,10 +103,33 @@ void RegressionForest::Learn(const Input& input, double target, double weight) {
     squares_[i] += d * (v - mean_[i]);
   }
   ++learnt_;
+  if (learnt_ % kWakeRows == 0 && may_grow) {
+    WakeLeaves(TreesOf(members_), MemoryBytes(), plan_.options.max_bytes);
+  }
   if (MemoryBytes() > static_cast<size_t>(plan_.options.max_bytes)) {
     EnforceLimit(members_, base_bytes_, plan_.options.max_bytes,
                  [this](size_t i) { members_[i].tree = NewTree(i, members_[i].made++); });
   }
+}
+
+void RegressionForest::LearnMember(size_t i, const RegressionRow& row, double target, double weight,
+                                   bool may_grow, double deviation) {
+  Member& member = members_[i];
+  const uint32_t leaf = member.tree.Find(row.x);
+  const double error = std::fabs(target - targets_.Bounded(member.tree.PredictAt(leaf, row)));
+  double k = weight;
+  if (!plan_.single) {
+    CounterRandom random(tree_plan_.seed, kPoissonComponent, learnt_ * members_.size() + i);
+    k *= static_cast<double>(poisson_(random.Next()));
+  }
+  if (k > 0) {
+    member.tree.Learn(leaf, row, target, k, may_grow);
+    if (member.background != nullptr) {
+      RegressionTree& background = *member.background;
+      background.Learn(background.Find(row.x), row, target, k, may_grow);
+    }
+  }
+  if (member.drift && deviation > 0) Watch(i, std::min(1.0, error / (3 * deviation)));
 }
 
 void RegressionForest::Watch(size_t i, double error) {
@@ -214,8 +223,8 @@ Status RegressionForest::Load(StateReader& in) {
   squares_ = std::move(other.squares_);
   learnt_ = other.learnt_;
   ignored_ = other.ignored_;
-  warnings_ = other.warnings_;
-  drifts_ = other.drifts_;
+  warnings_ = other.warnings_.load();
+  drifts_ = other.drifts_.load();
   targets_ = other.targets_;
   base_bytes_ = BaseBytes();
   return Status::Ok();

@@ -5,12 +5,14 @@
 /// The statistics that standardise a row are those of the rows learnt before it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/workers.h"
 #include "drift/adwin.h"
 #include "models/ensembles/poisson.h"
 #include "models/ensembles/regression_tree.h"
@@ -53,6 +55,8 @@ class RegressionForest final : public Model {
   bool Readable(const Input& input) const { return input.dense.size() == space_.size(); }
   RegressionTree NewTree(size_t member, uint64_t number) const;
   RegressionRow Decode(const Input& input) const;
+  void LearnMember(size_t i, const RegressionRow& row, double target, double weight, bool may_grow,
+                   double deviation);
   void Watch(size_t i, double error);
   size_t BaseBytes() const;
 
@@ -66,10 +70,11 @@ class RegressionForest final : public Model {
   std::vector<Member> members_;
   uint64_t learnt_ = 0;
   uint64_t ignored_ = 0;
-  uint64_t warnings_ = 0;
-  uint64_t drifts_ = 0;
+  std::atomic<uint64_t> warnings_{0};  ///< Counted by whatever thread sees them.
+  std::atomic<uint64_t> drifts_{0};
   TargetRange targets_;
   size_t base_bytes_ = 0;
+  std::unique_ptr<Workers> workers_;
 };
 
 }  // namespace leat::ensembles

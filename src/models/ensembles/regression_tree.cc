@@ -16,6 +16,7 @@ constexpr double kFade = 0.995;
 /// Weight of what a linear model begins with: the inverse of its normal matrix.
 constexpr double kFirstSpread = 10;
 constexpr double kInheritedSpread = 0.05;
+constexpr double kInheritedWeight = 10;
 constexpr double kMostNumber = 1e280;
 
 }  // namespace
@@ -298,8 +299,8 @@ void RegressionTree::Split(uint32_t node, const Candidate& best) {
   DrawSubset(id);
   DrawSubset(other);
   // The estimated mean is kept with little weight, so that it soon gives way.
-  NewLeaf(id, std::min(best.left_weight, 10.0), best.left_mean, coefficients);
-  NewLeaf(other, std::min(best.right_weight, 10.0), best.right_mean, coefficients);
+  NewLeaf(id, std::min(best.left_weight, kInheritedWeight), best.left_mean, coefficients);
+  NewLeaf(other, std::min(best.right_weight, kInheritedWeight), best.right_mean, coefficients);
   for (const size_t child : {id, size_t{other}}) {
     leaves_[child].mean_error = mean_error;
     leaves_[child].linear_error = linear_error;
@@ -317,6 +318,16 @@ void RegressionTree::Deactivate(size_t id) {
   leaf.active = false;
   block_bytes_ += BlockBytes(id);
   --active_;
+}
+
+void RegressionTree::Activate(size_t id) {
+  const Leaf& leaf = leaves_[id];
+  if (leaf.active) return;
+  std::vector<double> coefficients;
+  if (plan_->inputs > 0) coefficients.assign(Linear(leaf), Linear(leaf) + plan_->inputs + 1);
+  block_bytes_ -= BlockBytes(id);
+  ++active_;
+  NewLeaf(id, std::min(leaf.weight, kInheritedWeight), leaf.mean, coefficients);
 }
 
 void RegressionTree::Save(StateWriter& out) const {

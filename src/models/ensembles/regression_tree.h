@@ -51,6 +51,8 @@ class RegressionTree {
   bool IsActive(size_t leaf) const { return leaves_[leaf].active; }
   size_t BlockBytes(size_t leaf) const;
   void Deactivate(size_t leaf);
+  /// The leaf observes again, as one that comes from a split with its mean and linear model.
+  void Activate(size_t leaf);
 
   void Adopt(const RegressionPlan& plan, const AttributeSpace& space) {
     plan_ = &plan;

@@ -41,6 +41,17 @@ void Reserve(auto& items, size_t size) {
   items = std::move(more);
 }
 
+/// The child of `node`, whose number is `id`, that a row goes to; `id` if it is a leaf. Without
+/// branches, for going down several trees at once.
+inline uint32_t NextNode(const Node& node, uint32_t id, const double* x) {
+  const double v = x[node.attribute];
+  const auto above = static_cast<uint32_t>(v > node.value);
+  const auto other = static_cast<uint32_t>(v != node.value);
+  const uint32_t right = node.kind == kNumeric ? above : other;
+  const uint32_t next = node.first + (v != v ? node.missing_right : right);
+  return node.kind == kLeaf ? id : next;
+}
+
 /// The node of the leaf that a row falls into.
 inline uint32_t FindLeaf(const std::vector<Node>& tree, const double* x) {
   const Node* const nodes = tree.data();

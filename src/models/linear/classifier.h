@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/composition/class_weights.h"
 #include "models/linear/schedule.h"
 #include "models/softmax.h"
 
@@ -176,13 +177,7 @@ class Classifier final : public LinearModel {
   double ClassWeight(size_t c) const {
     double weight = c < fixed_weights_.size() ? fixed_weights_[c] : 1.0;
     if (options_.class_weight == LinearClassWeight::kBalanced) {
-      double total = 0;
-      size_t classes = 0;
-      for (const double count : counts_) {
-        total += count;
-        classes += count > 0;
-      }
-      weight *= total / (static_cast<double>(classes) * counts_[c]);
+      weight *= BalancedWeight(counts_, c);
     }
     return weight;
   }

@@ -1,9 +1,9 @@
 #include "leat/linear.h"
 
 #include <array>
-#include <charconv>
 #include <string_view>
 
+#include "models/composition/class_weights.h"
 #include "models/linear/classifier.h"
 #include "models/linear/regressor.h"
 
@@ -33,7 +33,6 @@ constexpr std::array<std::string_view, 3> kAggressions{"pa", "pa_1", "pa_2"};
 constexpr std::array<std::string_view, 4> kSchedules{"constant", "inverse_scaling", "inverse_time",
                                                      "exponential"};
 constexpr std::array<std::string_view, 3> kMulticlass{"softmax", "one_vs_rest", "softmax_full"};
-constexpr std::array<std::string_view, 2> kClassWeights{"none", "balanced"};
 
 /// Whether steps are of the size that mends a record's error.
 bool MendsErrors(LinearOptimizer optimizer) {
@@ -114,25 +113,6 @@ Status CheckCommon(const LinearOptions& options, const InputSpec& inputs) {
 /// Whether a loss is one of classes.
 bool OfClasses(LinearLoss loss) {
   return loss == LinearLoss::kLog || loss == LinearLoss::kHinge || loss == LinearLoss::kPerceptron;
-}
-
-Result<std::vector<double>> ParseClassWeights(const LinearOptions& options) {
-  std::vector<double> weights;
-  for (const auto& [text, weight] : options.class_weights) {
-    size_t c = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), c);
-    if (error != std::errc() || end != text.data() + text.size() ||
-        c >= static_cast<size_t>(options.max_classes)) {
-      return Status::Invalid("class_weights: '" + text + "' is not the index of a class");
-    }
-    if (!(weight > 0) || weight > 1e9) {
-      return Status::Invalid("class_weights: the weight of class " + text +
-                             " must be above 0 and at most 1e9");
-    }
-    if (c >= weights.size()) weights.resize(c + 1, 1.0);
-    weights[c] = weight;
-  }
-  return weights;
 }
 
 template <template <typename> typename Learner, typename... Args>
@@ -257,10 +237,7 @@ void Describe(Params& params, LinearOptions& options) {
   params.Enumeration("multiclass", options.multiclass, kMulticlass,
                      "What happens when a third class appears: softmax, or one binary learner a "
                      "class; softmax_full keeps a row of weights a class from the first.");
-  params.Enumeration("class_weight", options.class_weight, kClassWeights,
-                     "balanced: a class counts in inverse proportion to its share so far.");
-  params.NumberMap("class_weights", options.class_weights, {0, 1e9, true, false},
-                   "Weight by class index, such as {1: 20}; 1 for the others.");
+  DescribeClassWeights(params, options.class_weight, options.class_weights);
   params.Integer("max_classes", options.max_classes, {2, 65536},
                  "Labels at or beyond this index are ignored and counted.");
 }
@@ -274,7 +251,9 @@ Result<std::unique_ptr<Model>> MakeLogisticRegression(const LinearOptions& optio
   if (options.loss != LinearLoss::kLog && options.multiclass == LinearMulticlass::kSoftmaxFull) {
     return Status::Invalid("softmax_full needs the loss log");
   }
-  LEAT_ASSIGN_OR_RETURN(std::vector<double> weights, ParseClassWeights(options));
+  LEAT_ASSIGN_OR_RETURN(
+      std::vector<double> weights,
+      ParseClassWeights(options.class_weights, static_cast<size_t>(options.max_classes)));
   return WithRule<linear::Classifier>(options.optimizer, options, inputs, weights);
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/quiet_params.h"
 #include "leat/model.h"
 #include "leat/params.h"
 #include "leat/status.h"
@@ -18,8 +19,17 @@ inline constexpr std::array<std::string_view, 3> kLeafPredictions = {
     "majority_class", "naive_bayes", "naive_bayes_adaptive"};
 inline constexpr std::array<std::string_view, 2> kCriteria = {"info_gain", "gini"};
 
+/// `threads` of what is made of trees. What comes out does not depend on it, so it is no part of
+/// the configuration's text.
+inline void DescribeThreads(Params& params, int64_t& threads) {
+  if (!params.Wants(false)) return;
+  params.Integer("threads", threads, {1, 64},
+                 "that share the trees of a record, the calling one included; the results are the "
+                 "same for any number");
+}
+
 /// Checks the ranges that Describe states, for programs that fill the struct themselves.
-class RangeCheck : public Params {
+class RangeCheck : public QuietParams {
  public:
   Status status() const { return status_; }
 
@@ -32,16 +42,10 @@ class RangeCheck : public Params {
   void Bytes(std::string_view name, int64_t& value, Range range, std::string_view) override {
     Check(name, static_cast<double>(value), range);
   }
-  void Boolean(std::string_view, bool&, std::string_view) override {}
-  void Text(std::string_view, std::string&, std::string_view) override {}
   void Choice(std::string_view name, int& value, std::span<const std::string_view> choices,
               std::string_view) override {
     Check(name, value, Range{0, static_cast<double>(choices.size()), false, true});
   }
-  void Duration(std::string_view, int64_t&, Range, std::string_view) override {}
-  void TextList(std::string_view, std::vector<std::string>&, std::string_view) override {}
-  void NumberMap(std::string_view, std::map<std::string, double>&, Range,
-                 std::string_view) override {}
 
  private:
   void Check(std::string_view name, double value, const Range& range) {
