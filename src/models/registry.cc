@@ -8,6 +8,7 @@
 #include "leat/bayes.h"
 #include "leat/bayesian_linear.h"
 #include "leat/calibration.h"
+#include "leat/clusters.h"
 #include "leat/composition.h"
 #include "leat/conformal.h"
 #include "leat/ensembles.h"
@@ -95,8 +96,17 @@ constexpr std::array kTypes{
          New<BayesianLinearOptions, MakeBayesianLinear, Task::kRegression>},
     Type{"bernoulli_nb", "Naive Bayes over the presence and absence of features.",
          New<BernoulliNbOptions, MakeBernoulliNb>},
+    Type{"clustream", "A number of clusters over micro-clusters in space and time.",
+         New<CluStreamOptions, MakeCluStream, Task::kClustering>},
     Type{"committee", "Classifiers of any types as one: weighted, stacked or raced.",
          New<CommitteeOptions, MakeCommittee>},
+    Type{"committee_regressor",
+         "Models of any types that predict a number, as one: weighted, stacked or raced.",
+         New<CommitteeRegressorOptions, MakeCommitteeRegressor, Task::kRegression>},
+    Type{"dbstream", "Clusters of any shape and number: micro-clusters that share records.",
+         New<DbStreamOptions, MakeDbStream, Task::kClustering>},
+    Type{"denstream", "Clusters of any shape and number: dense micro-clusters, joined where near.",
+         New<DenStreamOptions, MakeDenStream, Task::kClustering>},
     Type{"extremely_fast_tree",
          "A decision tree that splits as soon as it pays and replaces splits that others beat.",
          New<ExtremelyFastTreeOptions, MakeExtremelyFastTree>},

@@ -83,6 +83,8 @@ struct Pipeline::Impl {
   /// What experiments and bandits do because time has come to `now`.
   void AdvanceTrials(Outputs& out);
   void PrefetchLabels() const;
+  void RequestLabels(const Record& record, std::span<double> inputs, size_t width,
+                     std::span<const double> predictions, std::string& events);
   void Settle(LabelJoin::Handle handle, double target, Outputs& out);
   void WriteReject(std::string_view code, std::string_view detail, const Record& record,
                    std::string_view kind, Outputs& out);
@@ -258,6 +260,21 @@ void Pipeline::Impl::Settle(LabelJoin::Handle handle, double target, Outputs& ou
   if (scoreboard->RowDue()) scoreboard->WriteRow(header.time, out.metrics);
 }
 
+void Pipeline::Impl::RequestLabels(const Record& record, std::span<double> inputs, size_t width,
+                                   std::span<const double> predictions, std::string& events) {
+  roster->Ask(inputs, width, predictions, [&](size_t model, double confidence) {
+    events += "{\"event\":\"label_request\",\"time\":";
+    AppendJsonString(events, FormatIso(record.time));
+    events += ",\"record\":";
+    AppendJsonString(events, record.id_text);
+    events += ",\"model\":";
+    AppendJsonString(events, roster->name(model));
+    events += ",\"confidence\":";
+    AppendJsonNumber(events, confidence);
+    events += "}\n";
+  });
+}
+
 /// Fetches, step by step, what the labels that are due next will need.
 void Pipeline::Impl::PrefetchLabels() const {
   join.PrefetchUpcoming(kPendingAhead);
@@ -410,6 +427,7 @@ void Pipeline::Step(const Record& record, Outputs& out) {
   const auto predictions = block.subspan(s.predictions_at);
   s.roster->Build(record, s.slots, inputs, s.anomaly);
   s.roster->Predict(inputs, width, s.scoreboard->prior(), predictions);
+  if (s.roster->asks()) s.RequestLabels(record, inputs, width, predictions, out.events);
   if (!s.config.sinks.predictions.empty() || !s.config.sinks.topics[0].empty()) {
     s.writer.Write(
         {record.id_text, predictions, width, s.roster->size() > 0 && s.roster->warm(serving.model),

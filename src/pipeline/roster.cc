@@ -108,9 +108,18 @@ Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
         for (int64_t i = 0; i < clusters.found; ++i) {
           inputs.dense.push_back({fmt::format("{}.distance_{}", config.distances_of, i), false, 0});
         }
+        if (other.model->task() == Task::kClustering && clusters.found == 0) {
+          // How many clusters there are changes: the nearest speaks for them.
+          inputs.dense.push_back({fmt::format("{}.distance", config.distances_of), false, 0});
+        }
         entry.distances = roster->block_size_;
         entry.dense_total = inputs.dense.size();
         roster->block_size_ += entry.dense_total;
+      }
+      if (config.ask.ask != Ask::kNone) {
+        entry.requests.emplace(config.ask);
+        entry.asked = roster->block_size_++;
+        roster->asks_ = true;
       }
       auto model = config.factory->Make(inputs);
       if (!model.ok()) {
@@ -165,7 +174,12 @@ void Roster::Build(const Record& record, std::span<const double> slots, std::spa
     const size_t own = set.builder->dense_size();
     std::copy_n(block.begin() + static_cast<ptrdiff_t>(set.dense), own,
                 block.begin() + static_cast<ptrdiff_t>(entry.distances));
-    const std::vector<double>& distances = cluster_out_[static_cast<size_t>(entry.cluster)];
+    const auto cluster = static_cast<size_t>(entry.cluster);
+    const std::vector<double>& distances = cluster_out_[cluster];
+    if (own + 1 == entry.dense_total) {  // A score, or the distance to the nearest.
+      block[entry.distances + own] = distances.empty() ? 0 : anomaly[cluster];
+      continue;
+    }
     for (size_t i = own; i < entry.dense_total; ++i) {
       block[entry.distances + i] = i - own < distances.size() ? distances[i - own] : 0;
     }
@@ -193,11 +207,21 @@ void Roster::Predict(std::span<const double> block, size_t width, std::span<cons
   }
 }
 
+double Roster::Confidence(std::span<const double> probabilities) {
+  double most = 0;
+  for (const double p : probabilities) most = std::max(most, p);
+  return most;
+}
+
 void Roster::Learn(std::span<const double> block, double target) {
   for (Entry& entry : scored_) {
     // Not a number: the prediction is older than the model.
     if (std::isnan(block[sets_[entry.set].sparse_count])) continue;
     if (entry.dense_total > 0 && std::isnan(block[entry.distances])) continue;
+    if (entry.requests) {
+      if (std::isnan(block[entry.asked])) continue;
+      if (!entry.requests->MayLearn(block[entry.asked] > 0)) continue;
+    }
     const Input input = View(entry, block);
     entry.model->Learn(input, target, 1);
     ++entry.learnt;
@@ -242,6 +266,9 @@ std::vector<std::pair<std::string, std::string>> Roster::Summary(size_t model) c
       {"labels learnt", std::to_string(entry.learnt)},
       {"memory",
        fmt::format("{:.1f} KiB", static_cast<double>(entry.model->MemoryBytes()) / 1024)}};
+  if (entry.requests) {
+    for (auto& fact : entry.requests->Summary()) facts.push_back(std::move(fact));
+  }
   for (auto& fact : entry.model->Summary()) facts.push_back(std::move(fact));
   return facts;
 }
@@ -251,6 +278,9 @@ void Roster::Save(StateWriter& out) const {
   for (const InputSet& set : sets_) set.builder->Save(out);
   for (const auto* entries : {&clusters_, &scored_}) {
     for (const Entry& entry : *entries) SaveEntry(entry, out);
+  }
+  for (const Entry& entry : scored_) {
+    if (entry.requests) entry.requests->Save(out);
   }
 }
 
@@ -270,6 +300,9 @@ Status Roster::Load(StateReader& in) {
   for (InputSet& set : sets_) LEAT_RETURN_IF_ERROR(set.builder->Load(in));
   for (auto* entries : {&clusters_, &scored_}) {
     for (Entry& entry : *entries) LEAT_RETURN_IF_ERROR(LoadEntry(entry, in));
+  }
+  for (Entry& entry : scored_) {
+    if (entry.requests) LEAT_RETURN_IF_ERROR(entry.requests->Load(in));
   }
   return in.status();
 }
@@ -303,6 +336,12 @@ std::vector<PartAccess> Roster::Parts() {
                        [&entry](StateReader& in) { return LoadEntry(entry, in); }, true});
     }
   }
+  for (Entry& entry : scored_) {
+    if (!entry.requests) continue;
+    parts.push_back({"requests/" + entry.config.name,
+                     [&entry](StateWriter& out) { entry.requests->Save(out); },
+                     [&entry](StateReader& in) { return entry.requests->Load(in); }, true});
+  }
   return parts;
 }
 
@@ -313,9 +352,13 @@ std::vector<Roster::Place> Roster::Places() const {
     places.push_back({set.name, set.dense, end - set.dense, set.sparse_count});
   }
   for (const Entry& entry : scored_) {
-    if (entry.dense_total == 0) continue;
-    places.push_back(
-        {"distances/" + entry.config.name, entry.distances, entry.dense_total, entry.distances});
+    if (entry.dense_total > 0) {
+      places.push_back(
+          {"distances/" + entry.config.name, entry.distances, entry.dense_total, entry.distances});
+    }
+    if (entry.requests) {
+      places.push_back({"asked/" + entry.config.name, entry.asked, 1, entry.asked});
+    }
   }
   return places;
 }

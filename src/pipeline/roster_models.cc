@@ -82,7 +82,8 @@ std::vector<ModelFacts> Roster::Facts() const {
     facts.labels = entry.learnt;
     facts.memory = entry.model->MemoryBytes();
     facts.shares_inputs_with = Sharing(entry);
-    facts.summary = entry.model->Summary();
+    if (entry.requests) facts.summary = entry.requests->Summary();
+    for (auto& fact : entry.model->Summary()) facts.summary.push_back(std::move(fact));
     all.push_back(std::move(facts));
   }
   return all;

@@ -464,6 +464,27 @@ inline void CheckModel(const Value& part) {
       EXPECT_NEAR(model["distance_weight"].Real(), model["moves"].Real(), 1e-6);
     }
   }
+  if (model.type == "clustream" || model.type == "denstream" || model.type == "dbstream") {
+    const Value& of = model["of"];
+    EXPECT_EQ(of["centres"].size(), 2 * of["micro"].size());  // Amount and weight.
+    double weight = 0;
+    std::set<uint64_t> born;
+    for (const Value& micro : of["micro"].items) {
+      weight += micro["weight"].Real();
+      EXPECT_LT(micro["born"].bits, of["records"].bits);
+      EXPECT_LE(micro["time"].Real(), static_cast<double>(of["records"].bits));
+      EXPECT_TRUE(born.insert(micro["born"].bits).second);
+    }
+    EXPECT_LE(weight, static_cast<double>(of["records"].bits) + 1e-6);
+    if (model.type == "clustream") {
+      EXPECT_EQ(model["macro"].size(), 2 * of["clusters"].bits);
+    }
+    if (model.type == "dbstream") {
+      for (const Value& shared : model["shared"].items) {
+        EXPECT_TRUE(born.contains(shared["older"].bits) && born.contains(shared["newer"].bits));
+      }
+    }
+  }
 }
 
 inline void CheckDetector(const Value& part) {
