@@ -131,8 +131,8 @@ Status Pipeline::Impl::Init() {
   LEAT_ASSIGN_OR_RETURN(
       graph, FeatureGraph::Create(config.schema, config.features, config.feature_options));
   const Shape shape = ParseShape(config.shape);
-  LEAT_ASSIGN_OR_RETURN(roster,
-                        Roster::Create(*graph, config.models, targets.task(), shape.models));
+  LEAT_ASSIGN_OR_RETURN(roster, Roster::Create(*graph, config.models, targets.task(), shape.models,
+                                               config.evaluation.window));
   LEAT_ASSIGN_OR_RETURN(monitor, Monitor::Create(config.drift, *graph, *roster, shape.drift));
   if (config.has_label && !config.label.file.empty() && config.label.time.empty()) {
     return Status::Invalid(
@@ -510,6 +510,7 @@ Report Pipeline::MakeReport() const {
   report.pipeline = s.config.name;
   s.scoreboard->FillReport(report);
   for (size_t m = 0; m < s.roster->size(); ++m) report.rows[m].summary = s.roster->Summary(m);
+  report.clusters = s.roster->Clusters();
   report.class_names = s.targets.classes();
   report.drift = s.monitor->marks();
   report.records = {

@@ -15,6 +15,8 @@ namespace {
 
 static_assert(sizeof(SparseEntry) == sizeof(double) && alignof(SparseEntry) <= alignof(double));
 
+constexpr uint64_t kQualitySeed = 1;  // Of the records that the quality of clusters is taken over.
+
 std::span<SparseEntry> AsSparse(std::span<double> doubles) {
   return {reinterpret_cast<SparseEntry*>(doubles.data()), doubles.size()};
 }
@@ -50,7 +52,8 @@ class IntegerOption final : public Params {
 Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
                                                const std::vector<ModelConfig>& models,
                                                EvaluationTask task,
-                                               const std::map<std::string, std::string>& texts) {
+                                               const std::map<std::string, std::string>& texts,
+                                               int64_t window) {
   auto roster = std::make_unique<Roster>();
   const Task wanted =
       task == EvaluationTask::kRegression ? Task::kRegression : Task::kClassification;
@@ -126,6 +129,9 @@ Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
         return Status::Invalid(fmt::format("models.{}: {}", config.name, model.status().message()));
       }
       entry.model = std::move(model).value();
+      if (kind == Task::kClustering) {
+        entry.sample.emplace(inputs.dense.size(), window, kQualitySeed);
+      }
       (unsupervised ? roster->clusters_ : roster->scored_).push_back(std::move(entry));
     }
   }
@@ -159,6 +165,12 @@ void Roster::Build(const Record& record, std::span<const double> slots, std::spa
     const Input input = View(entry, block);
     std::vector<double>& distances = cluster_out_[i];
     entry.model->Predict(input, distances);
+    if (entry.sample) {
+      const auto least = std::min_element(distances.begin(), distances.end());
+      entry.sample->Add(input.dense, least == distances.end()
+                                         ? std::numeric_limits<double>::quiet_NaN()
+                                         : *least);
+    }
     // From here on distances, no longer their squares; a score is what it is.
     if (entry.model->task() == Task::kClustering) {
       for (double& distance : distances) distance = std::sqrt(distance);
@@ -282,6 +294,9 @@ void Roster::Save(StateWriter& out) const {
   for (const Entry& entry : scored_) {
     if (entry.requests) entry.requests->Save(out);
   }
+  for (const Entry& entry : clusters_) {
+    if (entry.sample) entry.sample->Save(out);
+  }
 }
 
 void Roster::SaveEntry(const Entry& entry, StateWriter& out) const {
@@ -303,6 +318,9 @@ Status Roster::Load(StateReader& in) {
   }
   for (Entry& entry : scored_) {
     if (entry.requests) LEAT_RETURN_IF_ERROR(entry.requests->Load(in));
+  }
+  for (Entry& entry : clusters_) {
+    if (entry.sample) LEAT_RETURN_IF_ERROR(entry.sample->Load(in));
   }
   return in.status();
 }
@@ -342,6 +360,12 @@ std::vector<PartAccess> Roster::Parts() {
                      [&entry](StateWriter& out) { entry.requests->Save(out); },
                      [&entry](StateReader& in) { return entry.requests->Load(in); }, true});
   }
+  for (Entry& entry : clusters_) {
+    if (!entry.sample) continue;
+    parts.push_back({"quality/" + entry.config.name,
+                     [&entry](StateWriter& out) { entry.sample->Save(out); },
+                     [&entry](StateReader& in) { return entry.sample->Load(in); }, true});
+  }
   return parts;
 }
 
@@ -370,6 +394,7 @@ size_t Roster::MemoryBytes() const {
     for (const Entry& entry : *entries) {
       bytes += entry.model->MemoryBytes();
       if (entry.background) bytes += entry.background->MemoryBytes();
+      if (entry.sample) bytes += entry.sample->MemoryBytes();
     }
   }
   return bytes;

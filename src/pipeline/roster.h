@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "evaluation/cluster_quality.h"
 #include "evaluation/evaluation.h"
 #include "features/features.h"
 #include "leat/model.h"
@@ -28,11 +29,13 @@ namespace leat {
 
 class Roster {
  public:
-  /// `texts`: canonical text of each model by name, from which its parts are named.
+  /// `texts`: canonical text of each model by name, from which its parts are named. `window`:
+  /// records over which the quality of clusters is measured.
   static Result<std::unique_ptr<Roster>> Create(const FeatureGraph& graph,
                                                 const std::vector<ModelConfig>& models,
                                                 EvaluationTask task,
-                                                const std::map<std::string, std::string>& texts);
+                                                const std::map<std::string, std::string>& texts,
+                                                int64_t window);
 
   /// Supervised models, in the order of the configuration; the first serves.
   size_t size() const { return scored_.size(); }
@@ -87,6 +90,9 @@ class Roster {
 
   std::vector<std::pair<std::string, std::string>> Summary(size_t model) const;
 
+  /// How good the clusters of each clustering model are.
+  std::vector<Report::ClusterRow> Clusters() const;
+
   // ---- One by one, clustering models too, by name ----
   std::vector<ModelFacts> Facts() const;
   /// All of it but the classes and categories. Invalid for an unknown name.
@@ -129,6 +135,7 @@ class Roster {
     size_t distances = 0;    ///< Offset of its dense inputs with those distances.
     size_t dense_total = 0;  ///< 0: the set's dense inputs as they are.
     std::optional<LabelRequests> requests;  ///< None: it learns from every label.
+    std::optional<ClusterSample> sample;    ///< Of clustering models.
     size_t asked = 0;                       ///< Offset of a 1 if the label was asked for, else 0.
   };
   static double Confidence(std::span<const double> probabilities);

@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 #include "base/text.h"
-#include "pipeline/harness.h"
+#include "pipeline/go_on.h"
 
 namespace leat {
 namespace {
@@ -99,23 +99,7 @@ TEST(LabelRequestsOfAPipeline, OtherModelsAreWhatTheyAreWithoutThem) {
 }
 
 TEST(LabelRequestsOfAPipeline, GoesOnAfterSavingAsIfNothingHadHappened) {
-  const Config config = Parse(Yaml(kLater));
-  const std::string log = Log(3000);
-  Collect whole, parts;
-  const auto one = MakePipeline(config);
-  DriveText(*one, config, log, whole);
-
-  auto before = MakePipeline(config);
-  const DriveResult cut = DriveText(*before, config, log, parts, {}, {}, 1700);
-  StateWriter out;
-  before->Save(out);
-  const auto after = MakePipeline(config);
-  StateReader in(out.bytes());
-  ASSERT_TRUE(after->Load(in).ok());
-  DriveText(*after, config, log, parts, {}, cut.position);
-  EXPECT_EQ(parts.all.events, whole.all.events);
-  EXPECT_EQ(parts.all.predictions, whole.all.predictions);
-  EXPECT_EQ(after->Digest(), one->Digest());
+  ExpectGoesOn(Parse(Yaml(kLater)), Log(3000), 1700);
 }
 
 TEST(LabelRequestsOfAPipeline, OnlyClassifiersAsk) {

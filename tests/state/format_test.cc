@@ -131,6 +131,7 @@ constexpr const char* kClusters = R"(
   all: {type: committee, features: [amount, weight], balance: sampling,
         members: [hoeffding_tree, hoeffding_tree grace_period=50],
         calibrate: beta, coverage: 0.9, coverage_window: 40}
+  asks: {type: naive_bayes, features: [amount, shop], ask: split, ask_budget: 0.5}
   near: {type: knn, features: [amount, weight], window: 60}
   race: {type: committee, features: [amount, weight], method: race, round: 100,
          members: [gaussian_nb, hoeffding_tree]}
@@ -270,6 +271,8 @@ std::string Regression() {
          "  forest: {type: forest_regressor, features: [amount, weight], trees: 8, lambda: 1,\n"
          "           warning_delta: 0.99, drift_delta: 1e-9, max_bytes: 400KiB, grace_period: 10,\n"
          "           tie_threshold: 0.9}\n"
+         "  several: {type: committee_regressor, features: [amount, weight],\n"
+         "            members: [knn_regressor window=50, hoeffding_regression_tree]}\n"
          "  boosted: {type: gradient_boosted_regressor, features: [amount, shop], trees: 6, "
          "max_depth: 1,\n"
          "            grace_period: 10}\n"

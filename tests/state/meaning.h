@@ -216,7 +216,8 @@ inline void CheckPending(const Folder& folder) {
     for (const Value& place : layout["places"].items) {
       const auto part = folder.parts.find(place["name"].text);
       if (part == folder.parts.end()) {
-        EXPECT_TRUE(place["name"].text.starts_with("distances/"));
+        EXPECT_TRUE(place["name"].text.starts_with("distances/") ||
+                    place["name"].text.starts_with("asked/"));
         continue;
       }
       CheckInputs(part->second, inputs.subspan(place["at"].bits, place["size"].bits),
@@ -655,6 +656,16 @@ inline void CheckParts(const Folder& folder) {
     if (name.starts_with("model/")) {
       EXPECT_EQ(part["name"].text, name.substr(6));
       CheckModel(part);
+    }
+    if (name.starts_with("quality/")) {
+      ASSERT_GT(part["squared"].size(), 0u);
+      EXPECT_EQ(part["points"].size() % part["squared"].size(), 0u);
+      EXPECT_LE(part["squared"].size(), 512u);
+      EXPECT_LE(part["scored"].bits, pipeline["taken"].bits);
+    }
+    if (name.starts_with("requests/")) {
+      EXPECT_LE(part["seen"].bits, pipeline["taken"].bits);
+      EXPECT_LE(part["learnt"].bits, part["requested"].bits);
     }
     if (name.starts_with("drift/")) CheckDetector(part);
     if (name.starts_with("evaluation/")) CheckEvaluator(part, scored);

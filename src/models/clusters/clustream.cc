@@ -212,8 +212,7 @@ void Describe(Params& params, CluStreamOptions& options) {
                 "Root mean squared deviations within which a record is part of a micro-cluster.");
   params.Integer("horizon", options.horizon, {1, 1e12},
                  "Records until a micro-cluster without new ones may be replaced.");
-  params.Integer("recluster_every", options.recluster_every, {1, 1e12},
-                 "Records between two times that micro-clusters are put together to clusters.");
+  clusters::DescribeRecluster(params, options.recluster_every);
   params.Integer("seed", options.seed, kNotNegative, "Of the choice of the first centres.");
 }
 

@@ -172,18 +172,15 @@ class DbStream final : public clusters::MicroClusterer {
 void Describe(Params& params, DbStreamOptions& options) {
   params.Number("radius", options.radius, {1e-50, 1e50},
                 "How far from a micro-cluster's centre records belong to it.");
-  params.Number("half_life", options.half_life, {1, 1e12},
-                "Records until an old record counts half.");
+  clusters::DescribeFading(params, options.half_life);
   params.Integer("cleanup_every", options.cleanup_every, {1, 1e12},
                  "Records between two looks for micro-clusters that are too light to stay.");
   params.Number("intersection", options.intersection, {0, 1, true, false},
                 "Share of their weight that two micro-clusters must have in common to be joined.");
   params.Number("minimum_weight", options.minimum_weight, {0, 1e9},
                 "Weight that a micro-cluster needs to be part of a cluster.");
-  params.Integer("max_micro_clusters", options.max_micro_clusters, {2, 65536},
-                 "Bound of their number: beyond it the lightest goes.");
-  params.Integer("recluster_every", options.recluster_every, {1, 1e12},
-                 "Records between two times that micro-clusters are put together to clusters.");
+  clusters::DescribeMost(params, options.max_micro_clusters);
+  clusters::DescribeRecluster(params, options.recluster_every);
 }
 
 Result<std::unique_ptr<Model>> MakeDbStream(const DbStreamOptions& options,

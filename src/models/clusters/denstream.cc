@@ -111,12 +111,9 @@ void Describe(Params& params, DenStreamOptions& options) {
       "Share of that weight beyond which one is no outlier; their product must exceed 1.");
   params.Number("reach", options.reach, {1, 10},
                 "Radii within which the centre of one such neighbor lies from that of another.");
-  params.Number("half_life", options.half_life, {1, 1e12},
-                "Records until an old record counts half.");
-  params.Integer("max_micro_clusters", options.max_micro_clusters, {2, 65536},
-                 "Bound of their number: beyond it the lightest goes.");
-  params.Integer("recluster_every", options.recluster_every, {1, 1e12},
-                 "Records between two times that micro-clusters are put together to clusters.");
+  clusters::DescribeFading(params, options.half_life);
+  clusters::DescribeMost(params, options.max_micro_clusters);
+  clusters::DescribeRecluster(params, options.recluster_every);
 }
 
 Result<std::unique_ptr<Model>> MakeDenStream(const DenStreamOptions& options,

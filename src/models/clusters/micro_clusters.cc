@@ -112,4 +112,16 @@ size_t MicroClusterer::HeapBytes() const {
          sizeof(DenseAttribute) * inputs_.dense.capacity() + sizeof(size_t) * waiting_.capacity();
 }
 
+void DescribeFading(Params& params, double& half_life) {
+  params.Number("half_life", half_life, {1, 1e12}, "Records until an old record counts half.");
+}
+void DescribeMost(Params& params, int64_t& max_micro_clusters) {
+  params.Integer("max_micro_clusters", max_micro_clusters, {2, 65536},
+                 "Bound of their number: beyond it the lightest goes.");
+}
+void DescribeRecluster(Params& params, int64_t& recluster_every) {
+  params.Integer("recluster_every", recluster_every, {1, 1e12},
+                 "Records between two times that micro-clusters are put together to clusters.");
+}
+
 }  // namespace leat::clusters

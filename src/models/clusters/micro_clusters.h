@@ -12,6 +12,7 @@
 
 #include "base/exp.h"
 #include "leat/clusters.h"
+#include "models/anomaly/window.h"
 #include "models/clusters/points.h"
 
 namespace leat::clusters {
@@ -129,6 +130,11 @@ class MicroClusterer : public MicroClusterModel {
   std::vector<size_t> waiting_;
   bool lost_ = false;  ///< A part of a cluster has gone, which may have been all of it.
 };
+
+/// Settings that several types have.
+void DescribeFading(Params& params, double& half_life);
+void DescribeMost(Params& params, int64_t& max_micro_clusters);
+void DescribeRecluster(Params& params, int64_t& recluster_every);
 
 /// Weights that halve.
 class Fading {

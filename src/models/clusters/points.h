@@ -1,32 +1,18 @@
-/// Points with missing coordinates: what the clusterers share.
+/// Points to start clusters from: what the clusterers share.
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <vector>
 
+#include "base/points.h"
 #include "base/random.h"
-#include "models/anomaly/window.h"
 
 namespace leat::clusters {
 
-using anomaly::Usable;
-
-/// The squared distance over the coordinates that both have, scaled up to all; 0 if there are none.
-inline double SquaredDistance(const double* a, const double* b, size_t size) {
-  double sum = 0;
-  size_t present = 0;
-  for (size_t i = 0; i < size; ++i) {
-    const double difference = a[i] - b[i];
-    if (!Usable(a[i]) || !Usable(b[i])) continue;
-    sum += difference * difference;
-    ++present;
-  }
-  if (present == size || present == 0) return sum;
-  return sum * (static_cast<double>(size) / static_cast<double>(present));
-}
+using points::SquaredDistance;
+using points::Usable;
 
 /// An index in proportion to `pull`; all alike when every pull is 0.
 inline size_t Draw(CounterRandom& random, const std::vector<double>& pull) {
