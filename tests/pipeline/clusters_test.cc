@@ -13,28 +13,30 @@ source: {file: log.csv}
 record:
   id: id
   time: {field: time, format: epoch_s}
-  fields: {x: number, y: number}
-label: {field: good, type: boolean}
+  fields: {x: number, y: number, z: number}
+label: {field: odd, type: boolean}
 models:
-  means: {type: kmeans, features: [x, y], clusters: 3, seed_buffer: 100}
-  flow: {type: clustream, features: [x, y], clusters: 3, micro_clusters: 30}
-  dense: {type: denstream, features: [x, y], radius: 0.5}
-  shared: {type: dbstream, features: [x, y]}
-  by_place: {type: logistic_regression, features: [y], distances_of: flow, min_labels: 20}
-  by_distance: {type: hoeffding_tree, features: [y], distances_of: shared, min_labels: 20}
+  means: {type: kmeans, features: [x, y], scale: none, clusters: 3, seed_buffer: 100}
+  flow: {type: clustream, features: [x, y], scale: none, clusters: 3, micro_clusters: 30}
+  dense: {type: denstream, features: [x, y], scale: none, radius: 0.5}
+  shared: {type: dbstream, features: [x, y], scale: none, radius: 1.5, minimum_weight: 8}
+  by_distance: {type: hoeffding_tree, features: [z], distances_of: shared, min_labels: 20}
+  by_place: {type: logistic_regression, features: [z], distances_of: flow, min_labels: 20}
 sinks: {predictions: predictions.csv}
 )";
 
-/// Three groups; what is good lies in none of them.
+/// Three groups of two numbers; every tenth record lies anywhere. A third number says nothing.
 std::string Log(int rows) {
-  std::string out = "id,time,x,y,good\n";
+  std::string out = "id,time,x,y,z,odd\n";
   CounterRandom random(4, 4);
+  const auto text = [](double v) { return std::to_string(v) + ","; };
   for (int i = 0; i < rows; ++i) {
     const bool odd = i % 10 == 9;
-    const double centre = 10.0 * static_cast<double>(random.Below(3)) + (odd ? 5 : 0);
-    out += "r" + std::to_string(i) + "," + std::to_string(1000 + i) + "," +
-           std::to_string(centre + 0.4 * random.Normal()) + "," +
-           std::to_string(0.4 * random.Normal()) + (odd ? ",true\n" : ",false\n");
+    const double centre = 10.0 * static_cast<double>(random.Below(3));
+    const double x = odd ? random.Uniform(-5, 25) : centre + 0.4 * random.Normal();
+    const double y = odd ? random.Uniform(-8, 8) : 0.4 * random.Normal();
+    out += "r" + std::to_string(i) + "," + std::to_string(1000 + i) + "," + text(x) + text(y) +
+           text(random.Normal()) + (odd ? "true\n" : "false\n");
   }
   return out;
 }
@@ -59,16 +61,15 @@ TEST(ClustersOfAPipeline, AreMeasuredAndServeAsInputs) {
     EXPECT_GT(row.sampled, 250);
     EXPECT_LE(row.sampled, 512);
     EXPECT_GE(Value(row.values, "clusters"), 2);
-    EXPECT_GT(Value(row.values, "silhouette"), 0.5);
+    EXPECT_GT(Value(row.values, "silhouette"), 0.3);
     EXPECT_GT(Value(row.values, "inertia"), 0);
-    EXPECT_LT(Value(row.values, "inertia"), 10);
+    EXPECT_LT(Value(row.values, "inertia"), 20);
     EXPECT_GT(Value(row.values, "davies_bouldin"), 0);
-    EXPECT_GT(Value(row.values, "calinski_harabasz"), 100);
+    EXPECT_GT(Value(row.values, "calinski_harabasz"), 50);
     EXPECT_EQ(row.summary.at(0), (std::pair<std::string, std::string>("records", "6000")));
   }
   EXPECT_EQ(Value(report.clusters.at(0).values, "clusters"), 3);
-  EXPECT_EQ(Value(report.clusters.at(1).values, "clusters"), 3);
-  // y says nothing; what lies between the groups is a tenth of all.
+  // What lies far from every cluster is odd, and the tree sees nothing else of it.
   EXPECT_GT(Value(report.rows.at(0).window, "roc_auc"), 0.9);
 }
 
