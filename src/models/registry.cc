@@ -37,6 +37,12 @@ class Factory final : public ModelFactory {
   void Describe(Params& params) override {
     leat::Describe(params, options_);
     if constexpr (kLinear) leat::Describe(params, fourier_);
+    // For the pipeline, which measures it: see evaluation/cluster_quality.h.
+    if (task_ == Task::kClustering && params.Wants(quality_)) {
+      params.Boolean("quality", quality_,
+                     "Measure how good the clusters are: figures in the report, and a sample of "
+                     "the last records in the state.");
+    }
     if (NeedsNoLabel(task_)) return;
     if (task_ == Task::kClassification) {
       leat::Describe(params, balance_);
@@ -62,6 +68,7 @@ class Factory final : public ModelFactory {
   MakeFunction<Options> make_;
   Options options_;
   FourierOptions fourier_;  ///< Of linear models.
+  bool quality_ = false;    ///< Of clustering models.
   BalanceOptions balance_;
   CalibrationOptions calibration_;
   ConformalOptions conformal_;

@@ -24,15 +24,17 @@ std::span<const SparseEntry> AsSparse(std::span<const double> doubles) {
   return {reinterpret_cast<const SparseEntry*>(doubles.data()), doubles.size()};
 }
 
-/// Finds the value of one integer option of a factory.
+/// Finds the value of one option of a factory: an integer, or 1 for yes and 0 for no.
 class IntegerOption final : public Params {
  public:
   explicit IntegerOption(std::string_view name) : name_(name) {}
+  void Boolean(std::string_view name, bool& value, std::string_view) override {
+    if (name == name_) found = value ? 1 : 0;
+  }
   void Integer(std::string_view name, int64_t& value, Range, std::string_view) override {
     if (name == name_) found = value;
   }
   void Number(std::string_view, double&, Range, std::string_view) override {}
-  void Boolean(std::string_view, bool&, std::string_view) override {}
   void Text(std::string_view, std::string&, std::string_view) override {}
   void Choice(std::string_view, int&, std::span<const std::string_view>,
               std::string_view) override {}
@@ -129,7 +131,9 @@ Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
         return Status::Invalid(fmt::format("models.{}: {}", config.name, model.status().message()));
       }
       entry.model = std::move(model).value();
-      if (kind == Task::kClustering) {
+      IntegerOption quality("quality");
+      if (kind == Task::kClustering) config.factory->Describe(quality);
+      if (quality.found != 0) {
         entry.sample.emplace(inputs.dense.size(), window, kQualitySeed);
       }
       (unsupervised ? roster->clusters_ : roster->scored_).push_back(std::move(entry));

@@ -16,10 +16,10 @@ record:
   fields: {x: number, y: number, z: number}
 label: {field: odd, type: boolean}
 models:
-  means: {type: kmeans, features: [x, y], scale: none, clusters: 3, seed_buffer: 100}
-  flow: {type: clustream, features: [x, y], scale: none, clusters: 3, micro_clusters: 30}
-  dense: {type: denstream, features: [x, y], scale: none, radius: 0.5}
-  shared: {type: dbstream, features: [x, y], scale: none, radius: 1.5, minimum_weight: 8}
+  means: {type: kmeans, features: [x, y], scale: none, clusters: 3, seed_buffer: 100, quality: true}
+  flow: {type: clustream, features: [x, y], scale: none, clusters: 3, micro_clusters: 30, quality: true}
+  dense: {type: denstream, features: [x, y], scale: none, radius: 0.5, quality: true}
+  shared: {type: dbstream, features: [x, y], scale: none, radius: 1.5, minimum_weight: 8, quality: true}
   by_distance: {type: hoeffding_tree, features: [z], distances_of: shared, min_labels: 20}
   by_place: {type: logistic_regression, features: [z], distances_of: flow, min_labels: 20}
 sinks: {predictions: predictions.csv}
@@ -83,7 +83,7 @@ name: groups
 source: {file: log.csv}
 record: {id: id, time: {field: time, format: epoch_s}, fields: {x: number, y: number}}
 models:
-  means: {type: kmeans, features: [x, y], clusters: 3, seed_buffer: 100}
+  means: {type: kmeans, features: [x, y], clusters: 3, seed_buffer: 100, quality: true}
 sinks: {predictions: none}
 )");
   const auto pipeline = MakePipeline(config);
@@ -93,6 +93,17 @@ sinks: {predictions: none}
   ASSERT_EQ(report.clusters.size(), 1u);
   EXPECT_EQ(report.clusters.at(0).sampled, 300);
   EXPECT_THAT(RenderTable(report), testing::HasSubstr("means"));
+}
+
+TEST(ClustersOfAPipeline, AreMeasuredOnlyWhereThatIsAskedFor) {
+  std::string yaml = kYaml;
+  for (size_t at; (at = yaml.find(", quality: true")) != std::string::npos;) yaml.erase(at, 15);
+  const Config config = Parse(yaml);
+  const auto pipeline = MakePipeline(config);
+  Collect sink;
+  DriveText(*pipeline, config, Log(300), sink);
+  EXPECT_TRUE(pipeline->MakeReport().clusters.empty());
+  EXPECT_EQ(config.shape.find("quality"), std::string::npos);
 }
 
 }  // namespace

@@ -121,9 +121,10 @@ features:
 constexpr const char* kClusters = R"(
   clusters: {type: kmeans, features: [amount, weight], clusters: 3, seed_buffer: 50}
   late_clusters: {type: kmeans, features: [amount, weight], clusters: 3, seed_buffer: 90000}
-  flow: {type: clustream, features: [amount, weight], clusters: 3, micro_clusters: 20}
-  dense: {type: denstream, features: [amount, weight], radius: 10}
-  shared: {type: dbstream, features: [amount, weight], radius: 10, cleanup_every: 7}
+  flow: {type: clustream, features: [amount, weight], clusters: 3, micro_clusters: 20,
+         quality: true}
+  dense: {type: denstream, features: [amount, weight], radius: 0.3}
+  shared: {type: dbstream, features: [amount, weight], radius: 0.8, cleanup_every: 7}
   odd: {type: half_space_trees, features: [amount, weight], trees: 10, window: 70}
   rare: {type: loda, features: [amount, weight], projections: 10, window: 70}
   apart: {type: isolation_forest, features: [amount, weight], trees: 3, window: 64, leaf: 8}
