@@ -1,4 +1,4 @@
-/// Several classifiers as one, and rare classes.
+/// Several models as one, and rare classes.
 ///
 /// A committee predicts with members of any type on the same inputs, each given as text:
 /// `hoeffding_tree grace_period=100`. Every label first judges the members by what they said before
@@ -14,6 +14,10 @@
 ///             by schedule alone would drop those that learn slowly, so losses are compared in
 ///             pairs, rounds last until rare classes have come, and three rounds must be lost in a
 ///             row (models/composition/race.h)
+/// For numbers the loss is the squared or absolute error in units of the targets' variance or
+/// deviation so far (at most 100), hedge and race are the same, and stacking is linear: least
+/// squares over what the members say, in the same units, followed by the same filter. What it says
+/// stays within the range of the targets seen and a tenth of it beyond.
 /// Cost: a prediction of every member to predict; a prediction and a step of each to learn.
 /// Stacking adds 3 (members + 1)^2 operations a class. Bytes: the members', and for stacking 8
 /// (members + 1) (members + 2) a class. Thread safety, determinism: as model.h.
@@ -33,7 +37,7 @@ namespace leat {
 enum class CommitteeMethod { kHedge, kStacking, kRace };
 
 struct CommitteeOptions {
-  std::vector<std::string> members;  ///< 2 to 64.
+  std::vector<std::string> members;  ///< 2 to 64; no regions (`coverage`), which are not used.
   CommitteeMethod method = CommitteeMethod::kStacking;
   double half_life = 500;  ///< Labels until a loss counts half, >= 10.
   double sharpness = 1;    ///< Of hedge, above 0 to 100.
@@ -43,6 +47,15 @@ void Describe(Params& params, CommitteeOptions& options);
 /// Invalid for options out of range or members that cannot be made of these inputs.
 Result<std::unique_ptr<Model>> MakeCommittee(const CommitteeOptions& options,
                                              const InputSpec& inputs);
+
+enum class CommitteeLoss { kSquared, kAbsolute };
+struct CommitteeRegressorOptions : CommitteeOptions {
+  CommitteeLoss loss = CommitteeLoss::kSquared;  ///< By which members are judged.
+};
+void Describe(Params& params, CommitteeRegressorOptions& options);
+/// Invalid as above.
+Result<std::unique_ptr<Model>> MakeCommitteeRegressor(const CommitteeRegressorOptions& options,
+                                                      const InputSpec& inputs);
 
 /// How a classifier learns classes of unequal size. A record of class c, whose share of the labels
 /// was pi, counts pi^-strength times (divided so that a record counts once on average): strength 1

@@ -130,6 +130,13 @@ struct Report {
     std::vector<PrequentialEvaluator::CurvePoint> calibration;
     std::vector<std::pair<std::string, std::string>> summary;  ///< Facts about the model.
   };
+  /// A clustering model: figures by the names of ClusterMetrics, over that many records.
+  struct ClusterRow {
+    std::string name;
+    int64_t sampled = 0;
+    MetricValues values;
+    std::vector<std::pair<std::string, std::string>> summary;
+  };
   struct CurveSample {  ///< One row of the metrics sink: windowed values by name.
     int64_t labels;
     EventTime time;
@@ -146,6 +153,7 @@ struct Report {
   EvaluationTask task = EvaluationTask::kBinary;
   std::vector<std::string> class_names;
   std::vector<Row> rows;
+  std::vector<ClusterRow> clusters;
   std::vector<CurveSample> curve;
   std::vector<DriftMark> drift;
   std::vector<std::pair<std::string, int64_t>> records;  ///< read, taken, rejected, late, ...

@@ -132,6 +132,31 @@ void AppendLeaderboard(const Report& report, std::string& out) {
   }
 }
 
+void AppendClusters(const Report& report, std::string& out) {
+  if (report.clusters.empty()) return;
+  out +=
+      "<section><h2>Clusters</h2><p class=\"note\">Inertia: the mean squared distance of a record "
+      "to the nearest cluster, before it was learnt. The other figures are over a sample of the "
+      "last "
+      "window, by the clusters there are now.</p><div class=\"wide\"><table><thead><tr>"
+      "<th class=\"text\" scope=\"col\">model</th>";
+  for (const std::string_view metric : ClusterMetrics()) {
+    Put(out, "<th scope=\"col\">{}</th>", ColumnLabel(metric));
+  }
+  out += "<th scope=\"col\">sampled</th></tr></thead><tbody>";
+  for (const Report::ClusterRow& row : report.clusters) {
+    Put(out, "<tr><th scope=\"row\">{}</th>", EscapeHtml(row.name));
+    for (const std::string_view metric : ClusterMetrics()) {
+      const double value = ValueOf(row.values, metric);
+      Put(out, "<td>{}</td>",
+          metric == "clusters" ? FormatCount(static_cast<int64_t>(value))
+                               : FormatMetric(value, kUndefined));
+    }
+    Put(out, "<td>{}</td></tr>", FormatCount(row.sampled));
+  }
+  out += "</tbody></table></div></section>";
+}
+
 void AppendLabels(const Report& report, std::string& out) {
   if (report.labels.empty()) return;
   const auto count = [&](std::string_view name) { return CountOf(report.labels, name); };
@@ -277,6 +302,7 @@ std::string RenderHtml(const Report& report) {
     AppendCalibration(report, out);
     out += "</div>";
   }
+  AppendClusters(report, out);
   AppendLabels(report, out);
   if (scored || !report.drift.empty()) AppendDrift(report, out);
   AppendTrials(report, out);

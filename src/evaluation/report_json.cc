@@ -40,9 +40,13 @@ json::object Counts(const std::vector<std::pair<std::string, int64_t>>& counts) 
   return out;
 }
 
+json::object Facts(const std::vector<std::pair<std::string, std::string>>& summary) {
+  json::object facts;
+  for (const auto& [name, text] : summary) facts[ValidUtf8(name)] = ValidUtf8(text);
+  return facts;
+}
+
 json::object RowOf(const Report::Row& row) {
-  json::object summary;
-  for (const auto& [name, text] : row.summary) summary[ValidUtf8(name)] = ValidUtf8(text);
   return {{"name", ValidUtf8(row.name)},
           {"baseline", row.baseline},
           {"serves", row.serves},
@@ -50,7 +54,7 @@ json::object RowOf(const Report::Row& row) {
           {"window", Metrics(row.window)},
           {"precision_recall", Points(row.precision_recall)},
           {"calibration", Points(row.calibration)},
-          {"summary", std::move(summary)}};
+          {"summary", Facts(row.summary)}};
 }
 
 json::object MarkOf(const Report::DriftMark& mark) {
@@ -87,6 +91,16 @@ std::string RenderJson(const Report& report) {
       {"rejects", Counts(report.rejects)},  {"rows", std::move(rows)},
       {"curve", std::move(curve)},          {"drift", std::move(drift)},
       {"digest", ValidUtf8(report.digest)}, {"memory_bytes", report.memory_bytes}};
+  if (!report.clusters.empty()) {
+    json::array clusters;
+    for (const Report::ClusterRow& row : report.clusters) {
+      clusters.emplace_back(json::object{{"name", ValidUtf8(row.name)},
+                                         {"sampled", row.sampled},
+                                         {"values", Metrics(row.values)},
+                                         {"summary", Facts(row.summary)}});
+    }
+    out["clusters"] = std::move(clusters);
+  }
   if (!report.experiments.empty()) {
     json::array experiments;
     for (const Report::Trial& trial : report.experiments) {

@@ -21,6 +21,10 @@ std::string_view ColumnHead(std::string_view name) {
   if (name == "ece") return "ECE";
   if (name == "r2") return "R2";
   if (name == "max_error") return "max.err";
+  if (name == "window_inertia") return "in window";
+  if (name == "silhouette") return "silhou.";
+  if (name == "davies_bouldin") return "Davies-B.";
+  if (name == "calinski_harabasz") return "Cal.-Har.";
   return MetricLabel(name);
 }
 
@@ -58,6 +62,29 @@ void AppendRows(const Report& report, const MetricValues Report::Row::*view, std
     }
     out += '\n';
   }
+}
+
+void AppendClusters(const Report& report, std::string& out) {
+  if (report.clusters.empty()) return;
+  constexpr std::string_view kTitle = "clusters";
+  size_t width = kTitle.size();
+  for (const auto& row : report.clusters) width = std::max(width, row.name.size() + 2);
+  fmt::format_to(std::back_inserter(out), "{:<{}}", kTitle, width);
+  for (const std::string_view metric : ClusterMetrics()) {
+    fmt::format_to(std::back_inserter(out), " {:>9}", ColumnHead(metric));
+  }
+  out += "   sampled\n";
+  for (const auto& row : report.clusters) {
+    fmt::format_to(std::back_inserter(out), "  {:<{}}", Plain(row.name), width - 2);
+    for (const std::string_view metric : ClusterMetrics()) {
+      const double value = ValueOf(row.values, metric);
+      fmt::format_to(std::back_inserter(out), " {:>9}",
+                     metric == "clusters" ? FormatCount(static_cast<int64_t>(value))
+                                          : FormatMetric(value, "-"));
+    }
+    fmt::format_to(std::back_inserter(out), " {:>9}\n", FormatCount(row.sampled));
+  }
+  out += '\n';
 }
 
 void AppendCounts(std::string_view title,
@@ -124,6 +151,7 @@ std::string RenderTable(const Report& report) {
     AppendRows(report, &Report::Row::window, "last window", out);
     out += "* serves; baselines below the line\n\n";
   }
+  AppendClusters(report, out);
   AppendCounts("records", report.records, out);
   AppendLabels(report, out);
   AppendCounts("rejects", report.rejects, out);

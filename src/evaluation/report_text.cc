@@ -58,6 +58,12 @@ constexpr MetricInfo kMetrics[] = {
     {"mape", "MAPE %", Better::kLower},
     {"smape", "SMAPE %", Better::kLower},
     {"max_error", "largest error", Better::kLower},
+    {"inertia", "inertia", Better::kLower},
+    {"window_inertia", "inertia in window", Better::kLower},
+    {"silhouette", "silhouette", Better::kHigher},
+    {"davies_bouldin", "Davies-Bouldin", Better::kLower},
+    {"calinski_harabasz", "Calinski-Harabasz", Better::kHigher},
+    {"clusters", "clusters", Better::kNeither},
 };
 
 const MetricInfo* Find(std::string_view name) {
@@ -103,6 +109,12 @@ bool IsBetter(Better direction, double a, double b) {
   if (direction == Better::kNeither || std::isnan(a)) return false;
   if (std::isnan(b)) return true;
   return direction == Better::kHigher ? a > b : a < b;
+}
+
+std::span<const std::string_view> ClusterMetrics() {
+  static constexpr std::string_view kNames[] = {"inertia",        "window_inertia",    "silhouette",
+                                                "davies_bouldin", "calinski_harabasz", "clusters"};
+  return kNames;
 }
 
 std::span<const std::string_view> TableMetrics(EvaluationTask task) {

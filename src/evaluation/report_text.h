@@ -23,6 +23,8 @@ bool IsBetter(Better direction, double a, double b);
 
 /// The metrics that tables show for a task, most telling first.
 std::span<const std::string_view> TableMetrics(EvaluationTask task);
+/// The figures of a clustering model.
+std::span<const std::string_view> ClusterMetrics();
 /// The same for curves, and for the key figures.
 std::span<const std::string_view> CurveMetrics(EvaluationTask task);
 std::span<const std::string_view> KeyMetrics(EvaluationTask task);

@@ -8,6 +8,7 @@
 #include "leat/bayes.h"
 #include "leat/bayesian_linear.h"
 #include "leat/calibration.h"
+#include "leat/clusters.h"
 #include "leat/composition.h"
 #include "leat/conformal.h"
 #include "leat/ensembles.h"
@@ -37,6 +38,12 @@ class Factory final : public ModelFactory {
   void Describe(Params& params) override {
     leat::Describe(params, options_);
     if constexpr (kLinear) leat::Describe(params, fourier_);
+    // For the pipeline, which measures it: see evaluation/cluster_quality.h.
+    if (task_ == Task::kClustering && params.Wants(quality_)) {
+      params.Boolean("quality", quality_,
+                     "Measure how good the clusters are: figures in the report, and a sample of "
+                     "the last records in the state.");
+    }
     if (NeedsNoLabel(task_)) return;
     if (task_ == Task::kClassification) {
       if constexpr (!kLinear) leat::Describe(params, weights_);
@@ -64,6 +71,7 @@ class Factory final : public ModelFactory {
   MakeFunction<Options> make_;
   Options options_;
   FourierOptions fourier_;      ///< Of linear models.
+  bool quality_ = false;        ///< Of clustering models.
   ClassWeightOptions weights_;  ///< Linear models have their own.
   BalanceOptions balance_;
   CalibrationOptions calibration_;
@@ -99,8 +107,17 @@ constexpr std::array kTypes{
          New<BayesianLinearOptions, MakeBayesianLinear, Task::kRegression>},
     Type{"bernoulli_nb", "Naive Bayes over the presence and absence of features.",
          New<BernoulliNbOptions, MakeBernoulliNb>},
+    Type{"clustream", "A number of clusters over micro-clusters in space and time.",
+         New<CluStreamOptions, MakeCluStream, Task::kClustering>},
     Type{"committee", "Classifiers of any types as one: weighted, stacked or raced.",
          New<CommitteeOptions, MakeCommittee>},
+    Type{"committee_regressor",
+         "Models of any types that predict a number, as one: weighted, stacked or raced.",
+         New<CommitteeRegressorOptions, MakeCommitteeRegressor, Task::kRegression>},
+    Type{"dbstream", "Clusters of any shape and number: micro-clusters that share records.",
+         New<DbStreamOptions, MakeDbStream, Task::kClustering>},
+    Type{"denstream", "Clusters of any shape and number: dense micro-clusters, joined where near.",
+         New<DenStreamOptions, MakeDenStream, Task::kClustering>},
     Type{"extremely_fast_tree",
          "A decision tree that splits as soon as it pays and replaces splits that others beat.",
          New<ExtremelyFastTreeOptions, MakeExtremelyFastTree>},

@@ -17,6 +17,7 @@
 #include "evaluation/evaluation.h"
 #include "features/features.h"
 #include "leat/status.h"
+#include "models/active/label_requests.h"
 #include "models/registry.h"
 #include "record/reader.h"
 #include "record/record.h"
@@ -98,6 +99,7 @@ struct ModelConfig {
   std::vector<InputFeatureSpec> inputs;   ///< Resolved: defaults of the model, then per feature.
   int64_t warm_up = 100;                  ///< Labels before the model's own prediction is used.
   std::string distances_of;  ///< A clustering model whose distances are further inputs.
+  AskOptions ask;            ///< Of classifiers: which labels they learn from.
 };
 
 enum class DriftAction { kAlert, kReset, kSwap };

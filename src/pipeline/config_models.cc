@@ -23,6 +23,9 @@ std::string UnknownType(const std::string& what, const std::string& type,
 
 void CheckTask(Build& b, YamlParams& p, const ModelConfig& model) {
   const auto task = TaskOf(b.config);
+  if (model.ask.ask != Ask::kNone && model.factory->task() != Task::kClassification) {
+    p.Refuse("ask", "only a classifier says how sure it is; a " + model.type + " is none");
+  }
   if (IsUnsupervised(model)) return;
   if (!task) {
     return p.Refuse(

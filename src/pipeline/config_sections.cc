@@ -221,8 +221,9 @@ void DescribeModel(SectionParams& p, ModelConfig& model) {
   p.Integer("min_labels", model.warm_up, {0, 1e12},
             "Labels learnt before the model's own prediction is used.");
   p.Text("distances_of", model.distances_of,
-         "A clustering model or an anomaly detector; the distances to its centres, or its score, "
-         "are further inputs.");
+         "A clustering model or an anomaly detector; the distances to its centres (to the nearest "
+         "cluster, where their number changes), or its score, are further inputs.");
+  Describe(p, model.ask);
 }
 
 void DescribeInput(SectionParams& p, InputFeatureSpec& input, bool one_feature) {

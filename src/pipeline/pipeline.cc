@@ -83,6 +83,8 @@ struct Pipeline::Impl {
   /// What experiments and bandits do because time has come to `now`.
   void AdvanceTrials(Outputs& out);
   void PrefetchLabels() const;
+  void RequestLabels(const Record& record, std::span<double> inputs, size_t width,
+                     std::span<const double> predictions, std::string& events);
   void Settle(LabelJoin::Handle handle, double target, Outputs& out);
   void WriteReject(std::string_view code, std::string_view detail, const Record& record,
                    std::string_view kind, Outputs& out);
@@ -129,8 +131,8 @@ Status Pipeline::Impl::Init() {
   LEAT_ASSIGN_OR_RETURN(
       graph, FeatureGraph::Create(config.schema, config.features, config.feature_options));
   const Shape shape = ParseShape(config.shape);
-  LEAT_ASSIGN_OR_RETURN(roster,
-                        Roster::Create(*graph, config.models, targets.task(), shape.models));
+  LEAT_ASSIGN_OR_RETURN(roster, Roster::Create(*graph, config.models, targets.task(), shape.models,
+                                               config.evaluation.window));
   LEAT_ASSIGN_OR_RETURN(monitor, Monitor::Create(config.drift, *graph, *roster, shape.drift));
   if (config.has_label && !config.label.file.empty() && config.label.time.empty()) {
     return Status::Invalid(
@@ -256,6 +258,21 @@ void Pipeline::Impl::Settle(LabelJoin::Handle handle, double target, Outputs& ou
     graph->OnLabel(header.time, target, block.subspan(payload_at, size));
   }
   if (scoreboard->RowDue()) scoreboard->WriteRow(header.time, out.metrics);
+}
+
+void Pipeline::Impl::RequestLabels(const Record& record, std::span<double> inputs, size_t width,
+                                   std::span<const double> predictions, std::string& events) {
+  roster->Ask(inputs, width, predictions, [&](size_t model, double confidence) {
+    events += "{\"event\":\"label_request\",\"time\":";
+    AppendJsonString(events, FormatIso(record.time));
+    events += ",\"record\":";
+    AppendJsonString(events, record.id_text);
+    events += ",\"model\":";
+    AppendJsonString(events, roster->name(model));
+    events += ",\"confidence\":";
+    AppendJsonNumber(events, confidence);
+    events += "}\n";
+  });
 }
 
 /// Fetches, step by step, what the labels that are due next will need.
@@ -410,6 +427,7 @@ void Pipeline::Step(const Record& record, Outputs& out) {
   const auto predictions = block.subspan(s.predictions_at);
   s.roster->Build(record, s.slots, inputs, s.anomaly);
   s.roster->Predict(inputs, width, s.scoreboard->prior(), predictions);
+  if (s.roster->asks()) s.RequestLabels(record, inputs, width, predictions, out.events);
   if (!s.config.sinks.predictions.empty() || !s.config.sinks.topics[0].empty()) {
     s.writer.Write(
         {record.id_text, predictions, width, s.roster->size() > 0 && s.roster->warm(serving.model),
@@ -492,6 +510,7 @@ Report Pipeline::MakeReport() const {
   report.pipeline = s.config.name;
   s.scoreboard->FillReport(report);
   for (size_t m = 0; m < s.roster->size(); ++m) report.rows[m].summary = s.roster->Summary(m);
+  report.clusters = s.roster->Clusters();
   report.class_names = s.targets.classes();
   report.drift = s.monitor->marks();
   report.records = {

@@ -16,6 +16,8 @@ namespace {
 
 static_assert(sizeof(SparseEntry) == sizeof(double) && alignof(SparseEntry) <= alignof(double));
 
+constexpr uint64_t kQualitySeed = 1;  // Of the records that the quality of clusters is taken over.
+
 std::span<SparseEntry> AsSparse(std::span<double> doubles) {
   return {reinterpret_cast<SparseEntry*>(doubles.data()), doubles.size()};
 }
@@ -23,10 +25,13 @@ std::span<const SparseEntry> AsSparse(std::span<const double> doubles) {
   return {reinterpret_cast<const SparseEntry*>(doubles.data()), doubles.size()};
 }
 
-/// Finds the value of one integer option of a factory.
+/// Finds the value of one option of a factory: an integer, or 1 for yes and 0 for no.
 class IntegerOption final : public QuietParams {
  public:
   explicit IntegerOption(std::string_view name) : name_(name) {}
+  void Boolean(std::string_view name, bool& value, std::string_view) override {
+    if (name == name_) found = value ? 1 : 0;
+  }
   void Integer(std::string_view name, int64_t& value, Range, std::string_view) override {
     if (name == name_) found = value;
   }
@@ -41,7 +46,8 @@ class IntegerOption final : public QuietParams {
 Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
                                                const std::vector<ModelConfig>& models,
                                                EvaluationTask task,
-                                               const std::map<std::string, std::string>& texts) {
+                                               const std::map<std::string, std::string>& texts,
+                                               int64_t window) {
   auto roster = std::make_unique<Roster>();
   const Task wanted =
       task == EvaluationTask::kRegression ? Task::kRegression : Task::kClassification;
@@ -99,15 +105,29 @@ Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
         for (int64_t i = 0; i < clusters.found; ++i) {
           inputs.dense.push_back({fmt::format("{}.distance_{}", config.distances_of, i), false, 0});
         }
+        if (other.model->task() == Task::kClustering && clusters.found == 0) {
+          // How many clusters there are changes: the nearest speaks for them.
+          inputs.dense.push_back({fmt::format("{}.distance", config.distances_of), false, 0});
+        }
         entry.distances = roster->block_size_;
         entry.dense_total = inputs.dense.size();
         roster->block_size_ += entry.dense_total;
+      }
+      if (config.ask.ask != Ask::kNone) {
+        entry.requests.emplace(config.ask);
+        entry.asked = roster->block_size_++;
+        roster->asks_ = true;
       }
       auto model = config.factory->Make(inputs);
       if (!model.ok()) {
         return Status::Invalid(fmt::format("models.{}: {}", config.name, model.status().message()));
       }
       entry.model = std::move(model).value();
+      IntegerOption quality("quality");
+      if (kind == Task::kClustering) config.factory->Describe(quality);
+      if (quality.found != 0) {
+        entry.sample.emplace(inputs.dense.size(), window, kQualitySeed);
+      }
       (unsupervised ? roster->clusters_ : roster->scored_).push_back(std::move(entry));
     }
   }
@@ -141,6 +161,12 @@ void Roster::Build(const Record& record, std::span<const double> slots, std::spa
     const Input input = View(entry, block);
     std::vector<double>& distances = cluster_out_[i];
     entry.model->Predict(input, distances);
+    if (entry.sample) {
+      const auto least = std::min_element(distances.begin(), distances.end());
+      entry.sample->Add(input.dense, least == distances.end()
+                                         ? std::numeric_limits<double>::quiet_NaN()
+                                         : *least);
+    }
     // From here on distances, no longer their squares; a score is what it is.
     if (entry.model->task() == Task::kClustering) {
       for (double& distance : distances) distance = std::sqrt(distance);
@@ -156,7 +182,12 @@ void Roster::Build(const Record& record, std::span<const double> slots, std::spa
     const size_t own = set.builder->dense_size();
     std::copy_n(block.begin() + static_cast<ptrdiff_t>(set.dense), own,
                 block.begin() + static_cast<ptrdiff_t>(entry.distances));
-    const std::vector<double>& distances = cluster_out_[static_cast<size_t>(entry.cluster)];
+    const auto cluster = static_cast<size_t>(entry.cluster);
+    const std::vector<double>& distances = cluster_out_[cluster];
+    if (own + 1 == entry.dense_total) {  // A score, or the distance to the nearest.
+      block[entry.distances + own] = distances.empty() ? 0 : anomaly[cluster];
+      continue;
+    }
     for (size_t i = own; i < entry.dense_total; ++i) {
       block[entry.distances + i] = i - own < distances.size() ? distances[i - own] : 0;
     }
@@ -184,11 +215,21 @@ void Roster::Predict(std::span<const double> block, size_t width, std::span<cons
   }
 }
 
+double Roster::Confidence(std::span<const double> probabilities) {
+  double most = 0;
+  for (const double p : probabilities) most = std::max(most, p);
+  return most;
+}
+
 void Roster::Learn(std::span<const double> block, double target) {
   for (Entry& entry : scored_) {
     // Not a number: the prediction is older than the model.
     if (std::isnan(block[sets_[entry.set].sparse_count])) continue;
     if (entry.dense_total > 0 && std::isnan(block[entry.distances])) continue;
+    if (entry.requests) {
+      if (std::isnan(block[entry.asked])) continue;
+      if (!entry.requests->MayLearn(block[entry.asked] > 0)) continue;
+    }
     const Input input = View(entry, block);
     entry.model->Learn(input, target, 1);
     ++entry.learnt;
@@ -233,6 +274,9 @@ std::vector<std::pair<std::string, std::string>> Roster::Summary(size_t model) c
       {"labels learnt", std::to_string(entry.learnt)},
       {"memory",
        fmt::format("{:.1f} KiB", static_cast<double>(entry.model->MemoryBytes()) / 1024)}};
+  if (entry.requests) {
+    for (auto& fact : entry.requests->Summary()) facts.push_back(std::move(fact));
+  }
   for (auto& fact : entry.model->Summary()) facts.push_back(std::move(fact));
   return facts;
 }
@@ -242,6 +286,12 @@ void Roster::Save(StateWriter& out) const {
   for (const InputSet& set : sets_) set.builder->Save(out);
   for (const auto* entries : {&clusters_, &scored_}) {
     for (const Entry& entry : *entries) SaveEntry(entry, out);
+  }
+  for (const Entry& entry : scored_) {
+    if (entry.requests) entry.requests->Save(out);
+  }
+  for (const Entry& entry : clusters_) {
+    if (entry.sample) entry.sample->Save(out);
   }
 }
 
@@ -261,6 +311,12 @@ Status Roster::Load(StateReader& in) {
   for (InputSet& set : sets_) LEAT_RETURN_IF_ERROR(set.builder->Load(in));
   for (auto* entries : {&clusters_, &scored_}) {
     for (Entry& entry : *entries) LEAT_RETURN_IF_ERROR(LoadEntry(entry, in));
+  }
+  for (Entry& entry : scored_) {
+    if (entry.requests) LEAT_RETURN_IF_ERROR(entry.requests->Load(in));
+  }
+  for (Entry& entry : clusters_) {
+    if (entry.sample) LEAT_RETURN_IF_ERROR(entry.sample->Load(in));
   }
   return in.status();
 }
@@ -294,6 +350,18 @@ std::vector<PartAccess> Roster::Parts() {
                        [&entry](StateReader& in) { return LoadEntry(entry, in); }, true});
     }
   }
+  for (Entry& entry : scored_) {
+    if (!entry.requests) continue;
+    parts.push_back({"requests/" + entry.config.name,
+                     [&entry](StateWriter& out) { entry.requests->Save(out); },
+                     [&entry](StateReader& in) { return entry.requests->Load(in); }, true});
+  }
+  for (Entry& entry : clusters_) {
+    if (!entry.sample) continue;
+    parts.push_back({"quality/" + entry.config.name,
+                     [&entry](StateWriter& out) { entry.sample->Save(out); },
+                     [&entry](StateReader& in) { return entry.sample->Load(in); }, true});
+  }
   return parts;
 }
 
@@ -304,9 +372,13 @@ std::vector<Roster::Place> Roster::Places() const {
     places.push_back({set.name, set.dense, end - set.dense, set.sparse_count});
   }
   for (const Entry& entry : scored_) {
-    if (entry.dense_total == 0) continue;
-    places.push_back(
-        {"distances/" + entry.config.name, entry.distances, entry.dense_total, entry.distances});
+    if (entry.dense_total > 0) {
+      places.push_back(
+          {"distances/" + entry.config.name, entry.distances, entry.dense_total, entry.distances});
+    }
+    if (entry.requests) {
+      places.push_back({"asked/" + entry.config.name, entry.asked, 1, entry.asked});
+    }
   }
   return places;
 }
@@ -318,6 +390,7 @@ size_t Roster::MemoryBytes() const {
     for (const Entry& entry : *entries) {
       bytes += entry.model->MemoryBytes();
       if (entry.background) bytes += entry.background->MemoryBytes();
+      if (entry.sample) bytes += entry.sample->MemoryBytes();
     }
   }
   return bytes;

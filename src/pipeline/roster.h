@@ -11,13 +11,16 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "evaluation/cluster_quality.h"
 #include "evaluation/evaluation.h"
 #include "features/features.h"
 #include "leat/model.h"
+#include "models/active/label_requests.h"
 #include "pipeline/config.h"
 #include "pipeline/model_state.h"
 #include "pipeline/part.h"
@@ -26,11 +29,13 @@ namespace leat {
 
 class Roster {
  public:
-  /// `texts`: canonical text of each model by name, from which its parts are named.
+  /// `texts`: canonical text of each model by name, from which its parts are named. `window`:
+  /// records over which the quality of clusters is measured.
   static Result<std::unique_ptr<Roster>> Create(const FeatureGraph& graph,
                                                 const std::vector<ModelConfig>& models,
                                                 EvaluationTask task,
-                                                const std::map<std::string, std::string>& texts);
+                                                const std::map<std::string, std::string>& texts,
+                                                int64_t window);
 
   /// Supervised models, in the order of the configuration; the first serves.
   size_t size() const { return scored_.size(); }
@@ -57,7 +62,23 @@ class Roster {
   /// True when the model has seen the labels that it needs before its predictions count.
   bool warm(size_t model) const { return scored_[model].learnt >= scored_[model].config.warm_up; }
 
-  /// Models whose inputs the block has not got are passed over.
+  /// Whether a model asks for labels. What they ask for is noted in the block, and `request(model,
+  /// confidence)` is called for each. After Predict; a model that is not warm is sure of nothing.
+  bool asks() const { return asks_; }
+  template <typename Request>
+  void Ask(std::span<double> block, size_t width, std::span<const double> predictions,
+           const Request& request) {
+    for (size_t m = 0; m < scored_.size(); ++m) {
+      Entry& entry = scored_[m];
+      if (!entry.requests) continue;
+      const double confidence = warm(m) ? Confidence(predictions.subspan(m * width, width)) : 0;
+      if (!entry.requests->Decide(confidence)) continue;
+      block[entry.asked] = 1;
+      request(m, confidence);
+    }
+  }
+
+  /// Models whose inputs the block has not got, and those that did not ask for it, are passed over.
   void Learn(std::span<const double> block, double target);
 
   /// Answers to drift.
@@ -68,6 +89,9 @@ class Roster {
   void Swap(size_t model);
 
   std::vector<std::pair<std::string, std::string>> Summary(size_t model) const;
+
+  /// How good the clusters of each clustering model are.
+  std::vector<Report::ClusterRow> Clusters() const;
 
   // ---- One by one, clustering models too, by name ----
   std::vector<ModelFacts> Facts() const;
@@ -110,7 +134,11 @@ class Roster {
     int cluster = -1;        ///< Index of the clustering model whose distances it takes.
     size_t distances = 0;    ///< Offset of its dense inputs with those distances.
     size_t dense_total = 0;  ///< 0: the set's dense inputs as they are.
+    std::optional<LabelRequests> requests;  ///< None: it learns from every label.
+    std::optional<ClusterSample> sample;    ///< Of clustering models.
+    size_t asked = 0;                       ///< Offset of a 1 if the label was asked for, else 0.
   };
+  static double Confidence(std::span<const double> probabilities);
   void SaveEntry(const Entry& entry, StateWriter& out) const;
   static Status LoadEntry(Entry& entry, StateReader& in);
   Input View(const Entry& entry, std::span<const double> block) const;
@@ -121,6 +149,7 @@ class Roster {
   std::vector<InputSet> sets_;
   std::vector<Entry> scored_, clusters_;
   size_t block_size_ = 0;
+  bool asks_ = false;
   std::vector<double> scratch_, radii_;
   std::vector<std::vector<double>> cluster_out_;
 };

@@ -82,10 +82,43 @@ std::vector<ModelFacts> Roster::Facts() const {
     facts.labels = entry.learnt;
     facts.memory = entry.model->MemoryBytes();
     facts.shares_inputs_with = Sharing(entry);
-    facts.summary = entry.model->Summary();
+    if (entry.requests) facts.summary = entry.requests->Summary();
+    for (auto& fact : entry.model->Summary()) facts.summary.push_back(std::move(fact));
     all.push_back(std::move(facts));
   }
   return all;
+}
+
+std::vector<Report::ClusterRow> Roster::Clusters() const {
+  std::vector<Report::ClusterRow> rows;
+  std::vector<double> distances;
+  for (const Entry& entry : clusters_) {
+    if (!entry.sample) continue;
+    // The clusters as they are now: those of some models have no names that stay.
+    const std::vector<double> points = entry.sample->Points();
+    const size_t width = points.size() / std::max<size_t>(entry.sample->size(), 1);
+    std::vector<size_t> nearest;
+    for (size_t i = 0; i < entry.sample->size(); ++i) {
+      entry.model->Predict({std::span(points).subspan(i * width, width), {}}, distances);
+      if (distances.empty()) break;
+      const auto least = std::min_element(distances.begin(), distances.end());
+      nearest.push_back(static_cast<size_t>(least - distances.begin()));
+    }
+    const ClusterQuality quality =
+        MeasureClusters(std::span(points).first(nearest.size() * width), width, nearest);
+    Report::ClusterRow row;
+    row.name = entry.config.name;
+    row.sampled = static_cast<int64_t>(nearest.size());
+    row.values = {{"inertia", entry.sample->Inertia()},
+                  {"window_inertia", entry.sample->WindowInertia()},
+                  {"silhouette", quality.silhouette},
+                  {"davies_bouldin", quality.davies_bouldin},
+                  {"calinski_harabasz", quality.calinski_harabasz},
+                  {"clusters", static_cast<double>(quality.clusters)}};
+    row.summary = entry.model->Summary();
+    rows.push_back(std::move(row));
+  }
+  return rows;
 }
 
 Result<ModelState> Roster::Take(std::string_view name) const {

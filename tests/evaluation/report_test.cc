@@ -178,6 +178,37 @@ TEST(RenderJsonTest, IsValidForForeignBytesAndInfinities) {
   EXPECT_TRUE(json.at("first").is_null());
 }
 
+TEST(RenderTest, ClustersAreShownWhereThereAreAny) {
+  Report report = Sample();
+  for (const auto& render : {RenderTable, RenderJson, RenderHtml}) {
+    EXPECT_THAT(render(report), Not(HasSubstr("segments")));
+  }
+  EXPECT_THAT(RenderJson(report), Not(HasSubstr("\"clusters\"")));
+  report.clusters = {{"segments<",
+                      500,
+                      {{"inertia", 1.25},
+                       {"window_inertia", 1.5},
+                       {"silhouette", 0.625},
+                       {"davies_bouldin", kNan},
+                       {"calinski_harabasz", 321.5},
+                       {"clusters", 4}},
+                      {{"records", "1000"}}}};
+  const std::string table = RenderTable(report);
+  EXPECT_THAT(table,
+              HasSubstr("segments<    1.2500    1.5000    0.6250         -    321.50         "
+                        "4       500\n"));
+  const auto parsed = boost::json::parse(RenderJson(report));
+  const auto& row = parsed.at("clusters").at(0);
+  EXPECT_EQ(row.at("name").as_string(), "segments<");
+  EXPECT_EQ(row.at("sampled").as_int64(), 500);
+  EXPECT_EQ(row.at("values").at("silhouette").to_number<double>(), 0.625);
+  EXPECT_TRUE(row.at("values").at("davies_bouldin").is_null());
+  EXPECT_EQ(row.at("summary").at("records").as_string(), "1000");
+  const std::string page = RenderHtml(report);
+  EXPECT_THAT(page, HasSubstr("<h2>Clusters</h2>"));
+  EXPECT_THAT(page, HasSubstr("segments&lt;"));
+}
+
 TEST(RenderTest, WallTimeReachesTheHtmlOnly) {
   Report slow = Sample();
   slow.seconds = 123.4;

@@ -244,6 +244,167 @@ TEST(Committee, RefusesMembersThatCannotBe) {
             "committee: member 'committee': no type that a member can have");
   EXPECT_EQ(message({"naive_bayes", "linear_regression"}),
             "committee: member 'linear_regression': it is no classifier");
+  EXPECT_EQ(message({"naive_bayes", "naive_bayes coverage=0.9"}),
+            "committee: member 'naive_bayes coverage=0.9': coverage: a member's regions are not "
+            "used; give it to the committee");
+}
+
+// ---- Committees of regressors ----
+
+CommitteeRegressorOptions Regressors(CommitteeMethod method) {
+  CommitteeRegressorOptions options;
+  options.method = method;
+  options.members = {"hoeffding_regression_tree grace_period=50", "knn_regressor window=200",
+                     "hoeffding_regression_tree grace_period=1000000"};
+  return options;
+}
+std::unique_ptr<Model> New(const CommitteeRegressorOptions& options,
+                           const InputSpec& inputs = Inputs()) {
+  auto made = MakeCommitteeRegressor(options, inputs);
+  EXPECT_TRUE(made.ok()) << made.status().message();
+  return std::move(*made);
+}
+/// A bent surface, 1e6 times as large, with gaps and an input that is 1e9 times as large.
+Example Surface(uint64_t i) {
+  CounterRandom random(8, 5, i * 8);
+  const double a = random.Uniform(-2, 2), b = random.Uniform(-2, 2);
+  return {{i % 7 == 0 ? kNaN : a, 1e9 * b, static_cast<double>(random.Below(5))},
+          1e6 * (a * a + b + 0.1 * random.Normal())};
+}
+double SquaredError(Model& model, uint64_t from, uint64_t to) {
+  std::vector<double> out;
+  double sum = 0;
+  for (uint64_t i = from; i < to; ++i) {
+    const Example e = Surface(i);
+    model.Predict(e.input(), out);
+    EXPECT_EQ(out.size(), 1u);
+    sum += (out.at(0) - e.label) * (out.at(0) - e.label);
+    model.Learn(e.input(), e.label, 1);
+  }
+  return sum / static_cast<double>(to - from);
+}
+
+class EveryRegressorMethod
+    : public testing::TestWithParam<std::pair<CommitteeMethod, CommitteeLoss>> {
+ protected:
+  static CommitteeRegressorOptions Options() {
+    CommitteeRegressorOptions options = Regressors(GetParam().first);
+    options.loss = GetParam().second;
+    options.round = 500;
+    return options;
+  }
+};
+
+TEST_P(EveryRegressorMethod, ContinuesBitEqualAfterLoadingAndSaysItsMemory) {
+  for (const uint64_t cut : {0u, 1u, 450u, 1300u}) {
+    auto whole = New(Options());
+    SquaredError(*whole, 0, cut);
+    const std::string bytes = Saved(*whole);
+    auto loaded = whole->Fresh();
+    StateReader in(bytes);
+    ASSERT_TRUE(loaded->Load(in).ok()) << in.status().message();
+    EXPECT_TRUE(in.AtEnd());
+    ASSERT_TRUE(Saved(*loaded) == bytes);
+    EXPECT_EQ(SquaredError(*whole, cut, cut + 1200), SquaredError(*loaded, cut, cut + 1200));
+    ASSERT_TRUE(Saved(*whole) == Saved(*loaded));
+    if (cut == 450) {
+      ExpectRefusesCutState(*whole, bytes);
+    }
+  }
+#ifndef __SANITIZE_ADDRESS__
+  SquaredError(*New(Options()), 0, 100);
+  const size_t before = HeapBytes();
+  auto model = New(Options());
+  SquaredError(*model, 0, 4000);
+  const auto held = static_cast<double>(HeapBytes() - before);
+  EXPECT_NEAR(static_cast<double>(model->MemoryBytes()) / held, 1, 0.1);
+#endif
+}
+
+TEST_P(EveryRegressorMethod, IsNotMuchWorseThanItsBestMember) {
+  double best = 1e300;
+  for (const std::string& text : Options().members) {
+    CommitteeRegressorOptions twice = Regressors(CommitteeMethod::kRace);
+    twice.members = {text, text};
+    auto alone = New(twice);
+    SquaredError(*alone, 0, 2000);
+    best = std::min(best, SquaredError(*alone, 2000, 8000));
+  }
+  auto committee = New(Options());
+  SquaredError(*committee, 0, 2000);
+  EXPECT_LT(SquaredError(*committee, 2000, 8000), 1.05 * best);
+}
+
+TEST_P(EveryRegressorMethod, GivesNumbersWhateverComes) {
+  auto model = New(Options());
+  CounterRandom random(9, 9);
+  const double extremes[] = {
+      0, 1e308, -1e139, kNaN, 1e9, 1, std::numeric_limits<double>::infinity()};
+  std::vector<double> out;
+  for (int i = 0; i < 3000; ++i) {
+    const std::vector<double> x = {extremes[random.Below(7)], extremes[random.Below(7)],
+                                   static_cast<double>(random.Below(50))};
+    model->Predict({x, {}}, out);
+    ASSERT_EQ(out.size(), 1u);
+    ASSERT_TRUE(std::isfinite(out[0])) << i;
+    const double targets[] = {0, 1, -1e99, kNaN, 1e9, extremes[6]};
+    model->Learn({x, {}}, targets[random.Below(6)], random.Below(9) == 0 ? 1e12 : 1);
+  }
+  const std::string bytes = Saved(*model);
+  StateReader in(bytes);
+  EXPECT_TRUE(model->Fresh()->Load(in).ok()) << in.status().message();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Committee, EveryRegressorMethod,
+    testing::Values(std::pair(CommitteeMethod::kHedge, CommitteeLoss::kSquared),
+                    std::pair(CommitteeMethod::kHedge, CommitteeLoss::kAbsolute),
+                    std::pair(CommitteeMethod::kStacking, CommitteeLoss::kSquared),
+                    std::pair(CommitteeMethod::kRace, CommitteeLoss::kAbsolute)));
+
+TEST(CommitteeRegressor, StackingStretchesWhatMeansOfNeighborsFlatten) {
+  CommitteeRegressorOptions options;
+  options.members = {"knn_regressor window=300 neighbors=60", "knn_regressor window=300"};
+  const auto error = [&](CommitteeMethod method) {
+    options.method = method;
+    auto model = New(options);
+    SquaredError(*model, 0, 3000);
+    return SquaredError(*model, 3000, 8000);
+  };
+  EXPECT_LT(error(CommitteeMethod::kStacking), error(CommitteeMethod::kRace));
+}
+
+TEST(CommitteeRegressor, TheLossSaysWhoLeads) {
+  // Nearly always 0, at times 10: the mean wins by squares, the median by distances.
+  for (const CommitteeLoss loss : {CommitteeLoss::kSquared, CommitteeLoss::kAbsolute}) {
+    CommitteeRegressorOptions options;
+    options.members = {"linear_regression loss=squared learning_rate=0.01 optimizer=sgd",
+                       "linear_regression loss=absolute learning_rate=0.001 optimizer=sgd"};
+    options.method = CommitteeMethod::kRace;
+    options.half_life = 2000;
+    options.loss = loss;
+    auto model = New(options, Numbers(3));
+    const std::vector<double> x = {0, 0, 0};
+    for (uint64_t i = 0; i < 1900; ++i) {
+      model->Learn({x, {}}, CounterRandom(1, 1, i).Uniform() < 0.2 ? 10 : 0, 1);
+    }
+    std::vector<double> out;
+    model->Predict({x, {}}, out);
+    if (loss == CommitteeLoss::kSquared) {
+      EXPECT_NEAR(out[0], 2, 1);
+    } else {
+      EXPECT_LT(std::fabs(out[0]), 0.3);
+    }
+  }
+}
+
+TEST(CommitteeRegressor, RefusesMembersThatPredictNoNumber) {
+  CommitteeRegressorOptions options;
+  options.members = {"knn_regressor", "naive_bayes"};
+  const auto made = MakeCommitteeRegressor(options, Inputs());
+  ASSERT_FALSE(made.ok());
+  EXPECT_EQ(made.status().message(),
+            "committee_regressor: member 'naive_bayes': it does not predict a number");
 }
 
 // ---- What mistakes cost ----

@@ -1,10 +1,11 @@
-/// Cases of models.json: Gaussian naive Bayes and k-means. The scalers belong to the features;
-/// DBSTREAM has no runner.
+/// Cases of models.json: Gaussian naive Bayes, k-means and DBSTREAM. The scalers belong to the
+/// features.
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "leat/bayes.h"
+#include "leat/clusters.h"
 #include "leat/kmeans.h"
 #include "reference/model_inputs.h"
 
@@ -114,6 +115,59 @@ Outcome RunKMeans(const object& test_case) {
   return compare.Result();
 }
 
+Outcome RunDbStream(const object& test_case) {
+  const CaseRows rows = ReadCase(test_case.at("input").as_object());
+  if (!rows.present) return Skip("no data file");
+  const object& params = test_case.at("params").as_object();
+  const auto value = [&params](const char* name, double otherwise) {
+    return params.contains(name) ? Number(params.at(name)) : otherwise;
+  };
+  DbStreamOptions options;
+  options.radius = value("clustering_threshold", 1);
+  options.half_life = 1 / value("fading_factor", 0.01);
+  options.cleanup_every = static_cast<int64_t>(value("cleanup_interval", 2));
+  options.intersection = value("intersection_factor", 0.3);
+  options.minimum_weight = value("minimum_weight", 1);
+  options.max_micro_clusters = 65'536;
+  options.recluster_every = 1;
+  options.one_way = true;
+  auto made = MakeDbStream(options, Numbers(rows.inputs.at(0).size()));
+  if (!made.ok()) return Fail(std::string(made.status().message()));
+  auto& model = static_cast<MicroClusterModel&>(**made);
+  const auto& points = test_case.at("expect").as_array();
+  Comparison compare(1e-9);
+  size_t next = 0;
+  for (size_t i = 0; i < rows.inputs.size(); ++i) {
+    model.Learn({rows.inputs[i], {}}, 0, 1);
+    if (next == points.size() || static_cast<size_t>(Number(points[next].as_array().at(0))) != i) {
+      continue;
+    }
+    const object& expect = points[next++].as_array().at(1).as_object();
+    const std::string where = "row " + std::to_string(i) + " ";
+    compare.ExpectEqual(where + "micro-clusters", static_cast<double>(model.micro_clusters()),
+                        Number(expect.at("micro_clusters")));
+    compare.ExpectEqual(where + "clusters", static_cast<double>(model.clusters()),
+                        Number(expect.at("clusters")));
+    double weight = 0;
+    std::vector<std::vector<double>> centres;
+    for (size_t m = 0; m < model.micro_clusters(); ++m) {
+      weight += model.Weight(m);
+      centres.emplace_back(model.Centre(m).begin(), model.Centre(m).end());
+    }
+    compare.Expect(where + "weight", weight, Number(expect.at("total_weight")));
+    std::sort(centres.begin(), centres.end());
+    const auto& expected = expect.at("centers_sorted").as_array();  // The first ones.
+    for (size_t m = 0; m < std::min(expected.size(), centres.size()); ++m) {
+      for (size_t j = 0; j < centres[m].size(); ++j) {
+        compare.Expect(where + "centre " + std::to_string(m), centres[m][j],
+                       Number(expected[m].as_array().at(j)));
+      }
+    }
+  }
+  if (next != points.size()) return Fail("not every checkpoint was reached");
+  return compare.Result();
+}
+
 bool IdStartsWith(const object& test_case, const char* start) {
   return std::string(test_case.at("id").as_string()).rfind(start, 0) == 0;
 }
@@ -122,6 +176,8 @@ const bool gaussian_registered = Register(
     {"models.json", [](const object& c) { return IdStartsWith(c, "gaussian_nb/"); }, RunGaussian});
 const bool kmeans_registered =
     Register({"models.json", [](const object& c) { return IdStartsWith(c, "kmeans"); }, RunKMeans});
+const bool dbstream_registered = Register(
+    {"models.json", [](const object& c) { return IdStartsWith(c, "dbstream"); }, RunDbStream});
 
 }  // namespace
 }  // namespace leat::reference

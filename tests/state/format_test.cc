@@ -121,6 +121,10 @@ features:
 constexpr const char* kClusters = R"(
   clusters: {type: kmeans, features: [amount, weight], clusters: 3, seed_buffer: 50}
   late_clusters: {type: kmeans, features: [amount, weight], clusters: 3, seed_buffer: 90000}
+  flow: {type: clustream, features: [amount, weight], clusters: 3, micro_clusters: 20,
+         quality: true}
+  dense: {type: denstream, features: [amount, weight], radius: 0.3}
+  shared: {type: dbstream, features: [amount, weight], radius: 0.8, cleanup_every: 7}
   odd: {type: half_space_trees, features: [amount, weight], trees: 10, window: 70}
   rare: {type: loda, features: [amount, weight], projections: 10, window: 70}
   apart: {type: isolation_forest, features: [amount, weight], trees: 3, window: 64, leaf: 8}
@@ -128,6 +132,7 @@ constexpr const char* kClusters = R"(
   all: {type: committee, features: [amount, weight], balance: sampling,
         members: [hoeffding_tree, hoeffding_tree grace_period=50],
         calibrate: beta, coverage: 0.9, coverage_window: 40}
+  asks: {type: naive_bayes, features: [amount, shop], ask: split, ask_budget: 0.5}
   near: {type: knn, features: [amount, weight], window: 60}
   race: {type: committee, features: [amount, weight], method: race, round: 100,
          members: [gaussian_nb, hoeffding_tree]}
@@ -275,6 +280,11 @@ std::string Regression() {
          "  machine: {type: factorization_machine_regressor, features: [amount, shop], factors: "
          "2}\n"
          "  taste: {type: matrix_factorization, features: [person, shop], factors: 2}\n"
+         "  several: {type: committee_regressor, features: [amount, weight],\n"
+         "            members: [knn_regressor window=50, hoeffding_regression_tree]}\n"
+         "  raced: {type: committee_regressor, features: [amount, weight], method: race, round: "
+         "50,\n"
+         "          members: [knn_regressor window=20, hoeffding_regression_tree]}\n"
          "  boosted: {type: gradient_boosted_regressor, features: [amount, shop], trees: 6, "
          "max_depth: 1,\n"
          "            grace_period: 10}\n"

@@ -216,7 +216,8 @@ inline void CheckPending(const Folder& folder) {
     for (const Value& place : layout["places"].items) {
       const auto part = folder.parts.find(place["name"].text);
       if (part == folder.parts.end()) {
-        EXPECT_TRUE(place["name"].text.starts_with("distances/"));
+        EXPECT_TRUE(place["name"].text.starts_with("distances/") ||
+                    place["name"].text.starts_with("asked/"));
         continue;
       }
       CheckInputs(part->second, inputs.subspan(place["at"].bits, place["size"].bits),
@@ -464,6 +465,30 @@ inline void CheckModel(const Value& part) {
       EXPECT_NEAR(model["distance_weight"].Real(), model["moves"].Real(), 1e-6);
     }
   }
+  if (model.type == "clustream" || model.type == "denstream" || model.type == "dbstream") {
+    const Value& of = model["of"];
+    EXPECT_EQ(of["centres"].size(), 2 * of["micro"].size());  // Amount and weight.
+    double weight = 0;
+    std::set<uint64_t> born;
+    for (const Value& micro : of["micro"].items) {
+      weight += micro["weight"].Real();
+      EXPECT_LE(micro["weight"].Real(), static_cast<double>(of["records"].bits) + 1e-6);
+      EXPECT_LT(micro["born"].bits, of["records"].bits);
+      EXPECT_LE(micro["time"].Real(), static_cast<double>(of["records"].bits));
+      EXPECT_TRUE(born.insert(micro["born"].bits).second);
+    }
+    if (model.type != "dbstream") {  // There a record counts in each that it lies in.
+      EXPECT_LE(weight, static_cast<double>(of["records"].bits) + 1e-6);
+    }
+    if (model.type == "clustream") {
+      EXPECT_EQ(model["macro"].size(), 2 * of["clusters"].bits);
+    }
+    if (model.type == "dbstream") {
+      for (const Value& shared : model["shared"].items) {
+        EXPECT_TRUE(born.contains(shared["older"].bits) && born.contains(shared["newer"].bits));
+      }
+    }
+  }
 }
 
 inline void CheckDetector(const Value& part) {
@@ -634,6 +659,16 @@ inline void CheckParts(const Folder& folder) {
     if (name.starts_with("model/")) {
       EXPECT_EQ(part["name"].text, name.substr(6));
       CheckModel(part);
+    }
+    if (name.starts_with("quality/")) {
+      ASSERT_GT(part["squared"].size(), 0u);
+      EXPECT_EQ(part["points"].size() % part["squared"].size(), 0u);
+      EXPECT_LE(part["squared"].size(), 512u);
+      EXPECT_LE(part["scored"].bits, pipeline["taken"].bits);
+    }
+    if (name.starts_with("requests/")) {
+      EXPECT_LE(part["seen"].bits, pipeline["taken"].bits);
+      EXPECT_LE(part["learnt"].bits, part["requested"].bits);
     }
     if (name.starts_with("drift/")) CheckDetector(part);
     if (name.starts_with("evaluation/")) CheckEvaluator(part, scored);

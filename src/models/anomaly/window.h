@@ -10,14 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/points.h"
 #include "leat/model.h"
 #include "models/trees/range_check.h"
 
 namespace leat::anomaly {
 
-inline constexpr double kLargestValue = 1e100;
-/// False for NaN.
-inline bool Usable(double x) { return std::fabs(x) <= kLargestValue; }
+using points::Usable;
 
 /// Options within their ranges, and inputs that are numbers only.
 template <typename Options>

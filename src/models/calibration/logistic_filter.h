@@ -1,4 +1,5 @@
-/// One step of an extended Kalman filter for logistic regression with exponential forgetting.
+/// One step of an extended Kalman filter for logistic or linear regression with exponential
+/// forgetting.
 ///
 /// The state is the mean and covariance of n coefficients; a label with features x moves them by
 /// the gain of the linearised model. Forgetting divides the covariance by `keep`, but never beyond
@@ -31,14 +32,12 @@ inline double LogisticSum(std::span<const double> value, std::span<const double>
   return sum;
 }
 
-/// `value` and the symmetric `spread` (n * n) learn one label. `q`: what they said of it.
-inline void LogisticStep(std::span<double> value, std::span<double> spread,
-                         std::span<const double> doubt, std::span<const double> x, double q,
-                         bool happened, double weight, double keep) {
-  constexpr double kLeastCurvature = 1e-2;  // So that a label far off cannot throw them about.
-  constexpr double kHighestWeight = 10;
+/// `value` and the symmetric `spread` (n * n) learn one label: `error` is the slope of its
+/// log-likelihood at what they said of it, `curvature` minus the slope of that.
+inline void FilterStep(std::span<double> value, std::span<double> spread,
+                       std::span<const double> doubt, std::span<const double> x, double error,
+                       double curvature, double keep) {
   const size_t n = value.size();
-  weight = std::min(weight, kHighestWeight);
   thread_local std::vector<double> scale, along;
   scale.resize(n);
   along.assign(n, 0.0);
@@ -55,9 +54,7 @@ inline void LogisticStep(std::span<double> value, std::span<double> spread,
     }
     variance += along[i] * x[i];
   }
-  const double curvature = weight * std::max(q * (1 - q), kLeastCurvature);
   const double shrink = 1 / (1 + curvature * std::max(variance, 0.0));
-  const double error = weight * ((happened ? 1.0 : 0.0) - q);
   for (size_t i = 0; i < n; ++i) {
     value[i] += along[i] * shrink * error;
     for (size_t j = 0; j < n; ++j) {
@@ -65,6 +62,17 @@ inline void LogisticStep(std::span<double> value, std::span<double> spread,
     }
     spread[i * n + i] = std::max(spread[i * n + i], 0.0);
   }
+}
+
+/// The same of a probability. `q`: what they said of it.
+inline void LogisticStep(std::span<double> value, std::span<double> spread,
+                         std::span<const double> doubt, std::span<const double> x, double q,
+                         bool happened, double weight, double keep) {
+  constexpr double kLeastCurvature = 1e-2;  // So that a label far off cannot throw them about.
+  constexpr double kHighestWeight = 10;
+  weight = std::min(weight, kHighestWeight);
+  FilterStep(value, spread, doubt, x, weight * ((happened ? 1.0 : 0.0) - q),
+             weight * std::max(q * (1 - q), kLeastCurvature), keep);
 }
 
 }  // namespace leat

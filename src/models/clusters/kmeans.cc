@@ -6,15 +6,14 @@
 #include <string>
 #include <utility>
 
-#include "base/random.h"
+#include "models/clusters/points.h"
 
 namespace leat {
 namespace {
 
-constexpr double kLargestValue = 1e100;
 constexpr uint64_t kSeedingDraws = 0x6b6d65616e73;  // names this component's random numbers
 
-bool Usable(double x) { return std::fabs(x) <= kLargestValue; }
+using clusters::Usable;
 
 class StreamingKMeans final : public KMeans {
  public:
@@ -126,20 +125,7 @@ class StreamingKMeans final : public KMeans {
   }
 
   double SquaredDistance(const double* x, size_t c) const {
-    return SquaredDistance(x, centres_.data() + c * size_);
-  }
-  /// Over the coordinates that x has and, for a seed, that the centre has; 0 if there are none.
-  double SquaredDistance(const double* x, const double* centre) const {
-    double sum = 0;
-    size_t present = 0;
-    for (size_t i = 0; i < size_; ++i) {
-      const double difference = x[i] - centre[i];
-      if (!Usable(x[i]) || !Usable(centre[i])) continue;
-      sum += difference * difference;
-      ++present;
-    }
-    if (present == size_ || present == 0) return sum;
-    return sum * (static_cast<double>(size_) / static_cast<double>(present));
+    return clusters::SquaredDistance(x, centres_.data() + c * size_, size_);
   }
 
   std::pair<size_t, double> Closest(const double* x) const {
@@ -161,44 +147,15 @@ class StreamingKMeans final : public KMeans {
     last_win_.assign(clusters_, moves_);
   }
 
-  /// k-means++: each next centre is a buffered record, drawn in proportion to its squared distance
-  /// from the centres so far (and its weight). Then the buffer is learnt.
+  /// The first centres are buffered records. Then the buffer is learnt.
   void Seed() {
     const std::vector<double> points = std::exchange(buffer_, {});
     const std::vector<double> weights = std::exchange(buffer_weights_, {});
     CounterRandom random(static_cast<uint64_t>(options_.seed), kSeedingDraws);
-    std::vector<double> pull = weights;
-    std::vector<double> distance(weights.size(), std::numeric_limits<double>::infinity());
-    std::vector<double> centres;
-    for (size_t c = 0; c < clusters_; ++c) {
-      const double* chosen = points.data() + Draw(random, pull) * size_;
-      for (size_t i = 0; i < size_; ++i) centres.push_back(chosen[i]);
-      for (size_t p = 0; p < weights.size(); ++p) {
-        distance[p] = std::min(distance[p], SquaredDistance(points.data() + p * size_, chosen));
-        pull[p] = distance[p] * weights[p];
-      }
-    }
+    std::vector<double> centres = clusters::ChooseSeeds(random, points, weights, size_, clusters_);
     FillMissing(points, centres);
     Start(std::move(centres));
     for (size_t p = 0; p < weights.size(); ++p) Move(points.data() + p * size_, weights[p]);
-  }
-
-  /// An index in proportion to `pull`; all alike when every pull is 0.
-  static size_t Draw(CounterRandom& random, const std::vector<double>& pull) {
-    double largest = 0;
-    for (const double p : pull) largest = std::max(largest, p);
-    if (!(largest > 0)) return random.Below(pull.size());
-    double total = 0;
-    for (const double p : pull) total += p / largest;
-    double left = random.Uniform() * total;
-    size_t last = 0;
-    for (size_t i = 0; i < pull.size(); ++i) {
-      if (!(pull[i] > 0)) continue;
-      last = i;
-      left -= pull[i] / largest;
-      if (left < 0) break;
-    }
-    return last;
   }
 
   /// A seed's missing coordinates become the mean over the buffer (0 if it has none).

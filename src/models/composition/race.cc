@@ -35,7 +35,7 @@ bool Race::Judge(std::span<const double> losses, const std::vector<uint8_t>& her
   if (labels_ < round_) return false;
   const double rare =
       static_cast<double>(labels_) - *std::max_element(counts_.begin(), counts_.end());
-  if (rare < kFewestRare && labels_ < kLongestRound * round_) return false;
+  if (classes > 1 && rare < kFewestRare && labels_ < kLongestRound * round_) return false;
   EndRound(here);
   return true;
 }

@@ -2,13 +2,14 @@
 ///
 /// A round lasts so many labels, and until those of other classes than its most frequent one number
 /// kFewestRare, for without them nothing is known of what tells good from bad; but at most
-/// kLongestRound times as long. The difference of every two losses is summed, with its square, so
-/// that what makes records hard for both drops out; after each round sums keep kKept of what they
-/// were. At its end the one of lowest loss leads. Another loses the round if its loss is higher by
-/// more than kSure standard errors and has not come closer by one since the last round, because
-/// those that learn slowly, and win in the end, begin like that; or if the two are the same for all
-/// purposes and it stands later. After kRounds lost in a row it goes. Cost: members^2 / 2 additions
-/// a label, twice. Bytes: 8 members (members + 3).
+/// kLongestRound times as long. (Of numbers there is one class, and none is rare.) The difference
+/// of every two losses is summed, with its square, so that what makes records hard for both drops
+/// out; after each round sums keep kKept of what they were. At its end the one of lowest loss
+/// leads. Another loses the round if its loss is higher by more than kSure standard errors and has
+/// not come closer by one since the last round, because those that learn slowly, and win in the
+/// end, begin like that; or if the two are the same for all purposes and it stands later. After
+/// kRounds lost in a row it goes. Cost: members^2 / 2 additions a label, twice. Bytes: 8 members
+/// (members + 3).
 #pragma once
 
 #include <cstdint>
