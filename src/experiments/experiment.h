@@ -179,6 +179,9 @@ class Experiment {
 
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
+  /// All but the ledger's units.
+  void SaveHead(StateWriter& out) const;
+  Status LoadHead(StateReader& in);
   size_t MemoryBytes() const;
 
  private:

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/hash.h"
@@ -62,6 +63,27 @@ std::string GetId(std::span<const double> block) {
   return {raw + 1, static_cast<size_t>(raw[0])};
 }
 
+/// Items that were loaded but belong to nothing any more: the next snapshot is without them.
+class GoneItems final : public ItemState {
+ public:
+  /// All whose keys begin with `prefix`, a number.
+  void Note(std::string_view prefix) { prefixes_.insert(std::string(prefix)); }
+  size_t ChangedBytes() const override { return 0; }
+  void BeginSave(StateBatch& batch) override {
+    for (const std::string& prefix : prefixes_) {
+      std::string end;
+      AppendOrdered(end, OrderedU64(prefix) + 1);
+      batch.DeleteRange(Family::kWindows, prefix, end);
+    }
+    prefixes_.clear();
+  }
+  bool SaveMore(size_t /*items*/) override { return true; }
+  void EndSave() override {}
+
+ private:
+  std::set<std::string, std::less<>> prefixes_;
+};
+
 }  // namespace
 
 struct Pipeline::Impl {
@@ -112,6 +134,7 @@ struct Pipeline::Impl {
   Targets targets;
   LabelJoin join;
   IdMemory seen{'s'};  ///< Ids of records, for duplicates.
+  GoneItems gone;      ///< Of experiments that there are no more.
 
   EventTime first, now;  ///< The first and the highest event time seen.
   int64_t read = 0, taken = 0, rejected = 0, late = 0, label_rejects = 0;
@@ -341,6 +364,7 @@ std::string Pipeline::PredictionsHeader() const { return impl_->writer.Header();
 
 void Pipeline::Prefetch(const Record& record, FetchStage stage) const {
   impl_->graph->Prefetch(record, stage);
+  if (impl_->experiments != nullptr) impl_->experiments->Prefetch(record, stage);
 }
 
 void Pipeline::Step(const Record& record, Outputs& out) {
@@ -591,6 +615,7 @@ Status Pipeline::Load(StateReader& in) {
 
 void Pipeline::Track(const StateStore& store) {
   impl_->graph->Track(store);
+  if (impl_->experiments != nullptr) impl_->experiments->Track(store);
   impl_->join.Track();
   impl_->seen.Track();
 }
@@ -743,7 +768,12 @@ Status Pipeline::LoadItem(Family family, std::string_view key, std::string_view 
   Impl& s = *impl_;
   switch (family) {
     case Family::kWindows:
-      return s.graph->LoadItem(key, value, in_memory);
+      if (!ExperimentSet::IsUnit(key)) return s.graph->LoadItem(key, value, in_memory);
+      if (s.experiments != nullptr && s.experiments->Owns(key)) {
+        return s.experiments->LoadItem(key, value, in_memory);
+      }
+      s.gone.Note(key.substr(0, 8));
+      return Status::Ok();
     case Family::kPending:
       return s.join.LoadPending(key, value, s.convert);
     case Family::kIds:
@@ -759,15 +789,44 @@ std::vector<ItemState*> Pipeline::Items() {
   std::vector<ItemState*> items = impl_->graph->Items();
   for (ItemState* item : impl_->join.Items()) items.push_back(item);
   items.push_back(&impl_->seen);
+  if (impl_->experiments != nullptr) {
+    for (ItemState* item : impl_->experiments->Items()) items.push_back(item);
+  }
+  items.push_back(&impl_->gone);
   return items;
 }
 
-size_t Pipeline::WindowBytes() const { return impl_->graph->WindowBytes(); }
-size_t Pipeline::ReservedWindowBytes() const { return impl_->graph->ReservedWindowBytes(); }
-void Pipeline::EvictWindows(size_t target) { impl_->graph->Evict(target); }
-bool Pipeline::has_cold_keys() const { return impl_->graph->has_cold_keys(); }
+size_t Pipeline::WindowBytes() const {
+  return impl_->graph->WindowBytes() +
+         (impl_->experiments != nullptr ? impl_->experiments->UnitBytes() : 0);
+}
 
-Status Pipeline::status() const { return impl_->graph->status(); }
+size_t Pipeline::ReservedWindowBytes() const {
+  return impl_->graph->ReservedWindowBytes() +
+         (impl_->experiments != nullptr ? impl_->experiments->ReservedUnitBytes() : 0);
+}
+
+void Pipeline::EvictWindows(size_t target) {
+  if (impl_->experiments == nullptr) return impl_->graph->Evict(target);
+  // Windows and units give up the same share.
+  const double all = static_cast<double>(std::max<size_t>(1, WindowBytes()));
+  const double share = static_cast<double>(target) / all;
+  const auto of = [&](size_t bytes) {
+    return static_cast<size_t>(share * static_cast<double>(bytes));
+  };
+  impl_->graph->Evict(of(impl_->graph->WindowBytes()));
+  impl_->experiments->Evict(of(impl_->experiments->UnitBytes()));
+}
+
+bool Pipeline::has_cold_keys() const {
+  return impl_->graph->has_cold_keys() ||
+         (impl_->experiments != nullptr && impl_->experiments->has_cold_units());
+}
+
+Status Pipeline::status() const {
+  if (impl_->experiments != nullptr) LEAT_RETURN_IF_ERROR(impl_->experiments->status());
+  return impl_->graph->status();
+}
 std::vector<FeatureGraph::GroupFacts> Pipeline::Windows() const { return impl_->graph->Groups(); }
 
 Result<std::vector<Pipeline::KeyFacts>> Pipeline::DescribeKey(
