@@ -26,7 +26,7 @@ constexpr int kLatenessMs = 3 * 3600 * 1000;
 
 /// A visit exposes its user, or brings what the user has spent.
 struct Visit {
-  std::string id, user, variant;  ///< No variant: no exposure.
+  std::string id = {}, user = {}, variant = {};  ///< No variant: no exposure.
   int64_t at = 0;
   int cents = 0;
   bool bot = false;
