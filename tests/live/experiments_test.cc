@@ -30,6 +30,7 @@ struct Visit {
   int64_t at = 0;
   int cents = 0;
   bool bot = false;
+  std::string of = {};  ///< The first exposure's id: what was decided there is rewarded.
 };
 
 /// Some users see two variants, some are bots, some visits come twice, some before the exposure.
@@ -40,9 +41,12 @@ std::vector<Visit> Visits() {
     const std::string name = fmt::format("u{}", user);
     const int64_t first = StreamStart() + static_cast<int64_t>(random.Below(kSpanMs - kWindowMs));
     const bool treated = random.Below(2) == 1;
+    std::string asked;
     const auto add = [&](Visit visit) {
       visit.id = fmt::format("{}-{}", name, out.size());
       visit.user = name;
+      if (asked.empty() && !visit.variant.empty()) asked = visit.id;
+      if (visit.cents > 0) visit.of = asked;
       out.push_back(visit);
       if (random.Below(40) == 0) out.push_back(visit);
     };
@@ -64,8 +68,9 @@ std::vector<Visit> Visits() {
 }
 
 std::string Json(const Visit& v) {
-  return fmt::format(R"({{"id":"{}","user":"{}","variant":"{}","at":{},"cents":{},"bot":{}}})",
-                     v.id, v.user, v.variant, v.at, v.cents, v.bot ? 1 : 0);
+  return fmt::format(
+      R"({{"id":"{}","user":"{}","variant":"{}","at":{},"cents":{},"bot":{},"of":"{}"}})", v.id,
+      v.user, v.variant, v.at, v.cents, v.bot ? 1 : 0, v.of);
 }
 
 /// What a batch makes of them.
@@ -128,7 +133,7 @@ record:
   id: id
   time: {field: at, format: epoch_ms}
   allowed_lateness: LATENESS
-  fields: {user: id, variant: category, cents: number, bot: number}
+  fields: {user: id, of: id, variant: category, cents: number, bot: number}
 features:
   shown: not is_missing(variant)
   bought: cents > 0
@@ -159,6 +164,7 @@ constexpr const char* kBandits = R"(bandits:
     policy: lints
     context: [cents, bought]
     decide: shown
+    decision: of
     reward: bought
     reward_window: 5m
     candidates: [thompson_beta, epsilon_greedy]
@@ -166,6 +172,8 @@ constexpr const char* kBandits = R"(bandits:
   by_user:
     actions: [a, b]
     policy: thompson_gauss
+    decide: shown
+    decision: of
     reward: cents
     reward_window: 1m
     every: 10m
