@@ -51,6 +51,7 @@ struct Scored {
                                           ///< with the prior's probability). Regression: one value.
   double target = 0;                      ///< Class index, or number.
   double weight = 1;
+  double threshold = -1;  ///< Binary: of this decision; below 0: that of the options.
 };
 
 /// Metric name -> value; undefined metrics (a single class seen) are NaN.

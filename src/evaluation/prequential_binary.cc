@@ -114,7 +114,7 @@ class BinaryEvaluator final : public PrequentialEvaluator {
     if (std::isfinite(positive)) {
       l.score =
           positive > 0 ? std::min(positive, 1.0) : 0;  // Never -0: scores are compared as bits.
-      l.predicted = l.score >= options_.threshold;
+      l.predicted = l.score >= (scored.threshold < 0 ? options_.threshold : scored.threshold);
     } else {  // No prediction: class 0, with the share of positives so far (one more of each
               // class).
       l.score = (seen_[1] + 1) / (seen_[0] + seen_[1] + 2);

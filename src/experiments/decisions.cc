@@ -84,28 +84,48 @@ std::vector<double> Breaks(std::span<const GaussArm> arms, double lo, double hi)
   return kept;
 }
 
-/// The chance of each arm to be the best: the integral of f_k times the others' F.
-template <typename Pdf, typename Cdf>
-std::vector<double> ChanceBest(size_t arms, const std::vector<double>& breaks, Pdf&& pdf,
-                               Cdf&& cdf) {
-  std::vector<double> chance(arms, 0.0), below(arms), before(arms + 1);
-  for (size_t s = 0; s + 1 < breaks.size(); ++s) {
-    const double half = (breaks[s + 1] - breaks[s]) / 2, mid = (breaks[s + 1] + breaks[s]) / 2;
-    for (size_t i = 0; i < kNodes; ++i) {
-      const double x = mid + half * Legendre().x[i], w = half * Legendre().w[i];
-      before[0] = 1;
-      for (size_t k = 0; k < arms; ++k) {
-        below[k] = cdf(k, x);
-        before[k + 1] = before[k] * below[k];
-      }
-      double after = 1;
-      for (size_t k = arms; k-- > 0;) {
-        const double others = before[k] * after;
-        if (others > 0) chance[k] += w * pdf(k, x) * others;
-        after *= below[k];
+/// Nodes of Gauss and Legendre between breaks.
+struct Pieces {
+  const std::vector<double>& breaks;
+  template <typename Visit>
+  void operator()(Visit&& visit) const {
+    for (size_t s = 0; s + 1 < breaks.size(); ++s) {
+      const double half = (breaks[s + 1] - breaks[s]) / 2, mid = (breaks[s + 1] + breaks[s]) / 2;
+      for (size_t i = 0; i < kNodes; ++i) {
+        visit(mid + half * Legendre().x[i], half * Legendre().w[i]);
       }
     }
   }
+};
+
+/// Nodes that are evenly spread: the trapezoidal rule, for what vanishes at both ends.
+struct EvenNodes {
+  double from, step;
+  size_t nodes;
+  template <typename Visit>
+  void operator()(Visit&& visit) const {
+    for (size_t i = 0; i < nodes; ++i) visit(from + static_cast<double>(i) * step, step);
+  }
+};
+
+/// The chance of each arm to be the best: the integral of f_k times the others' F over `nodes`,
+/// which calls its argument with each node and weight.
+template <typename Nodes, typename Pdf, typename Cdf>
+std::vector<double> ChanceBest(size_t arms, const Nodes& nodes, Pdf&& pdf, Cdf&& cdf) {
+  std::vector<double> chance(arms, 0.0), below(arms), before(arms + 1);
+  nodes([&](double x, double w) {
+    before[0] = 1;
+    for (size_t k = 0; k < arms; ++k) {
+      below[k] = cdf(k, x);
+      before[k + 1] = before[k] * below[k];
+    }
+    double after = 1;
+    for (size_t k = arms; k-- > 0;) {
+      const double others = before[k] * after;
+      if (others > 0) chance[k] += w * pdf(k, x) * others;
+      after *= below[k];
+    }
+  });
   const double total = std::accumulate(chance.begin(), chance.end(), 0.0);
   for (double& c : chance) c = total > 0 ? c / total : 1 / static_cast<double>(arms);
   return chance;
@@ -237,8 +257,9 @@ std::vector<double> ChanceBestBeta(std::span<const BetaArm> arms) {
     moments.push_back(MomentsOf(arm));
     norm.push_back(LogBeta(arm.a, arm.b));
   }
+  const std::vector<double> breaks = UnitBreaks(moments, steep);
   return ChanceBest(
-      arms.size(), UnitBreaks(moments, steep),
+      arms.size(), Pieces{breaks},
       [&](size_t k, double x) {
         return std::exp((arms[k].a - 1) * std::log(x) + (arms[k].b - 1) * std::log1p(-x) - norm[k]);
       },
@@ -246,15 +267,43 @@ std::vector<double> ChanceBestBeta(std::span<const BetaArm> arms) {
 }
 
 std::vector<double> ChanceBestGauss(std::span<const GaussArm> arms) {
-  double lo = std::numeric_limits<double>::infinity(), hi = -lo;
+  // Below `lo` the best is as good as never, since one arm is above; so an arm that is as good as
+  // never above it has no chance.
+  constexpr double kReach = 9;
+  double lo = -std::numeric_limits<double>::infinity(), hi = lo, precision = 0;
   for (const GaussArm& arm : arms) {
-    lo = std::min(lo, arm.mean - 10 * arm.sd);
-    hi = std::max(hi, arm.mean + 10 * arm.sd);
+    lo = std::max(lo, arm.mean - kReach * arm.sd);
+    hi = std::max(hi, arm.mean + kReach * arm.sd);
   }
-  return ChanceBest(
-      arms.size(), Breaks(arms, lo, hi),
-      [&](size_t k, double x) { return Density((x - arms[k].mean) / arms[k].sd) / arms[k].sd; },
-      [&](size_t k, double x) { return NormalCdf((x - arms[k].mean) / arms[k].sd); });
+  std::vector<GaussArm> in;
+  std::vector<size_t> which;
+  for (size_t k = 0; k < arms.size(); ++k) {
+    if (arms[k].mean + kReach * arms[k].sd <= lo) continue;
+    in.push_back(arms[k]);
+    which.push_back(k);
+    precision += 1 / (arms[k].sd * arms[k].sd);
+  }
+  const auto pdf = [&](size_t k, double x) {
+    return Density((x - in[k].mean) / in[k].sd) / in[k].sd;
+  };
+  const auto cdf = [&](size_t k, double x) { return NormalCdf((x - in[k].mean) / in[k].sd); };
+  // The error of the trapezoidal rule is exp(-2 pi^2 / (step^2 sum of 1 / sd^2)): 1e-15. Where one
+  // arm is far narrower than others, nodes that follow it are fewer.
+  const double step = 0.75 / std::sqrt(precision);
+  const double even = std::ceil((hi - lo) / step) + 1;
+  std::vector<double> best;
+  if (in.size() == 1) {
+    best = {1.0};
+  } else if (const std::vector<double> breaks =
+                 even <= 4 * kNodes ? std::vector<double>() : Breaks(in, lo, hi);
+             breaks.empty() || even <= static_cast<double>((breaks.size() - 1) * kNodes)) {
+    best = ChanceBest(in.size(), EvenNodes{lo, step, static_cast<size_t>(even)}, pdf, cdf);
+  } else {
+    best = ChanceBest(in.size(), Pieces{breaks}, pdf, cdf);
+  }
+  std::vector<double> chance(arms.size(), 0.0);
+  for (size_t i = 0; i < in.size(); ++i) chance[which[i]] = best[i];
+  return chance;
 }
 
 double SrmChiSquared(std::span<const double> counts, std::span<const double> weights) {

@@ -152,6 +152,14 @@ Effect RelativeEffect(const Arm& a, const Arm& b) {
   return effect;
 }
 
+Effect RelativeEffectIf(const Arm& a, const Arm& b, double lift) {
+  Effect effect = RelativeEffect(a, b);
+  const double ratio = 1 + lift;
+  effect.standard_error =
+      std::sqrt(b.variance / b.n + ratio * ratio * a.variance / a.n) / std::abs(a.base);
+  return effect;
+}
+
 Inference FixedHorizon(const Effect& effect, double alpha, Alternative alternative) {
   Inference out;
   if (!effect.ok() || !(effect.df > 0)) return out;

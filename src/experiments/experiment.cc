@@ -280,8 +280,18 @@ size_t Experiment::MemoryBytes() const {
 }
 
 void Experiment::Save(StateWriter& out) const {
+  SaveHead(out);
+  ledger_.SaveUnits(out);
+}
+
+Status Experiment::Load(StateReader& in) {
+  LEAT_RETURN_IF_ERROR(LoadHead(in));
+  return ledger_.LoadUnits(in);
+}
+
+void Experiment::SaveHead(StateWriter& out) const {
   out.Section("experiment", 2);
-  ledger_.Save(out);
+  ledger_.SaveHead(out);
   out.U64(running_.size());
   for (const Running& r : running_) {
     r.inference.Save(out);
@@ -313,9 +323,9 @@ void Experiment::Save(StateWriter& out) const {
   }
 }
 
-Status Experiment::Load(StateReader& in) {
+Status Experiment::LoadHead(StateReader& in) {
   const bool whole = in.Section("experiment", 2) >= 2;  // Version 1 had no history and no ramp.
-  LEAT_RETURN_IF_ERROR(ledger_.Load(in));
+  LEAT_RETURN_IF_ERROR(ledger_.LoadHead(in));
   if (in.U64() != running_.size() && in.ok()) in.Fail("the experiment's metrics differ");
   for (Running& r : running_) {
     r.inference.Load(in);

@@ -179,6 +179,9 @@ class Experiment {
 
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
+  /// All but the ledger's units.
+  void SaveHead(StateWriter& out) const;
+  Status LoadHead(StateReader& in);
   size_t MemoryBytes() const;
 
  private:
@@ -198,7 +201,8 @@ class Experiment {
   void Watch(Comparison& comparison, std::vector<Running>& running) const;
   void GroupSequentialLook(Comparison& comparison, Running& running) const;
   /// The one-sided test that a guardrail is past (`harm`) or short of its margin.
-  double GuardP(const Comparison& comparison, const std::vector<Running>& running, bool harm) const;
+  double GuardP(const Comparison& comparison, const Effect& effect,
+                const std::vector<Running>& running, bool harm) const;
   LookResult Analyse(EventTime now, std::vector<Running>& running, double& mismatch_log_e) const;
   void Decide(LookResult& look);
   void AdvanceRamp(LookResult& look);

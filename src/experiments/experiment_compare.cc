@@ -140,9 +140,14 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
   own.inference.Add(out.sequence);
   out.running = own.inference;
   if (metric.role == Role::kGuardrail) {
-    own.guard_p = std::min(own.guard_p, GuardP(out, running, true));
+    own.guard_p = std::min(own.guard_p, GuardP(out, out.effect, running, true));
     out.guard_p = own.guard_p;
-    out.safe_p = GuardP(out, running, false);
+    Effect within = out.effect;
+    if (out.relative && out.theta == 0) {
+      within =
+          RelativeEffectIf(control, treatment, metric.up_is_good ? -metric.margin : metric.margin);
+    }
+    out.safe_p = GuardP(out, within, running, false);
   }
   return out;
 }
@@ -203,13 +208,13 @@ void Experiment::Watch(Comparison& c, std::vector<Running>& running) const {
   }
 }
 
-double Experiment::GuardP(const Comparison& c, const std::vector<Running>& running,
-                          bool harm) const {
+double Experiment::GuardP(const Comparison& c, const Effect& effect,
+                          const std::vector<Running>& running, bool harm) const {
   const AnalysedMetric& metric = options_.metrics[c.metric];
   // "No worse than the margin" is the hypothesis, or "worse by that or more"; a small p is evidence
   // against it.
-  Effect beyond = c.effect;
-  const double loss = metric.up_is_good ? -c.effect.estimate : c.effect.estimate;
+  Effect beyond = effect;
+  const double loss = metric.up_is_good ? -effect.estimate : effect.estimate;
   beyond.estimate = harm ? loss - metric.margin : metric.margin - loss;
   const SequenceOptions greater{options_.alpha, options_.planned, Alternative::kGreater};
   switch (MethodOf(c.metric)) {

@@ -6,11 +6,7 @@
 namespace leat::experiments {
 namespace {
 
-int64_t FloorOf(int64_t micros, int64_t unit) {
-  const int64_t whole = micros / unit;
-  return whole * unit > micros ? whole - 1 : whole;
-}
-int64_t DayOf(int64_t micros) { return FloorOf(micros, kDay); }
+int64_t DayOf(int64_t micros) { return WholeOf(micros, kDay); }
 
 int64_t Plus(int64_t a, int64_t b) {
   int64_t sum = 0;
@@ -19,21 +15,31 @@ int64_t Plus(int64_t a, int64_t b) {
 }
 
 constexpr size_t kMostSegments = 100;
+/// How far ahead units that are due are fetched.
+constexpr std::pair<FetchStage, size_t> kFetchAhead[] = {
+    {FetchStage::kStore, 32}, {FetchStage::kIndex, 16}, {FetchStage::kBlock, 8}};
 
 }  // namespace
 
 Ledger::Ledger(LedgerOptions options)
-    : options_(std::move(options)), exposed_(options_.variants), lost_(options_.variants) {
-  uint32_t at = 0;
-  for (const MetricOptions& metric : options_.metrics) {
-    const bool ratio = metric.kind == MetricKind::kRatio;
-    places_.push_back({at, ratio, metric.cuped});
-    at += (ratio ? 2u : 1u) * (metric.cuped ? 2u : 1u);
-  }
-  stride_ = at;
+    : options_(std::move(options)),
+      places_(PlacesOf(options_)),
+      units_(places_.empty() ? 0 : places_.back().end(), !options_.segments.empty(),
+             options_.variants, options_.metrics.size()),
+      exposed_(options_.variants),
+      lost_(options_.variants) {
   totals_.resize(options_.metrics.size() * options_.variants);
   histograms_.resize(totals_.size());
-  segment_names_.resize(std::min(options_.segments.size(), kDimensions));
+  segment_names_.resize(std::min(options_.segments.size(), kSegmentDimensions));
+}
+
+std::vector<Ledger::Place> Ledger::PlacesOf(const LedgerOptions& options) {
+  std::vector<Place> places;
+  for (const MetricOptions& metric : options.metrics) {
+    places.push_back({places.empty() ? 0 : places.back().end(), metric.kind == MetricKind::kRatio,
+                      metric.cuped});
+  }
+  return places;
 }
 
 bool Ledger::Refuse(uint64_t event, EventTime time) {
@@ -57,35 +63,16 @@ bool Ledger::Refuse(uint64_t event, EventTime time) {
   return false;
 }
 
-uint32_t Ledger::Find(uint64_t key) {
-  const auto found = index_.find(key);
-  if (found != index_.end()) return found->second;
-  if (static_cast<int64_t>(index_.size()) >= options_.max_units) {
+Unit* Ledger::Find(uint64_t key, EventTime time) {
+  if (Unit* const unit = units_.Find(key, time.micros)) return unit;
+  if (units() >= options_.max_units) {
     ++account_.refused;
-    return kNone;
+    return nullptr;
   }
-  uint32_t unit = 0;
-  if (!free_units_.empty()) {
-    unit = free_units_.back();
-    free_units_.pop_back();
-    units_[unit] = Unit{};
-    std::fill_n(values_.begin() + static_cast<ptrdiff_t>(unit * stride_), stride_, 0);
-  } else {
-    unit = static_cast<uint32_t>(units_.size());
-    units_.emplace_back();
-    values_.resize(values_.size() + stride_, 0);
-  }
-  units_[unit].key = key;
-  units_[unit].flags = kUsed;
-  index_.emplace(key, unit);
+  Unit* const unit = units_.Add(key);
+  units_.WillChange(unit);
+  unit->order = came_++ & Unit::kMostOrder;
   return unit;
-}
-
-void Ledger::Free(uint32_t unit) {
-  DropEntries(unit);
-  index_.erase(units_[unit].key);
-  units_[unit] = Unit{};
-  free_units_.push_back(unit);
 }
 
 bool Ledger::Settled(const Unit& unit) const {
@@ -104,9 +91,9 @@ Ledger::When Ledger::WhenOf(const Unit& unit, size_t metric, int64_t time) const
   return days >= 1 && days <= options_.days_before ? When::kBefore : When::kNever;
 }
 
-Contribution Ledger::Raw(uint32_t unit, size_t metric) const {
+Contribution Ledger::Raw(Unit* unit, size_t metric) const {
   const Place& place = places_[metric];
-  const int64_t* v = values_.data() + unit * stride_ + place.at;
+  const int64_t* v = units_.ValuesOf(unit) + place.at;
   Contribution c;
   c.y = *v++;
   if (place.ratio) c.d = *v++;
@@ -115,9 +102,9 @@ Contribution Ledger::Raw(uint32_t unit, size_t metric) const {
   return c;
 }
 
-void Ledger::Write(uint32_t unit, size_t metric, const Contribution& raw) {
+void Ledger::Write(Unit* unit, size_t metric, const Contribution& raw) {
   const Place& place = places_[metric];
-  int64_t* v = values_.data() + unit * stride_ + place.at;
+  int64_t* v = units_.ValuesOf(unit) + place.at;
   *v++ = raw.y;
   if (place.ratio) *v++ = raw.d;
   if (place.cuped) *v++ = raw.x;
@@ -125,7 +112,7 @@ void Ledger::Write(uint32_t unit, size_t metric, const Contribution& raw) {
 }
 
 /// What of a unit's totals counts.
-Contribution Ledger::Read(uint32_t unit, size_t metric) const {
+Contribution Ledger::Read(Unit* unit, size_t metric) const {
   Contribution c = Raw(unit, metric);
   const MetricOptions& m = options_.metrics[metric];
   if (m.kind == MetricKind::kProportion) {
@@ -139,23 +126,25 @@ Contribution Ledger::Read(uint32_t unit, size_t metric) const {
   return c;
 }
 
-void Ledger::Count(uint32_t unit, size_t metric, int sign) {
-  const Unit& u = units_[unit];
+void Ledger::Count(Unit* unit, size_t metric, int sign) {
+  const Unit& u = *unit;
+  const std::span<const uint16_t> segments = units_.SegmentsOf(unit);
   const Contribution c = Read(unit, metric);
   Cell(totals_, metric, u.variant).Add(c, sign);
   if (options_.metrics[metric].histogram) {
     histograms_[metric * options_.variants + u.variant].Add(c.y, sign);
   }
   for (size_t s = 0; s < segment_names_.size(); ++s) {
-    if (u.segments[s] == 0) continue;
-    auto& cells = by_segment_[{static_cast<uint32_t>(s), u.segments[s]}];
+    if (segments[s] == 0) continue;
+    auto& cells = by_segment_[{static_cast<uint32_t>(s), segments[s]}];
     if (cells.empty()) cells.resize(totals_.size());
     Cell(cells, metric, u.variant).Add(c, sign);
   }
 }
 
-void Ledger::Change(uint32_t unit, size_t metric, const Contribution& by) {
-  const bool counted = (units_[unit].included >> metric & 1) != 0;
+void Ledger::Change(Unit* unit, size_t metric, const Contribution& by) {
+  units_.WillChange(unit);
+  const bool counted = (unit->included >> metric & 1) != 0;
   if (counted) Count(unit, metric, -1);
   Contribution raw = Raw(unit, metric);
   raw = {Plus(raw.y, by.y), Plus(raw.d, by.d), Plus(raw.x, by.x), Plus(raw.w, by.w)};
@@ -163,19 +152,19 @@ void Ledger::Change(uint32_t unit, size_t metric, const Contribution& by) {
   if (counted) Count(unit, metric, 1);
 }
 
-void Ledger::TakeOut(uint32_t unit) {
+void Ledger::TakeOut(Unit* unit) {
   for (size_t m = 0; m < places_.size(); ++m) {
-    if ((units_[unit].included >> m & 1) != 0) Count(unit, m, -1);
+    if ((unit->included >> m & 1) != 0) Count(unit, m, -1);
   }
-  units_[unit].included = 0;
+  unit->included = 0;
 }
 
 /// All of the unit's totals, from the events that are kept. REQUIRES nothing counted.
-void Ledger::Recompute(uint32_t unit) {
+void Ledger::Recompute(Unit* unit) {
   for (size_t m = 0; m < places_.size(); ++m) Write(unit, m, {});
-  for (uint32_t e = units_[unit].entries; e != kNone; e = entries_[e].next) {
-    const Entry& entry = entries_[e];
-    switch (WhenOf(units_[unit], entry.metric, entry.time)) {
+  for (uint32_t e = unit->entries; e != Units::kNone; e = units_.Entry(e).next) {
+    const UnitEntry& entry = units_.Entry(e);
+    switch (WhenOf(*unit, entry.metric, entry.time)) {
       case When::kIn:
         Change(unit, entry.metric, {entry.num, entry.den, 0, 0});
         break;
@@ -188,31 +177,21 @@ void Ledger::Recompute(uint32_t unit) {
   }
 }
 
-void Ledger::DropEntries(uint32_t unit) {
-  uint32_t e = units_[unit].entries;
-  while (e != kNone) {
-    const uint32_t next = entries_[e].next;
-    free_entries_.push_back(e);
-    e = next;
-  }
-  units_[unit].entries = kNone;
-}
-
 /// Behind the watermark only the day of an event still matters, and only to covariates.
-void Ledger::Trim(uint32_t unit) {
+void Ledger::Trim(Unit* unit) {
   const int64_t oldest = DayOf(watermark_.micros) - options_.days_before;
-  uint32_t* link = &units_[unit].entries;
-  while (*link != kNone) {
-    const uint32_t e = *link;
-    Entry& entry = entries_[e];
+  uint32_t* link = &unit->entries;
+  while (*link != Units::kNone) {
+    UnitEntry& entry = units_.Entry(*link);
     if (entry.time >= watermark_.micros) {
       link = &entry.next;
       continue;
     }
     const int64_t day = DayOf(entry.time);
     bool drop = !places_[entry.metric].cuped || day < oldest;
-    for (uint32_t other = entry.next; !drop && other != kNone; other = entries_[other].next) {
-      Entry& to = entries_[other];
+    for (uint32_t other = entry.next; !drop && other != Units::kNone;
+         other = units_.Entry(other).next) {
+      UnitEntry& to = units_.Entry(other);
       if (to.metric != entry.metric || to.time >= watermark_.micros || DayOf(to.time) != day) {
         continue;
       }
@@ -222,89 +201,60 @@ void Ledger::Trim(uint32_t unit) {
       drop = true;
     }
     if (drop) {
-      *link = entry.next;
-      free_entries_.push_back(e);
+      units_.DropEntry(link);
     } else {
       link = &entry.next;
     }
   }
 }
 
-void Ledger::Keep(uint32_t unit, size_t metric, int64_t num, int64_t den, int64_t time) {
-  if (units_[unit].entries != kNone) {
-    Trim(unit);
-  } else if ((units_[unit].flags & kExposed) == 0) {
-    Push(Plus(time, (options_.days_before + 1) * kDay), unit, kSettle);
+void Ledger::Keep(Unit* unit, size_t metric, int64_t num, int64_t den, int64_t time) {
+  units_.WillChange(unit);
+  const bool first = unit->entries == Units::kNone;
+  if (!first) Trim(unit);
+  if (first && (unit->flags & kExposed) == 0) {
+    unit->first = Plus(time, (options_.days_before + 1) * kDay);
   }
-  uint32_t e = 0;
-  if (!free_entries_.empty()) {
-    e = free_entries_.back();
-    free_entries_.pop_back();
-  } else {
-    e = static_cast<uint32_t>(entries_.size());
-    entries_.emplace_back();
-  }
-  entries_[e] = {time, num, den, units_[unit].entries, static_cast<uint32_t>(metric)};
-  units_[unit].entries = e;
+  units_.AddEntry(unit, {time, num, den, Units::kNone, static_cast<uint32_t>(metric)});
+  if (first) Schedule(unit);
 }
 
-void Ledger::Push(int64_t time, uint32_t unit, uint32_t what) {
-  const int64_t minute = FloorOf(time, kMinute);
-  if (minute >= soon_until_) {
-    later_[minute].push_back({time, unit, what});
-    return;
+/// Nothing but what is saved of a unit decides, so that moments need not be saved.
+int64_t Ledger::DueOf(const Unit& unit, bool has_entries) const {
+  if ((unit.flags & (kBot | kLost)) != 0) return DueQueue::kNever;
+  if ((unit.flags & kExposed) == 0) return unit.first;
+  // Entries are dropped once nobody can come before the exposure.
+  int64_t due = has_entries ? unit.first + 1 : DueQueue::kNever;
+  for (size_t m = 0; m < places_.size(); ++m) {
+    const MetricOptions& metric = options_.metrics[m];
+    if (metric.window == 0 || (unit.included >> m & 1) != 0) continue;
+    due = std::min(due, Plus(unit.first, metric.from + metric.window));
   }
-  soon_.push_back({time, unit, what});
-  std::push_heap(soon_.begin(), soon_.end(), std::greater<>());
+  return due;
 }
 
-bool Ledger::Pop(int64_t mark, Timer& timer) {
-  while (soon_.empty() && !later_.empty() && later_.begin()->first * kMinute <= mark) {
-    soon_until_ = later_.begin()->first + 1;
-    soon_ = std::move(later_.begin()->second);
-    later_.erase(later_.begin());
-    std::make_heap(soon_.begin(), soon_.end(), std::greater<>());
-  }
-  if (soon_.empty() || soon_.front().time > mark) return false;
-  timer = soon_.front();
-  std::pop_heap(soon_.begin(), soon_.end(), std::greater<>());
-  soon_.pop_back();
-  return true;
-}
-
-bool Ledger::SharesEnd(size_t metric) const {
-  const MetricOptions& m = options_.metrics[metric];
-  for (size_t other = 0; other < metric; ++other) {
-    const MetricOptions& o = options_.metrics[other];
-    if (o.window > 0 && o.from + o.window == m.from + m.window) return true;
-  }
-  return false;
+void Ledger::Schedule(const Unit* unit) {
+  due_.Add({DueOf(*unit, unit->entries != Units::kNone), unit->order, units_.KeyOf(unit)});
 }
 
 /// The unit's first exposure is where it is now: totals are made, windows are set.
-void Ledger::Start(uint32_t unit) {
+void Ledger::Start(Unit* unit) {
   Recompute(unit);
-  const int64_t first = units_[unit].first;
-  Push(first + 1, unit, kSettle);
   for (size_t m = 0; m < places_.size(); ++m) {
-    const MetricOptions& metric = options_.metrics[m];
-    if (metric.window > 0) {
-      if (SharesEnd(m)) continue;
-      Push(first + metric.from + metric.window, unit, static_cast<uint32_t>(m));
-    } else {
-      units_[unit].included |= uint32_t{1} << m;
-      Count(unit, m, 1);
-    }
+    if (options_.metrics[m].window > 0) continue;
+    unit->included |= uint32_t{1} << m;
+    Count(unit, m, 1);
   }
+  Schedule(unit);
 }
 
 void Ledger::Exposure(uint64_t key, size_t variant, EventTime time, uint64_t event,
                       std::span<const uint32_t> segments) {
   ++account_.exposures;
   if (Refuse(event, time)) return;
-  const uint32_t unit = Find(key);
-  if (unit == kNone) return;
-  Unit& u = units_[unit];
+  Unit* const unit = Find(key, time);
+  if (unit == nullptr) return;
+  Unit& u = *unit;
   if ((u.flags & kBot) != 0) {
     ++account_.of_bots;
     return;
@@ -316,12 +266,14 @@ void Ledger::Exposure(uint64_t key, size_t variant, EventTime time, uint64_t eve
   const auto move = [&] {
     u.first = time.micros;
     u.variant = arm;
-    for (size_t s = 0; s < segment_names_.size(); ++s) {
-      u.segments[s] = static_cast<uint16_t>(s < segments.size() ? segments[s] : 0);
+    const std::span<uint16_t> own = units_.SegmentsOf(unit);
+    for (size_t s = 0; s < std::min(own.size(), segment_names_.size()); ++s) {
+      own[s] = static_cast<uint16_t>(s < segments.size() ? segments[s] : 0);
     }
   };
   if (!exposed) {
     ++account_.first;
+    units_.WillChange(unit);
     u.flags |= kExposed;
     move();
     ++exposed_[variant];
@@ -330,6 +282,7 @@ void Ledger::Exposure(uint64_t key, size_t variant, EventTime time, uint64_t eve
   if ((u.flags & kLost) != 0) {
     ++account_.of_lost;
     if (!earlier) return;
+    units_.WillChange(unit);
     --lost_[u.variant];
     move();
     ++lost_[u.variant];
@@ -337,18 +290,20 @@ void Ledger::Exposure(uint64_t key, size_t variant, EventTime time, uint64_t eve
   }
   if (arm != u.variant) {
     ++account_.second_variant;
+    units_.WillChange(unit);
     TakeOut(unit);
     --exposed_[u.variant];
     u.flags |= kLost;
     if (earlier) move();
     ++lost_[u.variant];
-    return DropEntries(unit);
+    return units_.DropEntries(unit);
   }
   if (time.micros >= u.first) {
     ++account_.repeated;
     return;
   }
   ++account_.earlier;
+  units_.WillChange(unit);
   TakeOut(unit);
   move();
   Start(unit);
@@ -358,9 +313,9 @@ void Ledger::Outcome(uint64_t key, size_t metric, double value, double denominat
                      uint64_t event) {
   ++account_.outcomes;
   if (Refuse(event, time)) return;
-  const uint32_t unit = Find(key);
-  if (unit == kNone) return;
-  const Unit& u = units_[unit];
+  Unit* const unit = Find(key, time);
+  if (unit == nullptr) return;
+  const Unit& u = *unit;
   if ((u.flags & kBot) != 0) {
     ++account_.of_bots;
     return;
@@ -393,19 +348,47 @@ void Ledger::Outcome(uint64_t key, size_t metric, double value, double denominat
 
 void Ledger::FlagBot(uint64_t key) {
   ++account_.flags;
-  const uint32_t unit = Find(key);
-  if (unit == kNone) return;
-  Unit& u = units_[unit];
+  Unit* const unit = Find(key, watermark_);
+  if (unit == nullptr) return;
+  Unit& u = *unit;
   if ((u.flags & kBot) != 0) return;
+  units_.WillChange(unit);
   TakeOut(unit);
-  DropEntries(unit);
+  units_.DropEntries(unit);
   if ((u.flags & kLost) != 0) {
     --lost_[u.variant];
   } else if ((u.flags & kExposed) != 0) {
     --exposed_[u.variant];
   }
-  u.flags = kUsed | kBot;
+  u.flags = kBot;
   ++bots_;
+}
+
+void Ledger::Fire(Unit* unit, int64_t time, std::vector<Entered>* entered) {
+  units_.WillChange(unit);
+  if ((unit->flags & kExposed) == 0) {
+    Trim(unit);
+    if (unit->entries == Units::kNone) return units_.Remove(unit);
+    int64_t oldest = std::numeric_limits<int64_t>::max();
+    for (uint32_t e = unit->entries; e != Units::kNone; e = units_.Entry(e).next) {
+      oldest = std::min(oldest, units_.Entry(e).time);
+    }
+    unit->first = std::max(watermark_.micros + 1, Plus(oldest, (options_.days_before + 1) * kDay));
+    return Schedule(unit);
+  }
+  if (time > unit->first) units_.DropEntries(unit);
+  for (size_t m = 0; m < places_.size(); ++m) {
+    const MetricOptions& metric = options_.metrics[m];
+    const uint32_t bit = uint32_t{1} << m;
+    if (metric.window == 0 || (unit->included & bit) != 0) continue;
+    if (Plus(unit->first, metric.from + metric.window) != time) continue;
+    unit->included |= bit;
+    Count(unit, m, 1);
+    if (entered != nullptr) {
+      entered->push_back({m, unit->variant, static_cast<double>(Read(unit, m).y) * 1e-6});
+    }
+  }
+  Schedule(unit);
 }
 
 void Ledger::Advance(EventTime now, std::vector<Entered>* entered) {
@@ -416,49 +399,29 @@ void Ledger::Advance(EventTime now, std::vector<Entered>* entered) {
   while (!seen_.empty() && (seen_.begin()->first + 1) * width <= mark.micros) {
     seen_.erase(seen_.begin());
   }
-  for (Timer timer; Pop(mark.micros, timer);) {
-    Unit& u = units_[timer.unit];
-    if ((u.flags & kUsed) == 0 || (u.flags & (kBot | kLost)) != 0) continue;
-    const bool exposed = (u.flags & kExposed) != 0;
-    if (timer.what == kSettle) {
-      if (exposed) {
-        if (u.first < mark.micros) DropEntries(timer.unit);
-        continue;
+  // What is due says nothing about whether more will come of a unit: it counts as no event.
+  constexpr int64_t kNoEvent = std::numeric_limits<int64_t>::min();
+  const auto due_of = [&](const Unit& unit) { return DueOf(unit, unit.entries != Units::kNone); };
+  const auto find = [&](const std::vector<uint64_t>& keys, auto&& visit) {
+    for (size_t i = 0; i < keys.size(); ++i) {
+      for (const auto& [stage, ahead] : kFetchAhead) {
+        if (i + ahead < keys.size()) units_.Prefetch(stage, keys[i + ahead]);
       }
-      Trim(timer.unit);
-      if (u.entries == kNone) {
-        Free(timer.unit);
-        continue;
-      }
-      int64_t oldest = std::numeric_limits<int64_t>::max();
-      for (uint32_t e = u.entries; e != kNone; e = entries_[e].next) {
-        oldest = std::min(oldest, entries_[e].time);
-      }
-      Push(std::max(mark.micros + 1, Plus(oldest, (options_.days_before + 1) * kDay)), timer.unit,
-           kSettle);
-      continue;
+      const Unit* const unit = units_.Find(keys[i], kNoEvent);
+      if (unit != nullptr) visit({due_of(*unit), unit->order, keys[i]});
     }
-    if (!exposed) continue;
-    const Micros length = options_.metrics[timer.what].from + options_.metrics[timer.what].window;
-    // An exposure that moved has another timer.
-    if (u.first + length != timer.time) continue;
-    for (size_t m = timer.what; m < places_.size(); ++m) {
-      const MetricOptions& metric = options_.metrics[m];
-      const uint32_t bit = uint32_t{1} << m;
-      if (metric.window == 0 || metric.from + metric.window != length) continue;
-      if ((u.included & bit) != 0) continue;
-      u.included |= bit;
-      Count(timer.unit, m, 1);
-      if (entered != nullptr) {
-        entered->push_back({m, u.variant, static_cast<double>(Read(timer.unit, m).y) * 1e-6});
-      }
-    }
+  };
+  for (DueQueue::Due due; due_.Take(mark.micros, due, find);) {
+    Unit* const unit = units_.Find(due.key, kNoEvent);
+    // One whose moment has changed has another entry.
+    if (unit == nullptr || unit->order != due.order || due_of(*unit) != due.time) continue;
+    Fire(unit, due.time, entered);
   }
 }
 
-bool Ledger::IsExposed(uint64_t unit) const {
-  const auto found = index_.find(unit);
-  return found != index_.end() && (units_[found->second].flags & (kExposed | kLost)) == kExposed;
+bool Ledger::IsExposed(uint64_t key) {
+  const Unit* const unit = units_.Find(key, watermark_.micros);
+  return unit != nullptr && (unit->flags & (kExposed | kLost)) == kExposed;
 }
 
 uint32_t Ledger::SegmentCode(size_t dimension, std::string_view value) {
@@ -502,24 +465,14 @@ const UnitHistogram& Ledger::Histogram(size_t metric, size_t variant) const {
   return histograms_[metric * options_.variants + variant];
 }
 
-void Ledger::Save(StateWriter& out) const {
-  out.Section("ledger", 2);
+void Ledger::SaveHead(StateWriter& out) const {
+  out.Section("ledger", 3);
   out.U64(options_.variants);
   out.U64(options_.metrics.size());
-  out.U64(stride_);
+  out.U64(units_.values());
   out.I64(watermark_.micros);
-  out.Array(units_);
-  out.Array(values_);
-  out.Array(free_units_);
-  out.Array(entries_);
-  out.Array(free_entries_);
-  out.Array(soon_);
-  out.I64(soon_until_);
-  out.U64(later_.size());
-  for (const auto& [minute, timers] : later_) {
-    out.I64(minute);
-    out.Array(timers);
-  }
+  out.Bool(!options_.segments.empty());
+  out.U64(came_);
   out.U64(seen_.size());
   for (const auto& [bucket, seen] : seen_) {
     out.I64(bucket);
@@ -544,28 +497,24 @@ void Ledger::Save(StateWriter& out) const {
   out.Items(std::span<const LedgerAccount>(&account_, 1));
 }
 
-Status Ledger::Load(StateReader& in) {
-  const uint32_t version = in.Section("ledger", 2);
+Status Ledger::LoadHead(StateReader& in) {
+  const uint32_t version = in.Section("ledger", 3);
   const uint64_t variants = in.U64();
   // Version 1 left the number of metrics out.
   const uint64_t metrics = version >= 2 ? in.U64() : options_.metrics.size();
-  const uint64_t stride = in.U64();
-  if (in.ok() &&
-      (variants != options_.variants || metrics != options_.metrics.size() || stride != stride_)) {
+  const uint64_t values = in.U64();
+  if (in.ok() && (variants != options_.variants || metrics != options_.metrics.size() ||
+                  values != units_.values())) {
     return Status::Corrupt("the experiment's variants or metrics differ");
   }
   watermark_.micros = in.I64();
-  in.Array(units_);
-  in.Array(values_);
-  in.Array(free_units_);
-  in.Array(entries_);
-  in.Array(free_entries_);
-  in.Array(soon_);
-  soon_until_ = in.I64();
-  later_.clear();
-  for (uint64_t left = in.Count(16); left > 0 && in.ok(); --left) {
-    const int64_t minute = in.I64();
-    in.Array(later_[minute]);
+  due_.Clear();
+  units_.Clear();
+  if (version >= 3) {
+    if (in.Bool() != !options_.segments.empty()) in.Fail("the experiment's segments differ");
+    came_ = in.U64();
+  } else {
+    LEAT_RETURN_IF_ERROR(LoadOldUnits(in));
   }
   seen_.clear();
   for (uint64_t left = in.Count(16); left > 0 && in.ok(); --left) {
@@ -591,42 +540,117 @@ Status Ledger::Load(StateReader& in) {
   in.Array(lost_);
   bots_ = in.I64();
   in.Items(std::span<LedgerAccount>(&account_, 1));
-  LEAT_RETURN_IF_ERROR(in.status());
-  // Whatever indexes is checked once, so that bytes that were damaged cannot reach elsewhere.
-  bool good = values_.size() == units_.size() * stride_ && exposed_.size() == options_.variants &&
-              lost_.size() == options_.variants;
-  const auto within = [](uint32_t i, size_t n) { return i == kNone || i < n; };
-  for (const Unit& u : units_) {
-    good = good && within(u.entries, entries_.size()) && u.variant < options_.variants;
+  if (in.ok() && (exposed_.size() != options_.variants || lost_.size() != options_.variants)) {
+    in.Fail("the experiment's arms differ");
   }
-  for (const Entry& e : entries_) {
-    good = good && within(e.next, entries_.size()) && e.metric < places_.size();
-  }
-  for (const uint32_t i : free_units_) good = good && i < units_.size();
-  for (const uint32_t i : free_entries_) good = good && i < entries_.size();
-  const auto check = [&](const std::vector<Timer>& timers) {
-    for (const Timer& t : timers) {
-      good = good && t.unit < units_.size() && (t.what == kSettle || t.what < places_.size());
+  return in.status();
+}
+
+/// Until version 2 the head held all units, their events and their timers, by index.
+Status Ledger::LoadOldUnits(StateReader& in) {
+  struct OldUnit {
+    uint64_t key;
+    int64_t first;
+    uint32_t entries, included;
+    uint8_t variant, flags;
+    uint16_t unused, segments[6];
+  };
+  struct OldTimer {
+    int64_t time;
+    uint32_t unit, what;
+  };
+  constexpr uint8_t kUsed = 8;
+  constexpr uint32_t kSettle = ~uint32_t{0};
+  std::vector<OldUnit> units;
+  std::vector<int64_t> values;
+  std::vector<UnitEntry> entries;
+  std::vector<uint32_t> ignored;
+  std::vector<OldTimer> timers;
+  in.Array(units);
+  in.Array(values);
+  in.Array(ignored);
+  in.Array(entries);
+  in.Array(ignored);
+  // Of what they said only the next look at a unit that was not exposed does not follow from it.
+  const auto take = [&] {
+    in.Array(timers);
+    for (const OldTimer& timer : timers) {
+      if (timer.unit >= units.size()) return in.Fail("a timer of an experiment is of no unit");
+      OldUnit& unit = units[timer.unit];
+      if (timer.what == kSettle && (unit.flags & kExposed) == 0) unit.first = timer.time;
     }
   };
-  check(soon_);
-  for (const auto& [minute, timers] : later_) check(timers);
-  if (!good) return Status::Corrupt("the units of an experiment do not fit together");
-  index_.clear();
-  index_.reserve(units_.size());
-  for (size_t i = 0; i < units_.size(); ++i) {
-    if ((units_[i].flags & kUsed) != 0) index_.emplace(units_[i].key, static_cast<uint32_t>(i));
+  take();
+  in.I64();
+  for (uint64_t left = in.Count(16); left > 0 && in.ok(); --left) {
+    in.I64();
+    take();
+  }
+  if (in.ok() && values.size() != units.size() * units_.values()) {
+    in.Fail("the units of an experiment do not fit together");
+  }
+  LEAT_RETURN_IF_ERROR(in.status());
+  came_ = units.size();
+  std::vector<uint32_t> chain;
+  for (size_t i = 0; i < units.size(); ++i) {
+    const OldUnit& old = units[i];
+    if ((old.flags & kUsed) == 0) continue;
+    chain.clear();
+    for (uint32_t e = old.entries; e != Units::kNone; e = entries[e].next) {
+      if (e >= entries.size() || entries[e].metric >= places_.size() ||
+          chain.size() > entries.size()) {
+        return Status::Corrupt("the units of an experiment do not fit together");
+      }
+      chain.push_back(e);
+    }
+    Unit* const unit = units_.AddUnsaved(old.key);
+    if (unit == nullptr || old.variant >= options_.variants) {
+      return Status::Corrupt("the units of an experiment do not fit together");
+    }
+    unit->first = old.first;
+    unit->order = i & Unit::kMostOrder;
+    unit->included = old.included;
+    unit->variant = old.variant;
+    unit->flags = old.flags & (kExposed | kLost | kBot);
+    std::copy_n(values.begin() + static_cast<ptrdiff_t>(i * units_.values()), units_.values(),
+                units_.ValuesOf(unit));
+    std::ranges::copy_n(old.segments, units_.SegmentsOf(unit).size(),
+                        units_.SegmentsOf(unit).begin());
+    for (size_t e = chain.size(); e-- > 0;) units_.AddEntry(unit, entries[chain[e]]);
+    Schedule(unit);
   }
   return Status::Ok();
 }
 
+Status Ledger::LoadItem(uint64_t key, std::string_view item, bool in_memory) {
+  Unit unit;
+  bool has_entries = false;
+  LEAT_RETURN_IF_ERROR(units_.LoadItem(key, item, in_memory, unit, has_entries));
+  due_.Add({DueOf(unit, has_entries), unit.order, key});
+  return Status::Ok();
+}
+
+void Ledger::SaveUnits(StateWriter& out) const { units_.Save(out); }
+
+Status Ledger::LoadUnits(StateReader& in) {
+  units_.Load(in, static_cast<uint64_t>(options_.max_units));
+  LEAT_RETURN_IF_ERROR(in.status());
+  units_.ForEach([&](const Unit* unit) { Schedule(unit); });
+  return Status::Ok();
+}
+
+void Ledger::Save(StateWriter& out) const {
+  SaveHead(out);
+  SaveUnits(out);
+}
+
+Status Ledger::Load(StateReader& in) {
+  LEAT_RETURN_IF_ERROR(LoadHead(in));
+  return LoadUnits(in);
+}
+
 size_t Ledger::MemoryBytes() const {
-  size_t bytes = units_.capacity() * sizeof(Unit) + values_.capacity() * 8 +
-                 entries_.capacity() * sizeof(Entry) + soon_.capacity() * sizeof(Timer) +
-                 (free_units_.capacity() + free_entries_.capacity()) * 4 +
-                 index_.bucket_count() * (sizeof(uint64_t) * 2 + 1) +
-                 totals_.size() * sizeof(Aggregate);
-  for (const auto& [minute, timers] : later_) bytes += timers.capacity() * sizeof(Timer);
+  size_t bytes = units_.MemoryBytes() + due_.MemoryBytes() + totals_.size() * sizeof(Aggregate);
   for (const auto& [bucket, seen] : seen_) {
     bytes += seen.order.capacity() * 8 + seen.set.bucket_count() * 9;
   }

@@ -15,16 +15,15 @@
 ///     right when watched does not apply to it;
 ///   - the covariate of CUPED is what the unit did on the `days_before` whole days (UTC) before the
 ///     day of its first exposure. It is fixed once the watermark passes that exposure.
-/// Cost: O(1) an event (and the unit's few kept events). Memory: 40 bytes a unit and its place in a
-/// hash map, 8 to 32 a metric, 16 for each open window, 32 for each event or day still needed.
-/// Beyond max_units new units are refused and counted. Thread safety: none. Determinism: no clock,
-/// no random numbers; Save after the same calls gives the same bytes.
+/// Cost: O(1) an event (and the unit's few kept events). Memory: see Units, and 8 bytes for the
+/// unit's next moment. With a store, units that have long not been seen may be given up and are
+/// read back when they are needed. Beyond max_units new units are refused and counted. Thread
+/// safety: none. Determinism: no clock, no random numbers; Save after the same calls gives the same
+/// bytes, whatever is in memory. REQUIRES that no unit is 0.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <span>
 #include <string>
@@ -33,6 +32,8 @@
 
 #include "base/time.h"
 #include "experiments/aggregate.h"
+#include "experiments/due_queue.h"
+#include "experiments/units.h"
 #include "leat/state.h"
 #include "leat/status.h"
 
@@ -94,7 +95,9 @@ class Ledger {
   /// `entered`, if any, gets who has entered by that, in the order of the windows' ends.
   void Advance(EventTime now, std::vector<Entered>* entered = nullptr);
   /// Whether the unit is in an arm, alone.
-  bool IsExposed(uint64_t unit) const;
+  bool IsExposed(uint64_t unit);
+  /// Fetches memory that the unit's events will need: each stage in turn, some events apart.
+  void Prefetch(FetchStage stage, uint64_t unit) const { units_.Prefetch(stage, unit); }
 
   /// A code for a value of a segment, the same for the same text. After 100 values: `(other)`.
   uint32_t SegmentCode(size_t dimension, std::string_view value);
@@ -114,7 +117,7 @@ class Ledger {
   int64_t exposed(size_t variant) const { return exposed_[variant]; }
   int64_t lost(size_t variant) const { return lost_[variant]; }
   int64_t bots() const { return bots_; }
-  int64_t units() const { return static_cast<int64_t>(index_.size()); }
+  int64_t units() const { return static_cast<int64_t>(units_.keys()); }
   const LedgerAccount& account() const { return account_; }
   const LedgerOptions& options() const { return options_; }
   EventTime watermark() const { return watermark_; }
@@ -122,86 +125,59 @@ class Ledger {
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
   size_t MemoryBytes() const;
+  // ---- In part: a head, and the units item by item (see KeyedBlocks) ----
+  void SaveHead(StateWriter& out) const;
+  /// What was saved by a version that kept units in the head has them now.
+  Status LoadHead(StateReader& in);
+  void SaveUnits(StateWriter& out) const;
+  Status LoadUnits(StateReader& in);
+  Status LoadItem(uint64_t unit, std::string_view item, bool in_memory);
+  /// The units; Track, Evict and what saves items belong to them.
+  Units& blocks() { return units_; }
+  const Units& blocks() const { return units_; }
 
  private:
-  static constexpr uint32_t kNone = ~uint32_t{0};
-  static constexpr size_t kDimensions = 4;
-  enum Flag : uint8_t { kExposed = 1, kLost = 2, kBot = 4, kUsed = 8 };
-  struct Unit {
-    uint64_t key = 0;
-    int64_t first = 0;
-    uint32_t entries = kNone;
-    uint32_t included = 0;  ///< Metrics, a bit each.
-    uint8_t variant = 0;
-    uint8_t flags = 0;
-    uint16_t unused = 0;
-    uint16_t segments[6] = {};  ///< The first kDimensions are used; no padding follows.
-  };
-  struct Entry {
-    int64_t time = 0;
-    int64_t num = 0, den = 0;
-    uint32_t next = kNone;
-    uint32_t metric = 0;
-  };
-  struct Timer {
-    int64_t time = 0;
-    uint32_t unit = 0;
-    uint32_t what = 0;  ///< The first metric whose window ends with this, or kSettle.
-    friend bool operator>(const Timer& a, const Timer& b) {
-      return a.time != b.time   ? a.time > b.time
-             : a.unit != b.unit ? a.unit > b.unit
-                                : a.what > b.what;
-    }
-  };
-  static constexpr uint32_t kSettle = ~uint32_t{0};
   struct Place {
     uint32_t at = 0;
     bool ratio = false, cuped = false;
+    uint32_t end() const { return at + (ratio ? 2u : 1u) * (cuped ? 2u : 1u); }
   };
 
+  static std::vector<Place> PlacesOf(const LedgerOptions& options);
   bool Refuse(uint64_t event, EventTime time);
-  uint32_t Find(uint64_t key);
-  void Free(uint32_t unit);
+  /// The unit, which may be new; null when no more are allowed.
+  Unit* Find(uint64_t key, EventTime time);
   bool Settled(const Unit& unit) const;
   /// What an event at `time` is to a metric of an exposed unit.
   enum class When { kNever, kBefore, kEarly, kIn, kOver };
   When WhenOf(const Unit& unit, size_t metric, int64_t time) const;
-  Contribution Read(uint32_t unit, size_t metric) const;
-  Contribution Raw(uint32_t unit, size_t metric) const;
-  void Write(uint32_t unit, size_t metric, const Contribution& raw);
-  void Change(uint32_t unit, size_t metric, const Contribution& by);
-  void Count(uint32_t unit, size_t metric, int sign);
-  void TakeOut(uint32_t unit);
-  void Recompute(uint32_t unit);
-  void Keep(uint32_t unit, size_t metric, int64_t num, int64_t den, int64_t time);
-  void DropEntries(uint32_t unit);
-  void Trim(uint32_t unit);
-  void Push(int64_t time, uint32_t unit, uint32_t what);
-  /// Takes what is due first and at most at `mark`.
-  bool Pop(int64_t mark, Timer& timer);
-  /// Whether an earlier metric has the same end of its window.
-  bool SharesEnd(size_t metric) const;
-  void Start(uint32_t unit);
+  Contribution Read(Unit* unit, size_t metric) const;
+  Contribution Raw(Unit* unit, size_t metric) const;
+  void Write(Unit* unit, size_t metric, const Contribution& raw);
+  void Change(Unit* unit, size_t metric, const Contribution& by);
+  void Count(Unit* unit, size_t metric, int sign);
+  void TakeOut(Unit* unit);
+  void Recompute(Unit* unit);
+  void Keep(Unit* unit, size_t metric, int64_t num, int64_t den, int64_t time);
+  void Trim(Unit* unit);
+  /// When something happens to a unit next; DueQueue::kNever.
+  int64_t DueOf(const Unit& unit, bool has_entries) const;
+  void Schedule(const Unit* unit);
+  /// What is due of a unit at `time`.
+  void Fire(Unit* unit, int64_t time, std::vector<Entered>* entered);
+  Status LoadOldUnits(StateReader& in);
+  void Start(Unit* unit);
   Aggregate& Cell(std::vector<Aggregate>& cells, size_t metric, size_t variant) const {
     return cells[metric * options_.variants + variant];
   }
 
   LedgerOptions options_;
   std::vector<Place> places_;
-  size_t stride_ = 0;
   EventTime watermark_;
 
-  boost::unordered_flat_map<uint64_t, uint32_t> index_;
-  std::vector<Unit> units_;
-  std::vector<int64_t> values_;  ///< stride_ a unit.
-  std::vector<uint32_t> free_units_;
-  std::vector<Entry> entries_;
-  std::vector<uint32_t> free_entries_;
-  /// What is due soon, a heap with the earliest first; and the rest by minutes, in no order. A heap
-  /// of all would be far larger than the processor's caches.
-  std::vector<Timer> soon_;
-  std::map<int64_t, std::vector<Timer>> later_;
-  int64_t soon_until_ = std::numeric_limits<int64_t>::min();  ///< The first minute of later_.
+  Units units_;
+  uint64_t came_ = 0;  ///< Units so far, those forgotten included.
+  DueQueue due_;
 
   struct Seen {
     boost::unordered_flat_set<uint64_t> set;

@@ -248,14 +248,13 @@ size_t FeatureGraph::ReservedWindowBytes() const {
 }
 
 void FeatureGraph::Evict(size_t target) {
-  constexpr size_t kBlocks = size_t{1} << 13;  // Under two milliseconds.
   const size_t bytes = WindowBytes();
   if (bytes == 0) return;
   // Each group gives up the same share.
   const double share = static_cast<double>(target) / static_cast<double>(bytes);
   for (auto& group : impl_->program.groups) {
     const auto own = static_cast<double>(group.windows->BlockBytes());
-    group.windows->Evict(static_cast<size_t>(share * own), kBlocks);
+    group.windows->Evict(static_cast<size_t>(share * own));
   }
 }
 

@@ -66,11 +66,7 @@ void AddUnbounded(const Accumulator& a, double* cells, double value) {
 KeyGroup::KeyGroup(int64_t max_keys, int64_t max_events)
     : max_keys_(std::max<int64_t>(1, max_keys)), max_events_(std::max<int64_t>(2, max_events)) {}
 
-KeyGroup::~KeyGroup() {
-  index_.ForEach([&](uint64_t, std::byte* block) {
-    if (!IsCold(block)) FreeBlock(block);
-  });
-}
+KeyGroup::~KeyGroup() { ReleaseAll(); }
 
 uint32_t KeyGroup::AddColumn(bool labelled, bool constant) {
   Column column;
@@ -139,6 +135,7 @@ void KeyGroup::Finish() {
   sets_at_ = at;
   at += sets_ * sizeof(DistinctSet);
   stride_ = (at + 63) / 64 * 64;
+  SetStride(stride_);
 }
 
 std::vector<uint32_t> KeyGroup::Slots() const {
@@ -244,10 +241,7 @@ void KeyGroup::BuildAnswers(Column& column) {
                 [](const ColumnAccumulator& c) { return c.accumulator.column < 0; });
 }
 
-std::byte* KeyGroup::NewBlock(uint64_t key) {
-  auto* block = static_cast<std::byte*>(pool_.Allocate(stride_));
-  new (block) Header{key, kBeforeAll, 0, static_cast<uint32_t>(hot_.size())};
-  hot_.push_back(block);
+void KeyGroup::InitBlock(std::byte* block) {
   for (const bool labelled : {false, true}) {
     const size_t horizons = layouts_[labelled ? 1 : 0].horizons.size();
     if (horizons > 0) new (&LogOf(block, labelled)) EventLog();
@@ -256,14 +250,10 @@ std::byte* KeyGroup::NewBlock(uint64_t key) {
   std::fill_n(CellsOf(block), cells_, 0.0);
   for (uint32_t cell : time_cells_) CellsOf(block)[cell] = TimeCell(kBeforeAll);
   for (uint32_t i = 0; i < sets_; ++i) new (&SetOf(block, static_cast<int32_t>(i))) DistinctSet();
-  return block;
 }
 
-void KeyGroup::FreeBlock(std::byte* block) {
-  const uint32_t place = HeaderOf(block).hot;
-  hot_[place] = hot_.back();
-  HeaderOf(hot_[place]).hot = place;
-  hot_.pop_back();
+void KeyGroup::ReleaseBlock(std::byte* block) {
+  if (block_ == block) block_ = nullptr;
   for (const bool labelled : {false, true}) {
     const LogLayout& layout = layouts_[labelled ? 1 : 0];
     if (layout.horizons.empty()) continue;
@@ -271,40 +261,12 @@ void KeyGroup::FreeBlock(std::byte* block) {
     LogOf(block, labelled).~EventLog();
   }
   for (uint32_t i = 0; i < sets_; ++i) SetOf(block, static_cast<int32_t>(i)).~DistinctSet();
-  pool_.Free(block, stride_);
-}
-
-/// The block of a key if it is in memory.
-std::byte* KeyGroup::Lookup(uint64_t key) const {
-  Found& found = Recent(key);
-  if (found.key == key) return found.block;
-  std::byte* block = index_.Find(key);
-  if (block == nullptr || IsCold(block)) return nullptr;
-  found = {key, block};
-  return block;
 }
 
 std::byte* KeyGroup::FindOrCreate(uint64_t key) {
-  if (std::byte* block = Lookup(key)) return block;
-  if (cold_ > 0 && index_.Find(key) != nullptr) return ReadBack(key);
+  if (std::byte* block = FindBlock(key)) return block;
   if (index_.size() >= static_cast<size_t>(max_keys_)) DropOldest();
-  std::byte* block = NewBlock(key);
-  index_.Insert(key, block);
-  if (!dropped_.empty()) dropped_.erase(key);  // It will be saved over what is there.
-  return block;
-}
-
-void KeyGroup::Drop(uint64_t key) {
-  std::byte* block = index_.Find(key);
-  if (IsCold(block)) {
-    --cold_;
-  } else {
-    if (WaitsToBeSaved(block)) SaveItem(block);
-    FreeBlock(block);
-  }
-  if (generation_ > 0) dropped_.insert(key);
-  index_.Erase(key);
-  Recent(key) = {};
+  return Create(key);
 }
 
 void KeyGroup::DropOldest() {
@@ -319,13 +281,7 @@ void KeyGroup::DropOldest() {
 void KeyGroup::Prefetch(FetchStage stage, uint64_t key, EventTime time, bool labelled) const {
   if (key == 0) return;
   if (stage == FetchStage::kIndex) return index_.Prefetch(key);
-  if (stage == FetchStage::kStore) {
-    if (cold_ == 0 || Recent(key).key == key) return;
-    const std::byte* const cold = index_.Find(key);
-    if (cold == nullptr || !IsCold(cold)) return;
-    PutItemKey(key);
-    return store_->Expect(Family::kWindows, item_key_);
-  }
+  if (stage == FetchStage::kStore) return Expect(key);
   std::byte* const block = Lookup(key);
   if (block == nullptr) return;
   if (stage == FetchStage::kBlock) {

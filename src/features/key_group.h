@@ -19,19 +19,12 @@
 /// bound).
 ///
 /// Bound: at `max_keys` keys the sixteenth whose last event is oldest is dropped.
-/// Cold keys: with a store (Track), the block of a key that has not changed since it was saved may
-/// be given up (Evict); it is read back when the key is next found. What is kept of it in memory
-/// is a slot of the index with the time of its last event, so dropping needs no disk. Outputs and
-/// saved state do not depend on what is cold.
+/// Cold keys, and errors when one cannot be read back: see KeyedBlocks; dropping needs no disk.
 /// Cost: see EventLog; finding what to drop is O(keys) once per max_keys / 16 new keys.
 /// Determinism: state depends on the sequence of calls only; Save is in key order.
-/// Errors: a key that cannot be read back is taken for a new one, and status() says so from then
-/// on: what was computed since must not be used.
 #pragma once
 
-#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
-#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -39,10 +32,9 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "features/block_index.h"
 #include "features/event_log.h"
 #include "features/features.h"
-#include "state/store.h"
+#include "features/keyed_blocks.h"
 
 namespace leat::features {
 
@@ -60,12 +52,10 @@ struct WindowSpec {
   uint32_t slot = 0;
 };
 
-class KeyGroup final : public ItemState {
+class KeyGroup final : public KeyedBlocks {
  public:
   KeyGroup(int64_t max_keys, int64_t max_events);
   ~KeyGroup() override;
-  KeyGroup(const KeyGroup&) = delete;
-  KeyGroup& operator=(const KeyGroup&) = delete;
 
   // ---- Compiling ----
   /// `constant`: every event enters with 1.
@@ -94,32 +84,16 @@ class KeyGroup final : public ItemState {
   /// window keep their keys (up to max_keys).
   void Expire(EventTime watermark);
 
-  size_t keys() const { return index_.size(); }
   size_t MemoryBytes() const;
   /// All keys at once; the head is saved apart.
-  void Save(StateWriter& out) const;
-  void Load(StateReader& in);
+  void Save(StateWriter& out) const { SaveAll(out); }
+  void Load(StateReader& in) { LoadAll(in, 24, static_cast<uint64_t>(max_keys_)); }
   /// What belongs to no key, and what is where in the state of a key.
   void SaveHead(StateWriter& out) const;
   void LoadHead(StateReader& in);
 
-  // ---- Saved item by item: an item of family windows is a key, with `prefix` before it ----
-  /// From now on changes are known, and blocks may be read back from `store`, which outlives this.
-  void Track(const StateStore& store, std::string prefix);
   /// Takes a saved key; only its slot in the index unless `in_memory`.
   Status LoadItem(uint64_t key, std::string_view value, bool in_memory);
-  size_t ChangedBytes() const override { return changed_bytes_; }
-  void BeginSave(StateBatch& batch) override;
-  bool SaveMore(size_t items) override;
-  void EndSave() override { durable_before_ = generation_; }
-  /// Bytes of the blocks in memory, and with what is set aside for more of them.
-  size_t BlockBytes() const;
-  size_t ReservedBytes() const { return BlockBytes() - pool_.used() + pool_.MemoryBytes(); }
-  /// With more than `target` bytes of blocks in memory, goes on giving up some until there are a
-  /// quarter less: looks at up to `blocks` of them, and at as many as it takes to be less than
-  /// an eighth above the target. Those whose last event is older go first, about.
-  void Evict(size_t target, size_t blocks);
-  size_t cold_keys() const { return cold_; }
 
   /// What is known of a key, as of its last event; none if there is no such key. Changes nothing.
   struct KeyFacts {
@@ -130,16 +104,7 @@ class KeyGroup final : public ItemState {
   };
   Result<std::optional<KeyFacts>> Describe(uint64_t key) const;
 
-  const Status& status() const { return status_; }
-
  private:
-  struct Header {
-    uint64_t key;
-    int64_t latest;
-    // Twice the generation of its last change, and 1 once that is in a batch; 0: as saved.
-    uint32_t changed;
-    uint32_t hot;  // Its place in hot_.
-  };
   /// Values of a column with their last times, by time.
   struct DistinctSet {
     std::vector<int64_t> times;
@@ -173,7 +138,6 @@ class KeyGroup final : public ItemState {
     Micros distinct_over = 0;
     std::vector<Answer> late;  // Answered by Enter.
   };
-  static Header& HeaderOf(std::byte* block) { return *reinterpret_cast<Header*>(block); }
   EventLog& LogOf(std::byte* block, bool labelled) const {
     return *reinterpret_cast<EventLog*>(block + (labelled ? labelled_log_at_ : log_at_));
   }
@@ -187,44 +151,13 @@ class KeyGroup final : public ItemState {
 
   void LayOutColumn(Column& column, uint32_t& cells, StateWriter& state);
   void BuildAnswers(Column& column);
-  // A cold key has, in place of a block, the time of its last event, in an odd address.
-  static bool IsCold(const std::byte* block) {
-    return (reinterpret_cast<uintptr_t>(block) & 1) != 0;
-  }
-  static std::byte* ColdBlock(int64_t latest) {
-    return reinterpret_cast<std::byte*>(static_cast<uintptr_t>(latest) << 1 | 1);
-  }
-  static int64_t LatestOf(std::byte* block) {
-    return IsCold(block) ? static_cast<int64_t>(reinterpret_cast<uintptr_t>(block)) >> 1
-                         : HeaderOf(block).latest;
-  }
-  std::string ItemKey(uint64_t key) const;
-  void PutItemKey(uint64_t key) const;
-  void SaveBlock(std::byte* block, StateWriter& out) const;
-  std::byte* LoadBlock(uint64_t key, StateReader& in);
-  void SaveItem(std::byte* block);
-  size_t BytesOf(std::byte* block) const;
-  double HeapPerKey() const;
-  /// Call before a block changes.
-  void Change(std::byte* block) {
-    if (HeaderOf(block).changed != 2 * generation_) NoteChange(block);
-  }
-  void NoteChange(std::byte* block);
-  bool WaitsToBeSaved(std::byte* block) const {
-    const uint32_t changed = HeaderOf(block).changed;
-    return changed % 2 == 0 && changed != 0 && changed != 2 * generation_;
-  }
-  /// Whether the store has it as it is.
-  bool IsDurable(std::byte* block) const {
-    const uint32_t changed = HeaderOf(block).changed;
-    return changed % 2 == 1 ? changed / 2 < durable_before_ : changed == 0;
-  }
-  std::byte* Lookup(uint64_t key) const;
+  void SaveBlock(std::byte* block, StateWriter& out) const override;
+  std::byte* LoadBlock(uint64_t key, StateReader& in) override;
+  void InitBlock(std::byte* block) override;
+  void ReleaseBlock(std::byte* block) override;
+  size_t BytesOf(std::byte* block) const override;
+  size_t HeapBytesOf(std::byte* block) const override;
   std::byte* FindOrCreate(uint64_t key);
-  std::byte* ReadBack(uint64_t key);
-  void Drop(uint64_t key);
-  std::byte* NewBlock(uint64_t key);
-  void FreeBlock(std::byte* block);
   void DropOldest();
   void UpdateOwnState(const Column& column, std::byte* block, double value, int64_t time);
   void AddDistinct(const Column& column, DistinctSet& set, double value, int64_t time, int64_t now);
@@ -246,40 +179,7 @@ class KeyGroup final : public ItemState {
   size_t log_at_ = 0, labelled_log_at_ = 0, live_at_ = 0, labelled_live_at_ = 0, cells_at_ = 0,
          labelled_end_ = 0, sets_at_ = 0, stride_ = 0;
 
-  SlabPool pool_;  // Blocks and rows.
-  BlockIndex index_;
-  /// Blocks found lately, by a few bits of the key: an event's key is looked up at several stages.
-  struct Found {
-    uint64_t key = 0;
-    std::byte* block = nullptr;
-  };
-  static constexpr int kRecentBits = 6;
-  Found& Recent(uint64_t key) const {
-    return recent_[(key * 0x9e3779b97f4a7c15) >> (64 - kRecentBits)];
-  }
-  mutable std::array<Found, size_t{1} << kRecentBits> recent_;
   int64_t expired_at_ = std::numeric_limits<int64_t>::min();
-
-  // Saving. A block whose generation is neither 0 nor generation_ waits to be saved, if it is not
-  // in a batch yet.
-  const StateStore* store_ = nullptr;
-  std::string prefix_;
-  uint32_t generation_ = 0;      // 0: changes are not tracked.
-  uint32_t durable_before_ = 0;  // Generations below are in the store.
-  std::vector<uint64_t> changed_, saving_keys_;
-  boost::unordered_flat_set<uint64_t> dropped_;
-  std::vector<uint64_t> saving_dropped_;
-  size_t changed_bytes_ = 0, saved_keys_ = 0, saved_dropped_ = 0;
-  StateBatch* batch_ = nullptr;
-  size_t cold_ = 0;
-  std::vector<std::byte*> hot_;  // Every block in memory, in no order.
-  double heap_per_key_ = 0;
-  size_t evict_at_ = 0, evict_left_ = 0;  // Of hot_, in this round.
-  int64_t evict_before_ = 0;              // Only keys whose last event is older.
-  StateWriter writer_;
-  mutable std::string item_key_;  ///< By PutItemKey.
-  std::string value_;
-  Status status_;
 
   // The current event.
   std::byte* block_ = nullptr;

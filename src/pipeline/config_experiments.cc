@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "pipeline/config_build.h"
 #include "pipeline/params_doc.h"
@@ -34,6 +35,34 @@ EventTime ReadTime(YamlParams& p, std::string_view key, const YamlNode& at,
   return time;
 }
 
+/// The model that sees these features and no others; a name that is no feature, and a set that no
+/// model has, are refused.
+std::string ModelWith(Build& b, YamlParams& v) {
+  std::set<std::string> wanted;
+  const size_t before = b.problems.size();
+  for (const YamlNode* name : NameNodes(v.Get("features"))) {
+    wanted.insert(name->scalar);
+    if (b.slots.find(name->scalar) == b.slots.end()) {
+      v.Problem(*name, "features",
+                "unknown feature " + Quote(name->scalar) + Suggestion(name->scalar, b.SlotNames()));
+    }
+  }
+  if (b.problems.size() > before) return {};
+  std::string sets;
+  for (const ModelConfig& model : b.config.models) {
+    if (IsUnsupervised(model)) continue;
+    std::set<std::string> has;
+    for (const InputFeatureSpec& input : model.inputs) has.insert(input.name);
+    if (has == wanted && model.distances_of.empty()) return model.name;
+    sets += (sets.empty() ? "" : ", ") + Quote(model.name) + " [";
+    const char* comma = "";
+    for (const std::string& name : has) sets += std::exchange(comma, ", ") + name;
+    sets += "]";
+  }
+  v.Refuse("features", "no model has this set of features; there are " + sets);
+  return {};
+}
+
 /// A variant with a map: its weight, and what serves.
 void ReadRoute(Build& b, YamlParams& p, const YamlNode& item, experiments::Variant& variant,
                VariantRoute& route) {
@@ -41,6 +70,10 @@ void ReadRoute(Build& b, YamlParams& p, const YamlNode& item, experiments::Varia
   DescribeVariant(v, variant.weight, route);
   v.Finish();
   if (!route.model.empty()) CheckModel(b, v, "model", *v.Get("model"), route.model);
+  if (v.Has("features")) {
+    if (!route.model.empty()) v.Refuse("features", "stands in place of `model`");
+    route.model = ModelWith(b, v);
+  }
   if (v.Has("threshold") && TaskOf(b.config) != EvaluationTask::kBinary) {
     v.Refuse("threshold", "applies to a label of type boolean only");
   }
@@ -268,7 +301,9 @@ void DescribeVariant(SectionParams& p, double& weight, VariantRoute& route) {
   p.Number("weight", weight, kPositive, "Share of units, against the other variants.");
   p.Text("model", route.model,
          "Whose prediction is written for records that expose units of this variant; the first "
-         "model's unless said. Another feature set is another model.");
+         "model's unless said.");
+  p.Shape("features", "list of features", "none",
+          "In place of `model`: the first model that sees this set of features and no other.");
   double threshold = route.threshold < 0 ? 0.5 : route.threshold;
   if (p.Wants(route.threshold >= 0)) {
     const double before = threshold;

@@ -3,12 +3,17 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "pipeline/trials.h"
 #include "record/time_format.h"
 
 namespace leat {
 namespace {
+
+/// Numbers of key groups are below.
+constexpr uint64_t kUnits = uint64_t{1} << 63;
+uint64_t NumberOf(std::string_view name) { return Hash64(name) >> 1 | kUnits; }
 
 double Finite(double v) { return std::isfinite(v) ? v : 0; }
 
@@ -22,6 +27,7 @@ Result<std::unique_ptr<ExperimentSet>> ExperimentSet::Create(
   for (const ExperimentConfig& config : configs) {
     Running running;
     running.config = config;
+    running.number = NumberOf(config.options.name);
     LEAT_ASSIGN_OR_RETURN(running.experiment, experiments::Experiment::Create(config.options));
     NamedInputs names(schema, graph);
     running.unit = static_cast<size_t>(std::max<int64_t>(0, names.Field(config.unit)));
@@ -128,16 +134,24 @@ std::vector<const experiments::Experiment*> ExperimentSet::All() const {
 
 void ExperimentSet::Running::Save(StateWriter& out) const {
   out.I64(next_look);
-  experiment->Save(out);
+  experiment->SaveHead(out);
 }
 
 Status ExperimentSet::Running::Load(StateReader& in) {
   next_look = in.I64();
-  return experiment->Load(in);
+  return experiment->LoadHead(in);
 }
 
-void ExperimentSet::Save(StateWriter& out) const { SaveTrials(running_, out); }
-Status ExperimentSet::Load(StateReader& in) { return LoadTrials(running_, in); }
+void ExperimentSet::Save(StateWriter& out) const {
+  SaveTrials(running_, out);
+  for (const Running& r : running_) r.experiment->ledger().SaveUnits(out);
+}
+
+Status ExperimentSet::Load(StateReader& in) {
+  LEAT_RETURN_IF_ERROR(LoadTrials(running_, in));
+  for (Running& r : running_) LEAT_RETURN_IF_ERROR(r.experiment->ledger().LoadUnits(in));
+  return Status::Ok();
+}
 
 size_t ExperimentSet::MemoryBytes() const {
   size_t bytes = 0;
@@ -146,5 +160,79 @@ size_t ExperimentSet::MemoryBytes() const {
 }
 
 std::vector<PartAccess> ExperimentSet::Parts() { return TrialParts("experiment", running_); }
+
+// ---- Units, item by item ----
+
+bool ExperimentSet::IsUnit(std::string_view key) {
+  return key.size() == 16 && OrderedU64(key) >= kUnits;
+}
+
+std::vector<ExperimentSet::Running>::const_iterator ExperimentSet::Find(uint64_t number) const {
+  return std::find_if(running_.begin(), running_.end(),
+                      [&](const Running& r) { return r.number == number; });
+}
+
+void ExperimentSet::Prefetch(const Record& record, FetchStage stage) const {
+  for (const Running& r : running_) {
+    if (const uint64_t key = record.keys[r.unit]; key != 0) {
+      r.experiment->ledger().Prefetch(stage, key);
+    }
+  }
+}
+
+void ExperimentSet::Track(const StateStore& store) {
+  for (Running& r : running_) {
+    std::string prefix;
+    AppendOrdered(prefix, r.number);
+    r.experiment->ledger().blocks().Track(store, std::move(prefix));
+  }
+}
+
+Status ExperimentSet::LoadItem(std::string_view key, std::string_view value, bool in_memory) {
+  return Find(OrderedU64(key))
+      ->experiment->ledger()
+      .LoadItem(OrderedU64(key.substr(8)), value, in_memory);
+}
+
+std::vector<ItemState*> ExperimentSet::Items() {
+  std::vector<ItemState*> items;
+  for (Running& r : running_) items.push_back(&r.experiment->ledger().blocks());
+  return items;
+}
+
+size_t ExperimentSet::UnitBytes() const {
+  size_t bytes = 0;
+  for (const Running& r : running_) bytes += r.experiment->ledger().blocks().BlockBytes();
+  return bytes;
+}
+
+size_t ExperimentSet::ReservedUnitBytes() const {
+  size_t bytes = 0;
+  for (const Running& r : running_) bytes += r.experiment->ledger().blocks().ReservedBytes();
+  return bytes;
+}
+
+void ExperimentSet::Evict(size_t target) {
+  const size_t bytes = UnitBytes();
+  if (bytes == 0) return;
+  const double share = static_cast<double>(target) / static_cast<double>(bytes);
+  for (Running& r : running_) {
+    experiments::Units& units = r.experiment->ledger().blocks();
+    units.Evict(static_cast<size_t>(share * static_cast<double>(units.BlockBytes())));
+  }
+}
+
+bool ExperimentSet::has_cold_units() const {
+  return std::any_of(running_.begin(), running_.end(), [](const Running& r) {
+    return r.experiment->ledger().blocks().cold_keys() > 0;
+  });
+}
+
+Status ExperimentSet::status() const {
+  for (const Running& r : running_) {
+    LEAT_RETURN_IF_ERROR(r.experiment->ledger().blocks().status());
+  }
+  return Status::Ok();
+}
 
 }  // namespace leat

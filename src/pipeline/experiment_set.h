@@ -40,8 +40,25 @@ class ExperimentSet {
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
   size_t MemoryBytes() const;
-  /// One an experiment.
+  /// One an experiment: all but its units.
   std::vector<PartAccess> Parts();
+
+  // ---- Units, item by item: in the family windows, behind a number that names the experiment ----
+  /// Whether an item of the family windows is a unit of some experiment.
+  static bool IsUnit(std::string_view key);
+  /// Fetches memory that the record's units will need, as FeatureGraph::Prefetch does.
+  void Prefetch(const Record& record, FetchStage stage) const;
+  void Track(const StateStore& store);
+  /// Whether it is of one that there is.
+  bool Owns(std::string_view key) const { return Find(OrderedU64(key)) != running_.end(); }
+  /// REQUIRES Owns(key).
+  Status LoadItem(std::string_view key, std::string_view value, bool in_memory);
+  std::vector<ItemState*> Items();
+  size_t UnitBytes() const;
+  size_t ReservedUnitBytes() const;  ///< With what is set aside for more.
+  void Evict(size_t target);
+  bool has_cold_units() const;
+  Status status() const;
 
  private:
   struct Running {
@@ -54,11 +71,14 @@ class ExperimentSet {
     std::vector<size_t> of, per;
     std::vector<Serving> routes;  ///< By variant; empty: variants are labels.
     int64_t next_look = 0;        ///< 0: time has not begun.
+    uint64_t number = 0;          ///< Before the keys of its units.
 
     void Save(StateWriter& out) const;
     Status Load(StateReader& in);
   };
   void Look(Running& running, EventTime now, std::string& metrics, std::string& events);
+  /// The experiment that the first number of an item's key names.
+  std::vector<Running>::const_iterator Find(uint64_t number) const;
 
   std::vector<Running> running_;
   bool has_ids_ = false;

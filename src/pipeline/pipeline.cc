@@ -8,6 +8,8 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "base/hash.h"
@@ -30,6 +32,8 @@ namespace {
 /// Record ids kept beside a waiting prediction, for events: a length and up to 31 bytes.
 constexpr size_t kIdDoubles = 4;
 constexpr size_t kIdBytes = kIdDoubles * sizeof(double);
+/// Who served it: the model's index and the threshold.
+constexpr size_t kServedDoubles = 2;
 /// How many labels before it is due a waiting prediction is fetched, and then each stage of what
 /// its label enters.
 constexpr size_t kPendingAhead = 8;
@@ -62,6 +66,27 @@ std::string GetId(std::span<const double> block) {
   return {raw + 1, static_cast<size_t>(raw[0])};
 }
 
+/// Items that were loaded but belong to nothing any more: the next snapshot is without them.
+class GoneItems final : public ItemState {
+ public:
+  /// All whose keys begin with `prefix`, a number.
+  void Note(std::string_view prefix) { prefixes_.insert(std::string(prefix)); }
+  size_t ChangedBytes() const override { return 0; }
+  void BeginSave(StateBatch& batch) override {
+    for (const std::string& prefix : prefixes_) {
+      std::string end;
+      AppendOrdered(end, OrderedU64(prefix) + 1);
+      batch.DeleteRange(Family::kWindows, prefix, end);
+    }
+    prefixes_.clear();
+  }
+  bool SaveMore(size_t /*items*/) override { return true; }
+  void EndSave() override {}
+
+ private:
+  std::set<std::string, std::less<>> prefixes_;
+};
+
 }  // namespace
 
 struct Pipeline::Impl {
@@ -77,6 +102,11 @@ struct Pipeline::Impl {
 
   Status Init();
   size_t Width() const;
+  /// Who served a waiting prediction, where that differs and is known.
+  std::optional<Serving> ServedOf(std::span<const double> block) const {
+    if (inputs_at == served_at || std::isnan(block[served_at])) return std::nullopt;
+    return Serving{static_cast<size_t>(block[served_at]), block[served_at + 1]};
+  }
   size_t Decided(std::span<const double> p) const;
   void Advance(EventTime time);
   void Drain(Outputs& out);
@@ -114,6 +144,7 @@ struct Pipeline::Impl {
   Targets targets;
   LabelJoin join;
   IdMemory seen{'s'};  ///< Ids of records, for duplicates.
+  GoneItems gone;      ///< Of experiments that there are no more.
 
   EventTime first, now;  ///< The first and the highest event time seen.
   int64_t read = 0, taken = 0, rejected = 0, late = 0, label_rejects = 0;
@@ -121,8 +152,9 @@ struct Pipeline::Impl {
   uint64_t chain = 0;
   std::map<std::string, int64_t, std::less<>> reject_reasons;
 
-  // Layout of a block: id, label payload of the feature graph, inputs, predictions.
-  size_t payload_at = 0, inputs_at = 0, predictions_at = 0;
+  // Layout of a block: id, label payload of the feature graph, who served (where that differs),
+  // inputs, predictions.
+  size_t payload_at = 0, served_at = 0, inputs_at = 0, predictions_at = 0;
   std::vector<double> slots, scratch, anomaly, errors, losses;
   PendingStore::Convert convert;  ///< Of waiting predictions as they are loaded; mostly none.
 };
@@ -141,7 +173,8 @@ Status Pipeline::Impl::Init() {
   std::vector<std::string> models, clusters;
   for (size_t m = 0; m < roster->size(); ++m) models.push_back(roster->name(m));
   for (size_t i = 0; i < roster->cluster_count(); ++i) clusters.push_back(roster->cluster_name(i));
-  scoreboard = std::make_unique<Scoreboard>(targets.task(), config.evaluation, models);
+  const bool routed = Routes(config);
+  scoreboard = std::make_unique<Scoreboard>(targets.task(), config.evaluation, models, routed);
   if (config.experiments != nullptr) {
     LEAT_ASSIGN_OR_RETURN(
         experiments, ExperimentSet::Create(*config.experiments, config.schema, *graph, models));
@@ -167,12 +200,13 @@ Status Pipeline::Impl::Init() {
   for (size_t m = 0; m < roster->size(); ++m) {
     if (roster->has_region(m)) regions.push_back(m);
   }
-  writer = PredictionWriter(json, Routes(config), targets.task(), config.evaluation.threshold,
+  writer = PredictionWriter(json, routed, targets.task(), config.evaluation.threshold,
                             config.schema.id_column.empty() ? "record" : config.schema.id_column,
                             std::move(models), std::move(regions), std::move(clusters),
                             std::move(features));
   payload_at = kIdDoubles;
-  inputs_at = payload_at + graph->label_payload_size();
+  served_at = payload_at + graph->label_payload_size();
+  inputs_at = served_at + (routed ? kServedDoubles : 0);
   predictions_at = inputs_at + roster->block_size();
   slots.resize(graph->slot_count());
   anomaly.resize(roster->cluster_count());
@@ -225,7 +259,7 @@ void Pipeline::Impl::Settle(LabelJoin::Handle handle, double target, Outputs& ou
     chain = Mix64(chain ^ std::bit_cast<uint64_t>(p));
   }
   // Scored first: nothing that follows can reach this prediction any more.
-  scoreboard->Add(header.time, predictions, width, target);
+  scoreboard->Add(header.time, predictions, width, target, ServedOf(block));
   if (monitor->watches_models()) {
     for (size_t m = 0; m < roster->size(); ++m) {
       const auto p = predictions.subspan(m * width, width);
@@ -358,6 +392,7 @@ std::string Pipeline::PredictionsHeader() const { return impl_->writer.Header();
 
 void Pipeline::Prefetch(const Record& record, FetchStage stage) const {
   impl_->graph->Prefetch(record, stage);
+  if (impl_->experiments != nullptr) impl_->experiments->Prefetch(record, stage);
 }
 
 void Pipeline::Step(const Record& record, Outputs& out) {
@@ -423,6 +458,10 @@ void Pipeline::Step(const Record& record, Outputs& out) {
   std::fill(block.begin(), block.end(), 0.0);
   PutId(record.id_text, block);
   s.graph->Keep(record, s.slots, block.subspan(s.payload_at, s.graph->label_payload_size()));
+  if (s.inputs_at > s.served_at) {
+    block[s.served_at] = static_cast<double>(serving.model);
+    block[s.served_at + 1] = serving.threshold;
+  }
   const auto inputs = block.subspan(s.inputs_at, s.roster->block_size());
   const auto predictions = block.subspan(s.predictions_at);
   s.roster->Build(record, s.slots, inputs, s.anomaly);
@@ -610,6 +649,7 @@ Status Pipeline::Load(StateReader& in) {
 
 void Pipeline::Track(const StateStore& store) {
   impl_->graph->Track(store);
+  if (impl_->experiments != nullptr) impl_->experiments->Track(store);
   impl_->join.Track();
   impl_->seen.Track();
 }
@@ -688,12 +728,28 @@ Status Pipeline::Impl::FollowLayout(const BlockLayout& old, StateReader& in) {
   SaveLayout(old, a);
   SaveLayout(now_is, b);
   if (a.bytes() == b.bytes()) return Status::Ok();
-  if (old.inputs_at != now_is.inputs_at) return Status::Corrupt("the kept labels' features differ");
-  convert = [this, old, now_is](Pending& pending, std::vector<double>& block) {
+  // Who served is kept since a router came, and until it goes; states of earlier versions lack it.
+  const bool had_served = old.inputs_at == served_at + kServedDoubles;
+  if (!had_served && old.inputs_at != served_at) {
+    return Status::Corrupt("the kept labels' features differ");
+  }
+  convert = [this, old, now_is, had_served](Pending& pending, std::vector<double>& block) {
     const size_t width = pending.classes;
     std::vector<double> moved(now_is.predictions_at + width * now_is.models.size(), 0.0);
     if (block.size() < old.predictions_at + width * old.models.size()) return false;
-    std::copy_n(block.begin(), old.inputs_at, moved.begin());
+    std::copy_n(block.begin(), served_at, moved.begin());
+    if (now_is.inputs_at > served_at) {
+      double* const served = moved.data() + served_at;
+      served[0] = std::numeric_limits<double>::quiet_NaN();
+      if (had_served && block[served_at] < static_cast<double>(old.models.size())) {
+        const std::string& name = old.models[static_cast<size_t>(block[served_at])];
+        const auto at = std::find(now_is.models.begin(), now_is.models.end(), name);
+        if (at != now_is.models.end()) {
+          served[0] = static_cast<double>(at - now_is.models.begin());
+          served[1] = block[served_at + 1];
+        }
+      }
+    }
     for (const Roster::Place& place : now_is.places) {
       const auto from =
           std::find_if(old.places.begin(), old.places.end(), [&](const Roster::Place& other) {
@@ -762,7 +818,12 @@ Status Pipeline::LoadItem(Family family, std::string_view key, std::string_view 
   Impl& s = *impl_;
   switch (family) {
     case Family::kWindows:
-      return s.graph->LoadItem(key, value, in_memory);
+      if (!ExperimentSet::IsUnit(key)) return s.graph->LoadItem(key, value, in_memory);
+      if (s.experiments != nullptr && s.experiments->Owns(key)) {
+        return s.experiments->LoadItem(key, value, in_memory);
+      }
+      s.gone.Note(key.substr(0, 8));
+      return Status::Ok();
     case Family::kPending:
       return s.join.LoadPending(key, value, s.convert);
     case Family::kIds:
@@ -778,15 +839,44 @@ std::vector<ItemState*> Pipeline::Items() {
   std::vector<ItemState*> items = impl_->graph->Items();
   for (ItemState* item : impl_->join.Items()) items.push_back(item);
   items.push_back(&impl_->seen);
+  if (impl_->experiments != nullptr) {
+    for (ItemState* item : impl_->experiments->Items()) items.push_back(item);
+  }
+  items.push_back(&impl_->gone);
   return items;
 }
 
-size_t Pipeline::WindowBytes() const { return impl_->graph->WindowBytes(); }
-size_t Pipeline::ReservedWindowBytes() const { return impl_->graph->ReservedWindowBytes(); }
-void Pipeline::EvictWindows(size_t target) { impl_->graph->Evict(target); }
-bool Pipeline::has_cold_keys() const { return impl_->graph->has_cold_keys(); }
+size_t Pipeline::WindowBytes() const {
+  return impl_->graph->WindowBytes() +
+         (impl_->experiments != nullptr ? impl_->experiments->UnitBytes() : 0);
+}
 
-Status Pipeline::status() const { return impl_->graph->status(); }
+size_t Pipeline::ReservedWindowBytes() const {
+  return impl_->graph->ReservedWindowBytes() +
+         (impl_->experiments != nullptr ? impl_->experiments->ReservedUnitBytes() : 0);
+}
+
+void Pipeline::EvictWindows(size_t target) {
+  if (impl_->experiments == nullptr) return impl_->graph->Evict(target);
+  // Windows and units give up the same share.
+  const double all = static_cast<double>(std::max<size_t>(1, WindowBytes()));
+  const double share = static_cast<double>(target) / all;
+  const auto of = [&](size_t bytes) {
+    return static_cast<size_t>(share * static_cast<double>(bytes));
+  };
+  impl_->graph->Evict(of(impl_->graph->WindowBytes()));
+  impl_->experiments->Evict(of(impl_->experiments->UnitBytes()));
+}
+
+bool Pipeline::has_cold_keys() const {
+  return impl_->graph->has_cold_keys() ||
+         (impl_->experiments != nullptr && impl_->experiments->has_cold_units());
+}
+
+Status Pipeline::status() const {
+  if (impl_->experiments != nullptr) LEAT_RETURN_IF_ERROR(impl_->experiments->status());
+  return impl_->graph->status();
+}
 std::vector<FeatureGraph::GroupFacts> Pipeline::Windows() const { return impl_->graph->Groups(); }
 
 Result<std::vector<Pipeline::KeyFacts>> Pipeline::DescribeKey(

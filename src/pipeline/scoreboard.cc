@@ -9,6 +9,7 @@ namespace leat {
 namespace {
 
 constexpr size_t kMaxSamples = 2000;
+constexpr std::string_view kServed = "as served";
 constexpr std::pair<View, std::string_view> kViews[] = {
     {View::kCumulative, "cumulative"}, {View::kWindow, "window"}, {View::kFading, "fading"}};
 
@@ -40,19 +41,24 @@ MetricValues LoadValues(StateReader& in) {
 }  // namespace
 
 Scoreboard::Scoreboard(EvaluationTask task, const EvaluationOptions& options,
-                       std::vector<std::string> model_names)
-    : task_(task), options_(options), baselines_(task), prior_index_(PriorIndex(task)) {
+                       std::vector<std::string> model_names, bool routed)
+    : task_(task),
+      options_(options),
+      models_(model_names.size()),
+      baselines_(task),
+      prior_index_(PriorIndex(task)) {
   waiting_.reserve(kBatch);
   for (std::string& name : model_names) {
-    rows_.push_back({std::move(name), false, MakeEvaluator(task, options)});
+    rows_.push_back({std::move(name), false, false, MakeEvaluator(task, options)});
   }
+  if (routed) rows_.push_back({std::string(kServed), false, true, MakeEvaluator(task, options)});
   for (const std::string_view name : Baselines::Names(task)) {
-    rows_.push_back({std::string(name), true, MakeEvaluator(task, options)});
+    rows_.push_back({std::string(name), true, false, MakeEvaluator(task, options)});
   }
 }
 
 void Scoreboard::Add(EventTime time, std::span<const double> predictions, size_t width,
-                     double target) {
+                     double target, const std::optional<Serving>& served) {
   std::vector<double>& values = waiting_predictions_;
   // In place: a copy would wait until what was just written can be read at another width.
   Waiting& label = waiting_.emplace_back();
@@ -60,8 +66,9 @@ void Scoreboard::Add(EventTime time, std::span<const double> predictions, size_t
   label.target = target;
   label.at = values.size();
   label.width = width;
+  label.served = served;
   const size_t baselines = Baselines::Names(task_).size();
-  const auto models = predictions.first(width * (rows_.size() - baselines));
+  const auto models = predictions.first(width * models_);
   values.insert(values.end(), models.begin(), models.end());
   for (size_t i = 0; i < baselines; ++i) {
     const size_t before = values.size();
@@ -83,9 +90,19 @@ void Scoreboard::ScoreWaiting() const {
   for (const Row& row : rows_) {
     const auto scored = [&](const Waiting& label) -> Scored {
       const size_t width = row.baseline ? label.baseline_width : label.width;
-      const size_t at = label.at + models * label.width + baselines * label.baseline_width;
-      return {label.time, std::span(waiting_predictions_).subspan(at, width), label.target};
+      const size_t model = row.served ? label.served->model : models;
+      const size_t at = label.at + model * label.width + baselines * label.baseline_width;
+      return {.time = label.time,
+              .probabilities = std::span(waiting_predictions_).subspan(at, width),
+              .target = label.target,
+              .threshold = row.served ? label.served->threshold : -1};
     };
+    if (row.served) {
+      for (const Waiting& label : waiting_) {
+        if (label.served) row.evaluator->Add(scored(label));
+      }
+      continue;
+    }
     if (!row.baseline) {  // A baseline's scores repeat: nothing to fetch.
       for (const Waiting& label : waiting_) row.evaluator->Expect(scored(label));
     }
@@ -187,7 +204,8 @@ Status Scoreboard::Load(StateReader& in) {
 std::vector<PartAccess> Scoreboard::Parts() {
   std::vector<PartAccess> parts;
   for (Row& row : rows_) {
-    parts.push_back({(row.baseline ? "evaluation/baseline/" : "evaluation/model/") + row.name,
+    const std::string kind = row.baseline ? "baseline/" : "model/";
+    parts.push_back({row.served ? "evaluation/served" : "evaluation/" + kind + row.name,
                      [this, &row](StateWriter& out) {
                        ScoreWaiting();
                        row.evaluator->Save(out);

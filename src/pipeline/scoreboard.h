@@ -3,12 +3,14 @@
 /// Cost per label: one evaluator update per model and baseline. Labels are collected and scored row
 /// by row, kBatch at a time: an evaluator's sums then stay in the nearest cache while it works, and
 /// what it must fetch from memory is fetched for several labels at once. Nothing that can be asked
-/// of a scoreboard shows where a batch ends. The history keeps at most 2,000 samples; beyond, every
-/// other one is dropped, so memory does not grow with the stream. Thread safety: none, not even for
-/// const methods, which score what waits.
+/// of a scoreboard shows where a batch ends. Where who serves differs from record to record, a row
+/// `as served` scores what was served: the prediction of the model that served, with its threshold.
+/// The history keeps at most 2,000 samples; beyond, every other one is dropped, so memory does not
+/// grow with the stream. Thread safety: none, not even for const methods, which score what waits.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,17 +18,20 @@
 #include "evaluation/evaluation.h"
 #include "leat/state.h"
 #include "pipeline/part.h"
+#include "pipeline/prediction_writer.h"
 
 namespace leat {
 
 class Scoreboard {
  public:
+  /// `routed`: who serves differs from record to record.
   Scoreboard(EvaluationTask task, const EvaluationOptions& options,
-             std::vector<std::string> model_names);
+             std::vector<std::string> model_names, bool routed);
 
   /// Scores one labelled record: `predictions` holds `width` numbers per model. Then the baselines
-  /// learn the label.
-  void Add(EventTime time, std::span<const double> predictions, size_t width, double target);
+  /// learn the label. `served`: who served it; nothing where that is not known.
+  void Add(EventTime time, std::span<const double> predictions, size_t width, double target,
+           const std::optional<Serving>& served = std::nullopt);
 
   /// The prior so far: class probabilities, or the mean; empty before the first label.
   const std::vector<double>& prior() const { return prior_; }
@@ -47,7 +52,7 @@ class Scoreboard {
  private:
   struct Row {
     std::string name;
-    bool baseline;
+    bool baseline, served;
     std::unique_ptr<PrequentialEvaluator> evaluator;
   };
   /// A label that waits to be scored; its predictions lie in waiting_predictions_ from `at`: the
@@ -56,6 +61,7 @@ class Scoreboard {
     EventTime time;
     double target;
     size_t at, width, baseline_width;
+    std::optional<Serving> served;
   };
   static constexpr size_t kBatch = 128;             ///< Labels,
   static constexpr size_t kBatchDoubles = 1 << 13;  ///< or predictions.
@@ -67,7 +73,8 @@ class Scoreboard {
 
   EvaluationTask task_;
   EvaluationOptions options_;
-  std::vector<Row> rows_;
+  size_t models_ = 0;
+  std::vector<Row> rows_;  ///< Models, what was served if that is a row, baselines.
   Baselines baselines_;
   size_t prior_index_;  ///< Of the baseline whose prediction prior_ is.
   std::vector<double> prior_;

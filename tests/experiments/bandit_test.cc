@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numbers>
 #include <numeric>
 
 #include "base/hash.h"
 #include "base/random.h"
 #include "evaluation/special.h"
+#include "experiments/decisions.h"
 #include "experiments/exploration.h"
 #include "reference/reference.h"
 
@@ -110,6 +112,61 @@ TEST(Bandit, ActionsAreDrawnAsTheirLoggedProbabilitiesSay) {
            static_cast<long long>(decisions), p, mean_weight);
     EXPECT_GT(p, 0.001);
     EXPECT_NEAR(mean_weight, 1, decisions >= 1'000'000 ? 0.01 : 0.1);
+  }
+}
+
+/// By the trapezoidal rule with 20 nodes in the narrowest spread.
+std::vector<double> ChancesOnAFineGrid(const std::vector<GaussArm>& arms) {
+  double narrow = arms[0].sd, lo = arms[0].mean, hi = lo;
+  for (const GaussArm& arm : arms) {
+    narrow = std::min(narrow, arm.sd);
+    lo = std::min(lo, arm.mean - 12 * arm.sd);
+    hi = std::max(hi, arm.mean + 12 * arm.sd);
+  }
+  const double step = narrow / 20;
+  std::vector<double> out(arms.size(), 0.0);
+  for (double x = lo; x < hi; x += step) {
+    for (size_t k = 0; k < arms.size(); ++k) {
+      const double z = (x - arms[k].mean) / arms[k].sd;
+      double p = std::exp(-z * z / 2) / std::sqrt(2 * std::numbers::pi) / arms[k].sd * step;
+      for (size_t j = 0; j < arms.size() && p > 0; ++j) {
+        if (j != k) p *= 0.5 * std::erfc((arms[j].mean - x) / arms[j].sd / std::numbers::sqrt2);
+      }
+      out[k] += p;
+    }
+  }
+  return out;
+}
+
+TEST(Bandit, TheChanceToBeTheBestOfNormalsIsExact) {
+  CounterRandom random(5, 1);
+  double worst = 0;
+  for (int i = 0; i < 300; ++i) {
+    // Alike, apart, and one much narrower than the others.
+    std::vector<GaussArm> arms(2 + random.Below(6));
+    const double spread = std::exp(random.Uniform(0, i % 3 == 0 ? 4 : 1));
+    for (GaussArm& arm : arms) {
+      arm = {random.Normal() * (i % 2 == 0 ? 1 : 5),
+             std::exp(random.Uniform(-std::log(spread), 0))};
+    }
+    const std::vector<double> chances = ChanceBestGauss(arms), expected = ChancesOnAFineGrid(arms);
+    double sum = 0;
+    for (size_t k = 0; k < arms.size(); ++k) {
+      worst = std::max(worst, std::abs(chances[k] - expected[k]));
+      sum += chances[k];
+    }
+    ASSERT_NEAR(sum, 1, 1e-12);
+  }
+  EXPECT_LT(worst, 1e-12);
+  // Of two arms it is known, however different they are.
+  for (const double sd : {1e-9, 1e-4, 0.1, 1.0, 50.0}) {
+    for (const double mean : {-3.0, -0.2, 0.0, 1e-5, 0.7, 40.0}) {
+      const std::vector<GaussArm> arms = {{mean, sd}, {0, 1}};
+      const double z = mean / std::sqrt(sd * sd + 1);
+      EXPECT_NEAR(ChanceBestGauss(arms)[0], 0.5 * std::erfc(-z / std::numbers::sqrt2),
+                  sd < 1e-6 ? 1e-8 : 1e-12)
+          << mean << " " << sd;
+    }
   }
 }
 

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "experiments/sequential.h"
+#include "state/memory/memory_store.h"
 
 namespace leat::experiments {
 namespace {
@@ -374,20 +375,68 @@ std::string Head(const char* name, uint32_t version) {
   return head.Take();
 }
 
+/// The ledger's head as version 1 had it: with all units, and without the number of metrics.
+/// REQUIRES that every unit is exposed and that none was forgotten.
+std::string OldLedger(const Ledger& ledger) {
+  StateWriter head, saved, old;
+  ledger.SaveHead(head);
+  ledger.SaveUnits(saved);
+  StateReader in(saved.bytes());
+  const size_t values = ledger.blocks().values();
+  struct OldUnit {
+    uint64_t key = 0;
+    int64_t first = 0;
+    uint32_t entries = ~uint32_t{0}, included = 0;
+    uint8_t variant = 0, flags = 0;
+    uint16_t unused = 0, segments[6] = {};
+  };
+  std::vector<OldUnit> units(in.U64());
+  std::vector<int64_t> all(units.size() * values);
+  std::vector<UnitEntry> entries;
+  for (size_t i = 0; i < units.size(); ++i) {
+    OldUnit unit;
+    unit.key = in.U64();
+    unit.first = in.I64();
+    const uint64_t order = in.U64();
+    unit.included = in.U32();
+    unit.variant = in.U8();
+    unit.flags = in.U8() | 8;
+    for (uint64_t left = in.U64(); left > 0; --left) {
+      UnitEntry entry;
+      for (int64_t* v : {&entry.time, &entry.num, &entry.den}) *v = in.I64();
+      entry.metric = in.U32();
+      (unit.entries == Units::kNone ? unit.entries : entries.back().next) =
+          static_cast<uint32_t>(entries.size());
+      entries.push_back(entry);
+    }
+    in.Items(std::span(all).subspan(order * values, values));
+    units.at(order) = unit;
+  }
+  EXPECT_TRUE(in.ok() && in.AtEnd());
+  old.Section("ledger", 1);
+  old.U64(ledger.options().variants);
+  old.U64(values);
+  old.I64(ledger.watermark().micros);
+  old.Array(units);
+  old.Array(all);
+  old.U64(0);  // Free units.
+  old.Array(entries);
+  for (const uint64_t none : {0, 0, 0, 0}) old.U64(none);  // Free entries, timers.
+  // Whether there are segments and how many units came is new; the rest is as it was.
+  const size_t rest = Head("ledger", 1).size() + 8 + 8 + 8 + 8 + 1 + 8;
+  return old.Take() + head.bytes().substr(rest);
+}
+
 TEST(ExperimentState, OfVersionOneIsStillRead) {
   const auto e = Make(Options(Method::kSequence));
   World world;
   world.Run(*e, 3000);  // Not looked at yet: no history, whose place is then known.
   StateWriter ledger, whole;
-  e->ledger().Save(ledger);
-  e->Save(whole);
+  e->ledger().SaveHead(ledger);
+  e->SaveHead(whole);
   const std::string& now = whole.bytes();
-  const std::string& units = ledger.bytes();
-  const size_t head = Head("experiment", 2).size(), ledger_head = Head("ledger", 2).size();
-  // Version 1 of the ledger had no number of metrics.
-  std::string old = Head("experiment", 1) + Head("ledger", 1) + units.substr(ledger_head, 8) +
-                    units.substr(ledger_head + 16);
-  size_t at = head + units.size();
+  std::string old = Head("experiment", 1) + OldLedger(e->ledger());
+  size_t at = Head("experiment", 2).size() + ledger.bytes().size();
   const auto keep = [&](size_t bytes) {
     old += now.substr(at, bytes);
     at += bytes;
@@ -403,12 +452,33 @@ TEST(ExperimentState, OfVersionOneIsStillRead) {
   ASSERT_EQ(at, now.size());
   const auto loaded = Make(Options(Method::kSequence));
   StateReader in(old);
-  const Status status = loaded->Load(in);
+  const Status status = loaded->LoadHead(in);
   ASSERT_TRUE(status.ok()) << status.message();
   ASSERT_TRUE(in.AtEnd());
-  StateWriter again;
-  loaded->Save(again);
-  EXPECT_EQ(again.bytes(), now);
+  World rest = world;
+  world.Run(*e, 4000);
+  rest.Run(*loaded, 4000);
+  StateWriter a, b;
+  e->Save(a);
+  loaded->Save(b);
+  EXPECT_EQ(a.bytes(), b.bytes());
+
+  // And it is all saved anew, item by item.
+  MemoryStore store;
+  loaded->ledger().blocks().Track(store, {});
+  const auto batch = store.NewBatch();
+  loaded->ledger().blocks().BeginSave(*batch);
+  EXPECT_TRUE(loaded->ledger().blocks().SaveMore(1'000'000));
+  ASSERT_TRUE(store.Write(*batch).ok());
+  size_t items = 0;
+  ASSERT_TRUE(store
+                  .Scan(Family::kWindows, {},
+                        [&](std::string_view, std::string_view) {
+                          ++items;
+                          return Status::Ok();
+                        })
+                  .ok());
+  EXPECT_EQ(items, static_cast<size_t>(loaded->ledger().units()));
 }
 
 TEST(ExperimentState, ItsPastIsBoundedAndEvenlySpread) {

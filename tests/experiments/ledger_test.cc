@@ -4,12 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
+#include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <tuple>
 
 #include "base/hash.h"
 #include "base/random.h"
+#include "state/memory/memory_store.h"
 
 namespace leat::experiments {
 namespace {
@@ -245,7 +249,8 @@ TEST(Ledger, PartitionsByUnitAddUpToTheWhole) {
   Feed feed(whole);
   for (const Event& e : events) feed.Take(e);
   for (const uint64_t parts : {4, 16}) {
-    std::vector<Ledger> ledgers(parts, Ledger(Options(lateness)));
+    std::deque<Ledger> ledgers;
+    while (ledgers.size() < parts) ledgers.emplace_back(Options(lateness));
     for (uint64_t p = 0; p < parts; ++p) {
       Feed part(ledgers[p]);
       for (const Event& e : events) {
@@ -302,6 +307,104 @@ TEST(Ledger, SavedAndLoadedItGoesOnBitForBit) {
     after.Save(b);
     EXPECT_EQ(a.bytes(), b.bytes());
   }
+}
+
+/// A ledger with a store, of which little stays in memory.
+class Stored {
+ public:
+  explicit Stored(Micros lateness) : lateness_(lateness) { Open(); }
+  Ledger& operator*() { return *ledger_; }
+  /// A snapshot, taken while `during` goes on between its items; then all that is cold is given up.
+  void Snapshot(const std::function<void()>& during, size_t memory) {
+    const auto batch = store_.NewBatch();
+    StateWriter head;
+    ledger_->SaveHead(head);
+    Units& units = ledger_->blocks();
+    units.BeginSave(*batch);
+    while (!units.SaveMore(7)) during();
+    ASSERT_TRUE(store_.Write(*batch).ok());
+    units.EndSave();
+    head_ = head.Take();
+    for (int i = 0; i < 20; ++i) units.Evict(memory);
+    most_ = std::max(most_, units.BlockBytes());
+  }
+  /// As after a stop: what a snapshot has not seen is gone.
+  void Reopen(size_t memory) {
+    Open();
+    StateReader in(head_);
+    ASSERT_TRUE(ledger_->LoadHead(in).ok());
+    size_t taken = 0;
+    const Status loaded =
+        store_.Scan(Family::kWindows, {}, [&](std::string_view key, std::string_view value) {
+          const bool fits = ledger_->blocks().BlockBytes() < memory;
+          taken += fits ? 1 : 0;
+          return ledger_->LoadItem(OrderedU64(key.substr(1)), value, fits);
+        });
+    ASSERT_TRUE(loaded.ok()) << loaded.message();
+    EXPECT_GT(ledger_->blocks().cold_keys(), taken);
+    ledger_->blocks().Track(store_, "u");
+  }
+  size_t most() const { return most_; }
+
+ private:
+  void Open() {
+    ledger_ = std::make_unique<Ledger>(Options(lateness_));
+    if (head_.empty()) ledger_->blocks().Track(store_, "u");
+  }
+  const Micros lateness_;
+  MemoryStore store_;
+  std::unique_ptr<Ledger> ledger_;
+  std::string head_;
+  size_t most_ = 0;
+};
+
+TEST(Ledger, ATenthOfTheUnitsInMemoryGivesTheSameNumbersAndBytes) {
+  const Micros lateness = 12 * kHour;
+  const std::vector<Event> events = Shuffled(Events(8, 4000), lateness, 7);
+  Ledger whole(Options(lateness));
+  Feed feed(whole);
+  for (const Event& e : events) feed.Take(e);
+  const size_t memory = whole.blocks().BlockBytes() / 10;
+
+  Stored stored(lateness);
+  auto few = std::make_unique<Feed>(*stored);
+  size_t i = 0, cold = 0;
+  EventTime now;
+  const auto take = [&] {
+    if (i == events.size()) return;
+    now = std::max(now, EventTime{events[i].time});
+    (*stored).Advance(now);
+    few->Take(events[i++]);
+  };
+  for (size_t round = 1; i < events.size(); ++round) {
+    for (int k = 0; k < 500; ++k) take();
+    stored.Snapshot(take, memory);
+    cold = std::max(cold, (*stored).blocks().cold_keys());
+    ASSERT_TRUE((*stored).blocks().status().ok());
+    if (round % 9 != 0) continue;
+    stored.Snapshot([] {}, memory);
+    stored.Reopen(memory);
+    few = std::make_unique<Feed>(*stored);
+  }
+  EXPECT_GT(cold, 3000u);
+  EXPECT_LT(stored.most(), 2 * memory);
+  EXPECT_TRUE(AnswerOf(*stored) == AnswerOf(whole));
+  StateWriter a, b;
+  whole.Save(a);
+  (*stored).Save(b);
+  EXPECT_TRUE(a.bytes() == b.bytes());
+}
+
+TEST(Ledger, AUnitThatIsMissingInTheStoreIsAnError) {
+  Stored stored(kHour);
+  Feed feed(*stored);
+  for (const Event& e : Shuffled(Events(9, 200), kHour, 1)) feed.Take(e);
+  stored.Snapshot([] {}, 0);
+  EXPECT_GT((*stored).blocks().cold_keys(), 100u);
+  MemoryStore empty;
+  (*stored).blocks().Track(empty, "u");
+  for (uint64_t unit = 1; unit <= 200; ++unit) (*stored).FlagBot(Mix64(unit));
+  EXPECT_FALSE((*stored).blocks().status().ok());
 }
 
 TEST(Ledger, DamagedStateIsRefused) {

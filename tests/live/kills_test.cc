@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <functional>
 #include <map>
 #include <thread>
 
@@ -20,24 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 
 class Kills : public Live {};
-
-/// Kills runs at random until there were `kills`, then lets the last one end.
-void KillAtRandom(const std::function<std::unique_ptr<Engine>()>& start, int kills, uint64_t seed,
-                  const std::function<int()>& finish) {
-  for (int i = 0; i < kills; ++i) {
-    CounterRandom random(seed, static_cast<uint64_t>(i));
-    const auto engine = start();
-    const auto life = std::chrono::milliseconds(20 + random.Below(900));
-    const auto ended = engine->Wait(life);
-    if (ended) {
-      ASSERT_EQ(*ended, 0) << i;
-      continue;
-    }
-    engine->Signal(SIGKILL);
-    ASSERT_EQ(engine->Wait(10s).value_or(-1), kKilled);
-  }
-  ASSERT_EQ(finish(), 0);
-}
 
 TEST_F(Kills, AtRandom) {
   const int kills = KillCount(15);

@@ -13,6 +13,8 @@
 #include <sstream>
 #include <thread>
 
+#include "base/random.h"
+
 namespace leat {
 namespace {
 
@@ -86,6 +88,23 @@ std::optional<int> Engine::Wait(std::chrono::milliseconds patience) {
     }
   }
   return code_;
+}
+
+void KillAtRandom(const std::function<std::unique_ptr<Engine>()>& start, int kills, uint64_t seed,
+                  const std::function<int()>& finish) {
+  for (int i = 0; i < kills; ++i) {
+    CounterRandom random(seed, static_cast<uint64_t>(i));
+    const auto engine = start();
+    const auto life = std::chrono::milliseconds(20 + random.Below(900));
+    const auto ended = engine->Wait(life);
+    if (ended) {
+      ASSERT_EQ(*ended, 0) << i;
+      continue;
+    }
+    engine->Signal(SIGKILL);
+    ASSERT_EQ(engine->Wait(10s).value_or(-1), kKilled);
+  }
+  ASSERT_EQ(finish(), 0);
 }
 
 void Live::SetUp() {

@@ -11,7 +11,9 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,6 +49,11 @@ class Engine {
 
 /// How often something is killed: as often as LEAT_LIVE_KILLS says, which asks for the long form.
 int KillCount(int short_form);
+
+/// Starts processes and kills each at a random moment of its first second, so often; then lets one
+/// run to the end.
+void KillAtRandom(const std::function<std::unique_ptr<Engine>()>& start, int kills, uint64_t seed,
+                  const std::function<int()>& finish);
 
 /// What a run of a pipeline has of its own.
 struct LiveRun {

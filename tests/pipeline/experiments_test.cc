@@ -5,6 +5,8 @@
 #include "connectors/generate/generate.h"
 #include "pipeline/harness.h"
 #include "pipeline/shape.h"
+#include "pipeline/stored.h"
+#include "state/memory/memory_store.h"
 
 namespace leat {
 namespace {
@@ -90,7 +92,9 @@ TEST(PipelineExperiments, SavedAndLoadedTheyGoOnBitForBit) {
   DriveText(*whole, config, visits, whole_sink);
 
   Collect sink;
+  MemoryStore store;
   const auto first = MakePipeline(config);
+  first->Track(store);
   const DriveResult half = DriveText(*first, config, visits, sink, {}, {}, 9'000);
   // Once as a whole, once in parts.
   StateWriter saved;
@@ -100,13 +104,9 @@ TEST(PipelineExperiments, SavedAndLoadedTheyGoOnBitForBit) {
   ASSERT_TRUE(second->Load(in).ok());
   EXPECT_EQ(second->Digest(), first->Digest());
   const auto third = MakePipeline(config);
-  ASSERT_TRUE(third->LoadParts(first->SaveParts()).ok());
-  const auto of = [](const Pipeline& p) {
-    StateWriter out;
-    for (const auto* e : p.Experiments()) e->Save(out);
-    return out.Take();
-  };
-  EXPECT_EQ(of(*third), of(*first));
+  SaveTo(store, *first);
+  LoadFrom(store, *third);
+  EXPECT_EQ(third->Digest(), first->Digest());
 
   DriveText(*second, config, visits, sink, {}, half.position);
   EXPECT_EQ(second->Digest(), whole->Digest());
@@ -152,12 +152,72 @@ TEST(PipelineExperiments, OneMayBeAddedAndRemovedButNotChanged) {
 
   const std::string visits = Visits(3'000);
   Collect sink;
+  MemoryStore store;
   const auto before = MakePipeline(one);
+  before->Track(store);
   DriveText(*before, one, visits, sink);
+  SaveTo(store, *before);
   const auto after = MakePipeline(two);
-  ASSERT_TRUE(after->LoadParts(before->SaveParts()).ok());
-  EXPECT_GT(after->Experiments()[0]->ledger().units(), 0);
+  LoadFrom(store, *after);
+  const int64_t units = before->Experiments()[0]->ledger().units();
+  EXPECT_GT(units, 0);
+  EXPECT_EQ(after->Experiments()[0]->ledger().units(), units);
   EXPECT_EQ(after->Experiments()[1]->ledger().units(), 0);
+
+  // Without it, its units go with the next snapshot; and one of that name then begins anew.
+  const auto items = [&] {
+    size_t count = 0;
+    EXPECT_TRUE(store
+                    .Scan(Family::kWindows, {},
+                          [&](std::string_view, std::string_view) {
+                            ++count;
+                            return Status::Ok();
+                          })
+                    .ok());
+    return static_cast<int64_t>(count);
+  };
+  EXPECT_EQ(items(), units);
+  const Config other = Parse(std::string(kHead) + One("banner"));
+  const auto without = MakePipeline(other);
+  LoadFrom(store, *without);
+  SaveTo(store, *without);
+  EXPECT_EQ(items(), 0);
+  const auto anew = MakePipeline(two);
+  LoadFrom(store, *anew);
+  EXPECT_EQ(anew->Experiments()[0]->ledger().units(), 0);
+}
+
+TEST(PipelineExperiments, TenTimesMoreUnitsThanMemoryAllowsGiveTheSameNumbersAndDigest) {
+  const Config config = Parse(std::string(kHead) + One("offer") + One("banner"));
+  const std::string visits = Visits(30'000);
+  Collect whole_sink, sink;
+  const auto whole = MakePipeline(config);
+  DriveText(*whole, config, visits, whole_sink);
+  const size_t memory = whole->WindowBytes() / 10;
+  ASSERT_GT(whole->Experiments()[0]->ledger().units(), 1000);
+
+  MemoryStore store;
+  auto small = MakePipeline(config);
+  small->Track(store);
+  Position position;
+  size_t most = 0, round = 0;
+  for (bool end = false; !end;) {
+    const DriveResult driven = DriveText(*small, config, visits, sink, {}, position, 1000);
+    position = driven.position;
+    end = driven.at_end;
+    SaveTo(store, *small);
+    for (int i = 0; i < 10; ++i) small->EvictWindows(memory);
+    most = std::max(most, small->WindowBytes());
+    if (++round % 7 != 0) continue;
+    small = MakePipeline(config);
+    LoadFrom(store, *small, memory);
+    EXPECT_TRUE(small->has_cold_keys());
+  }
+  EXPECT_LE(most, memory + memory / 8);
+  EXPECT_TRUE(small->status().ok());
+  EXPECT_EQ(small->Digest(), whole->Digest());
+  EXPECT_EQ(sink.all.metrics, whole_sink.all.metrics);
+  EXPECT_EQ(sink.all.events, whole_sink.all.events);
 }
 
 TEST(PipelineExperiments, MistakesAreNamedWithTheirPlace) {

@@ -9,7 +9,10 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "pipeline/config_experiments.h"
 #include "pipeline/harness.h"
+#include "pipeline/stored.h"
+#include "state/memory/memory_store.h"
 
 namespace leat {
 namespace {
@@ -118,6 +121,84 @@ TEST(Routing, AVariantsModelAndThresholdServeTheRecordsOfItsUnits) {
   EXPECT_GT(served["blind_one"], 500);
   EXPECT_GT(served["good_one"], 2000);
   EXPECT_GT(strict, 50) << "the threshold has made a difference";
+}
+
+TEST(Routing, WhatWasServedIsScoredByItself) {
+  const std::string log = Log(4000);
+  std::map<std::string, std::string> truth_of;
+  for (const auto& row : Table("id,time,user,x,y,good\n", log)) {
+    truth_of[row.at("id")] = row.at("good");
+  }
+  for (const char* router : {kExperiment, kBandit}) {
+    const Config config = Parse(std::string(kModels) + router);
+    const auto pipeline = MakePipeline(config);
+    Collect sink;
+    DriveText(*pipeline, config, log, sink);
+    const Report report = pipeline->MakeReport();
+    ASSERT_EQ(report.rows.at(2).name, "as served");
+    double accuracy = -1;
+    for (const auto& [name, value] : report.rows[2].cumulative) {
+      if (name == "accuracy") accuracy = value;
+    }
+    // By what was written, of the records whose label is known.
+    const auto rows = Table(pipeline->PredictionsHeader(), sink.all.predictions);
+    double right = 0, known = 0;
+    for (const auto& row : rows) {
+      if (known == static_cast<double>(rows.size()) - 6) break;
+      const std::string& decided = row.at("class");
+      right += truth_of.at(row.at("id")) == (decided.empty() ? "false" : decided) ? 1 : 0;
+      ++known;
+    }
+    EXPECT_NEAR(accuracy, right / known, 1e-12) << router;
+    EXPECT_THAT(sink.all.metrics, HasSubstr("\"as served\":{\"baseline\":false,"));
+  }
+}
+
+TEST(Routing, ARouterMayComeAndGo) {
+  const std::string log = Log(4000);
+  const Config plain = Parse(kModels), routed = Parse(std::string(kModels) + kExperiment);
+  const auto whole = MakePipeline(plain);
+  Collect whole_sink, sink;
+  DriveText(*whole, plain, log, whole_sink);
+  MemoryStore store;
+  auto pipeline = MakePipeline(plain);
+  pipeline->Track(store);
+  Position position = DriveText(*pipeline, plain, log, sink, {}, {}, 1000).position;
+  SaveTo(store, *pipeline);
+  pipeline = MakePipeline(routed);
+  LoadFrom(store, *pipeline);
+  position = DriveText(*pipeline, routed, log, sink, {}, position, 2000).position;
+  const Report report = pipeline->MakeReport();
+  ASSERT_EQ(report.rows.at(2).name, "as served");
+  EXPECT_GT(report.rows[2].cumulative.at(0).second, 0);
+  SaveTo(store, *pipeline);
+  pipeline = MakePipeline(plain);
+  LoadFrom(store, *pipeline);
+  DriveText(*pipeline, plain, log, sink, {}, position);
+  EXPECT_EQ(pipeline->Chain(), whole->Chain());
+  EXPECT_EQ(pipeline->Digest(), whole->Digest());
+}
+
+TEST(Routing, AFeatureSetIsTheModelThatHasIt) {
+  std::string yaml = std::string(kModels) + kExperiment;
+  const std::string named = "model: blind_one";
+  const size_t at = yaml.find(named);
+  const Config by_model = Parse(yaml);
+  const auto with = [&](const std::string& features) {
+    std::string text = yaml;
+    return text.replace(at, named.size(), features);
+  };
+  const Config by_features = Parse(with("features: [y]"));
+  EXPECT_EQ(by_features.fingerprint, by_model.fingerprint) << "it is the same pipeline";
+  EXPECT_EQ(by_features.experiments->at(0).routes.at(1).model, "blind_one");
+  const auto refusal = [&](const std::string& features) {
+    const auto parsed = ParseConfig(with(features), "test.yaml");
+    return parsed.ok() ? std::string() : std::string(parsed.status().message());
+  };
+  EXPECT_THAT(refusal("features: [x, y]"), HasSubstr("no model has this set of features; there are "
+                                                     "'good_one' [x], 'blind_one' [y]"));
+  EXPECT_THAT(refusal("features: [yy]"), HasSubstr("unknown feature 'yy'"));
+  EXPECT_THAT(refusal("features: [y], model: blind_one"), HasSubstr("in place of `model`"));
 }
 
 TEST(Routing, ABanditFindsTheBetterModelByItsLabels) {

@@ -74,6 +74,11 @@ struct Folder {
   const std::vector<Item>& Of(const std::string& family) const { return items.at(family); }
 };
 
+/// The group of the units of an experiment.
+inline uint64_t GroupOf(const std::string& experiment) {
+  return Xxh3(experiment) >> 1 | uint64_t{1} << 63;
+}
+
 /// Reads folders by the page.
 class FolderReader {
  public:
@@ -101,8 +106,11 @@ class FolderReader {
       std::vector<Item>& items = folder.items[row[0]];
       const auto& pairs = families.at(row[0]);
       for (size_t i = 0; i < pairs.size(); ++i) {
-        const auto arguments = ArgumentsOf(row.at(2), folder, items[i].key);
-        items[i].value = notation_.Read(row[2], pairs[i].second, arguments);
+        // Units of experiments are among the windows.
+        const bool unit = row[0] == "windows" && items[i].key["group"].bits >> 63 != 0;
+        const std::string block = unit ? "unit-item" : row.at(2);
+        const auto arguments = ArgumentsOf(block, folder, items[i].key);
+        items[i].value = notation_.Read(block, pairs[i].second, arguments);
       }
     }
     ReadJournal(path, folder);
@@ -154,6 +162,15 @@ class FolderReader {
   }
 
   /// What a block is to be told, from the parts that the page names.
+  static const Value& LedgerOf(const Folder& folder, uint64_t group) {
+    for (const auto& [name, part] : folder.parts) {
+      if (name.starts_with("experiment/") && GroupOf(name.substr(11)) == group) {
+        return part["experiment"]["ledger"];
+      }
+    }
+    throw FormatError("a unit of no experiment");
+  }
+
   static Arguments ArgumentsOf(const std::string& block, const Folder& folder, const Value& key) {
     if (block == "window-item") {
       const Value& group = folder.parts.at("features")["groups"][key["group"].bits];
@@ -164,6 +181,10 @@ class FolderReader {
               {"label_values", labelled["values"].Number()},
               {"cells", group["cells"].Number()},
               {"sets", group["sets"].Number()}};
+    }
+    if (block == "unit-item") {
+      const Value& ledger = LedgerOf(folder, key["group"].bits);
+      return {{"values", ledger["values"].Number()}, {"segments", ledger["segments"].Number()}};
     }
     if (block == "pending-item") {
       const Value& layout = folder.parts.at("layout");

@@ -547,18 +547,22 @@ inline std::set<std::string> EntriesOf(const std::string& shape, const std::stri
 }
 
 /// The sums are those of the units, and every unit is somewhere.
-inline void CheckExperiment(const Value& part) {
+inline void CheckExperiment(const Folder& folder, const std::string& name, const Value& part) {
   const Value& experiment = part["experiment"];
   const Value& ledger = experiment["ledger"];
   const uint64_t variants = ledger["variants"].bits, metrics = ledger["metrics"].bits;
   EXPECT_EQ(experiment["comparisons"].size(), metrics * variants);
   std::map<std::pair<uint64_t, uint64_t>, uint64_t> counted;
   std::map<uint64_t, uint64_t> exposed, lost;
-  uint64_t bots = 0, used = 0;
-  for (const Value& unit : ledger["units"].items) {
+  std::set<uint64_t> orders;
+  uint64_t bots = 0;
+  for (const Item& item : folder.Of("windows")) {
+    if (item.key["group"].bits != GroupOf(name)) continue;
+    const Value& unit = item.value;
     const uint64_t flags = unit["flags"].bits, variant = unit["variant"].bits;
-    if ((flags & 8) == 0) continue;
-    ++used;
+    EXPECT_LT(unit["order"].bits, ledger["came"].bits);
+    EXPECT_TRUE(orders.insert(unit["order"].bits).second);
+    EXPECT_LT(variant, variants);
     if ((flags & 4) != 0) {
       ++bots;
     } else if ((flags & 2) != 0) {
@@ -569,13 +573,11 @@ inline void CheckExperiment(const Value& part) {
     for (uint64_t m = 0; m < metrics; ++m) {
       if ((unit["included"].bits >> m & 1) != 0) ++counted[{m, variant}];
     }
-    uint64_t steps = 0;
-    for (uint64_t e = unit["entries"].bits; e != 0xffffffff; ++steps) {
-      ASSERT_LT(steps, ledger["entries"].size());
-      e = ledger["entries"][e]["next"].bits;
+    for (const Value& entry : unit["entries"].items) EXPECT_LT(entry["metric"].bits, metrics);
+    if ((flags & 7) == 0) {
+      EXPECT_GT(unit["entries"].size(), 0u);  // Else it would be forgotten.
     }
   }
-  EXPECT_EQ(used + ledger["free_units"].size(), ledger["units"].size());
   EXPECT_EQ(bots, ledger["bots"].bits);
   for (uint64_t v = 0; v < variants; ++v) {
     EXPECT_EQ(exposed[v], ledger["exposed"][v].bits);
@@ -672,7 +674,7 @@ inline void CheckParts(const Folder& folder) {
     }
     if (name.starts_with("drift/")) CheckDetector(part);
     if (name.starts_with("evaluation/")) CheckEvaluator(part, scored);
-    if (name.starts_with("experiment/")) CheckExperiment(part);
+    if (name.starts_with("experiment/")) CheckExperiment(folder, name.substr(11), part);
     if (name.starts_with("bandit/")) CheckBandit(part);
   }
 }
@@ -687,6 +689,7 @@ inline void CheckWindows(const Folder& folder) {
     }
   }
   for (const Item& item : folder.Of("windows")) {
+    if (item.key["group"].bits >> 63 != 0) continue;  // A unit.
     const Value& group = groups.at(item.key["group"].bits);
     SCOPED_TRACE(fmt::format("group {} key {}", item.key["group"].bits, item.key["key"].bits));
     if (group["by"].size() == 0) {

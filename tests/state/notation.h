@@ -436,10 +436,13 @@ class Notation {
     if (line.types.size() > 1) {
       Bytes ahead = in;
       const std::string section(ahead.Take(ahead.Fixed(8)));
+      const uint64_t version = ahead.Fixed(4);
       type.clear();
       for (const std::string& candidate : line.types) {
         const Line& first = blocks_.at(candidate).lines.front();
-        if (first.kind == Line::Kind::kSection && first.name == section) type = candidate;
+        if (first.kind != Line::Kind::kSection || first.name != section) continue;
+        // Of several versions of a section it is the one that is there.
+        if (type.empty() || first.version == version) type = candidate;
       }
       if (type.empty()) throw FormatError("the section " + section + " is none of these");
       line.taken.insert(type);
