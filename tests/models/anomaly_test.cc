@@ -100,13 +100,7 @@ TEST_P(EveryDetector, ContinuesBitEqualAfterLoading) {
   for (const uint64_t cut : {0u, 1u, 400u, 2100u, 5003u}) {
     auto whole = New(GetParam());
     Learn(*whole, 0, cut);
-    const std::string bytes = Saved(*whole);
-    auto loaded = whole->Fresh();
-    StateReader in(bytes);
-    ASSERT_TRUE(loaded->Load(in).ok()) << in.status().message();
-    EXPECT_TRUE(in.AtEnd());
-    ASSERT_TRUE(Saved(*loaded) == bytes);
-    EXPECT_EQ(loaded->MemoryBytes(), whole->MemoryBytes());
+    const auto loaded = Reloaded(*whole);
     std::vector<double> a, b;
     for (uint64_t i = cut; i < cut + 3000; ++i) {
       const Example e = Make(i, 0.001 * static_cast<double>(i));
@@ -187,13 +181,7 @@ TEST_P(EveryDetector, SaysWhatMemoryItHolds) {
 }
 
 TEST_P(EveryDetector, RefusesLayoutsItCannotRead) {
-  InputSpec sparse = Numbers(2);
-  sparse.sparse_size = 100;
-  InputSpec nominal = Numbers(2);
-  nominal.dense[1].nominal = true;
-  for (const InputSpec& spec : {sparse, nominal, InputSpec{}}) {
-    EXPECT_FALSE(NewModelFactory(GetParam())->Make(spec).ok());
-  }
+  ExpectReadsNumbersOnly(GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Anomaly, EveryDetector,

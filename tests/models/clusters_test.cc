@@ -83,12 +83,7 @@ TEST_P(EveryClusterer, ContinuesBitEqualAfterLoading) {
       return row;
     };
     for (uint64_t i = 0; i < cut; ++i) Learn(*whole, x(i), 1 + static_cast<double>(i % 2));
-    const std::string bytes = Saved(*whole);
-    auto loaded = whole->Fresh();
-    StateReader in(bytes);
-    ASSERT_TRUE(loaded->Load(in).ok()) << in.status().message();
-    EXPECT_TRUE(in.AtEnd());
-    ASSERT_TRUE(Saved(*loaded) == bytes);
+    const auto loaded = Reloaded(*whole);
     for (uint64_t i = cut; i < cut + 1500; ++i) {
       ASSERT_EQ(Distances(*whole, x(i)), Distances(*loaded, x(i))) << i;
       Learn(*whole, x(i));
@@ -165,13 +160,7 @@ TEST_P(EveryClusterer, SaysWhatMemoryItHolds) {
 }
 
 TEST_P(EveryClusterer, RefusesLayoutsItCannotRead) {
-  InputSpec sparse = Numbers(2);
-  sparse.sparse_size = 100;
-  InputSpec nominal = Numbers(2);
-  nominal.dense[1].nominal = true;
-  for (const InputSpec& spec : {sparse, nominal, InputSpec{}}) {
-    EXPECT_FALSE(NewModelFactory(GetParam())->Make(spec).ok());
-  }
+  ExpectReadsNumbersOnly(GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Clusters, EveryClusterer,

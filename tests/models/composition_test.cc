@@ -73,11 +73,7 @@ TEST_P(EveryMethod, ContinuesBitEqualAfterLoadingAndSaysItsMemory) {
     auto whole = New(options);
     LogLoss(*whole, 0, cut);
     const std::string bytes = Saved(*whole);
-    auto loaded = whole->Fresh();
-    StateReader in(bytes);
-    ASSERT_TRUE(loaded->Load(in).ok()) << in.status().message();
-    EXPECT_TRUE(in.AtEnd());
-    ASSERT_TRUE(Saved(*loaded) == bytes);
+    const auto loaded = Reloaded(*whole);
     EXPECT_EQ(LogLoss(*whole, cut, cut + 1200), LogLoss(*loaded, cut, cut + 1200));
     ASSERT_TRUE(Saved(*whole) == Saved(*loaded));
   }
@@ -300,11 +296,7 @@ TEST_P(EveryRegressorMethod, ContinuesBitEqualAfterLoadingAndSaysItsMemory) {
     auto whole = New(Options());
     SquaredError(*whole, 0, cut);
     const std::string bytes = Saved(*whole);
-    auto loaded = whole->Fresh();
-    StateReader in(bytes);
-    ASSERT_TRUE(loaded->Load(in).ok()) << in.status().message();
-    EXPECT_TRUE(in.AtEnd());
-    ASSERT_TRUE(Saved(*loaded) == bytes);
+    const auto loaded = Reloaded(*whole);
     EXPECT_EQ(SquaredError(*whole, cut, cut + 1200), SquaredError(*loaded, cut, cut + 1200));
     ASSERT_TRUE(Saved(*whole) == Saved(*loaded));
     if (cut == 450) {

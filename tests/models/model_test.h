@@ -72,4 +72,15 @@ inline void ExpectRefusesCutState(const Model& model, const std::string& bytes) 
   EXPECT_TRUE(Saved(*other) == untouched);
 }
 
+/// Refuses sparse inputs, nominal ones, and none.
+inline void ExpectReadsNumbersOnly(const std::string& type) {
+  InputSpec sparse = Numbers(2);
+  sparse.sparse_size = 100;
+  InputSpec nominal = Numbers(2);
+  nominal.dense[1].nominal = true;
+  for (const InputSpec& spec : {sparse, nominal, InputSpec{}}) {
+    EXPECT_FALSE(NewModelFactory(type)->Make(spec).ok());
+  }
+}
+
 }  // namespace leat

@@ -73,13 +73,7 @@ TEST_P(EveryRegressionTree, ContinuesBitEqualAfterLoading) {
       const Example e = Make(i);
       whole->Learn(e.input(), e.target, 1 + static_cast<double>(i % 2) / 2);
     }
-    const std::string bytes = Saved(*whole);
-    auto loaded = whole->Fresh();
-    StateReader in(bytes);
-    ASSERT_TRUE(loaded->Load(in).ok()) << in.status().message();
-    EXPECT_TRUE(in.AtEnd());
-    ASSERT_TRUE(Saved(*loaded) == bytes);
-    EXPECT_EQ(loaded->MemoryBytes(), whole->MemoryBytes());
+    const auto loaded = Reloaded(*whole);
     for (uint64_t i = cut; i < cut + 1500; ++i) {
       Example e = Make(i, -1);  // Turned round, so that detectors have something to find.
       e.x[4] = static_cast<double>(i % 9);
