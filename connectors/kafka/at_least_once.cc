@@ -41,7 +41,7 @@ class AtLeastOnce : public SinkBase {
 
 Result<std::optional<CommitMark>> AtLeastOnce::Take() {
   Patience patience(options_, fmt::format("reading the offsets of group {}", options_.group),
-                    kDrain);
+                    kTakeOver);
   LEAT_RETURN_IF_ERROR(Ready(patience));
   return group_->ReadMark(patience);
 }

@@ -104,7 +104,7 @@ class ExactlyOnce : public SinkBase {
 // ---- Producers ----
 
 Result<std::optional<CommitMark>> ExactlyOnce::Take() {
-  Patience patience(options_, fmt::format("taking over group {}", options_.group), kDrain);
+  Patience patience(options_, fmt::format("taking over group {}", options_.group), kTakeOver);
   LEAT_ASSIGN_OR_RETURN(last_, Renew(patience));
   before_last_ = last_;
   return last_;

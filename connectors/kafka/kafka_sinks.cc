@@ -20,7 +20,7 @@ constexpr size_t kKeptTimes = 1024;
 
 Result<std::optional<CommitMark>> SinkBase::Look() {
   Patience patience(options_, fmt::format("reading the offsets of group {}", options_.group),
-                    kDrain);
+                    kTakeOver);
   LEAT_ASSIGN_OR_RETURN(const std::unique_ptr<Group> group, Group::Open(options_, false));
   return group->ReadMark(patience);
 }

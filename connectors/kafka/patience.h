@@ -22,6 +22,8 @@ namespace leat::kafka {
 inline constexpr int kSliceMs = 200;
 /// A run that is to stop still commits what it has, if the brokers answer.
 inline constexpr std::chrono::seconds kDrain{5};
+/// One that is only about to begin waits until a transaction that another left open is given up.
+inline constexpr std::chrono::seconds kTakeOver{1};
 /// The longest pause before a broker is called again: by itself librdkafka takes up to ten seconds.
 inline constexpr const char* kReconnectMs = "1000";
 

@@ -13,6 +13,8 @@ namespace {
 
 constexpr int kAdminMs = 30'000;
 constexpr auto kPause = std::chrono::milliseconds(100);
+/// How long news of a topic may take from broker to broker.
+constexpr auto kNews = std::chrono::milliseconds(500);
 constexpr int kReachMs = 300;
 
 struct DestroyAdmin {
@@ -157,8 +159,14 @@ Result<std::map<std::string, TopicFacts>> DescribeTopics(const Cluster& cluster,
   LEAT_ASSIGN_OR_RETURN(const Asking asking, MakeAsking(cluster, timeout_ms));
   rd_kafka_t* const client = asking.client.get();
   std::map<std::string, TopicFacts> facts;
+  // A broker may take a moment to hear of a topic that was just made.
+  const auto until = std::chrono::steady_clock::now() + kNews;
   for (const std::string& topic : topics) {
-    LEAT_ASSIGN_OR_RETURN(const int32_t partitions, CountPartitions(client, topic, timeout_ms));
+    LEAT_ASSIGN_OR_RETURN(int32_t partitions, CountPartitions(client, topic, timeout_ms));
+    while (partitions == 0 && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(kPause);
+      LEAT_ASSIGN_OR_RETURN(partitions, CountPartitions(client, topic, timeout_ms));
+    }
     if (partitions > 0) facts[topic].partitions = partitions;
   }
   Describe(client, timeout_ms, facts);
