@@ -22,6 +22,8 @@ constexpr int kAnswerMs = 30'000;
 constexpr auto kAnswerPause = std::chrono::milliseconds(50);
 /// A wait for messages, before it is asked whether to give up.
 constexpr int kWaitMs = 100;
+/// Bytes below which messages are bounded by their number.
+constexpr int64_t kSmallMessage = 208;
 /// Messages taken from one input's queue at a time.
 constexpr size_t kRefill = 256;
 /// How long the others wait for an input that has more, which has not come yet.
@@ -202,19 +204,20 @@ Status Source::Open() {
   // All partitions together hold what is allowed, and none asks for most of it at once.
   const auto count = static_cast<int64_t>(std::max<size_t>(options_.inputs.size(), 1));
   const int64_t kilobytes = std::clamp<int64_t>(options_.queued_kilobytes / count, 64, 2'097'151);
+  // A message costs librdkafka some 600 bytes beside what it carries, so small ones are bounded by
+  // their number. Not by less: a full queue makes 2.0.2 pause for up to a second.
+  const int64_t messages = std::max<int64_t>(kilobytes * 1024 / kSmallMessage, 1000);
   const int64_t fetch = std::clamp<int64_t>(kilobytes * 1024 / 4, 64 << 10, 1 << 20);
-  LEAT_ASSIGN_OR_RETURN(
-      Handle<rd_kafka_conf_t> conf,
-      MakeConf(options_.cluster, RD_KAFKA_CONSUMER,
-               {{"group.id", options_.group.empty() ? "leat" : options_.group},
-                {"allow.auto.create.topics", "false"},
-                {"check.crcs", "true"},
-                {"fetch.wait.max.ms", "100"},
-                {"fetch.error.backoff.ms", "100"},
-                {"fetch.message.max.bytes", std::to_string(fetch)},
-                // A full queue makes 2.0.2 pause for up to a second, so bytes are the bound.
-                {"queued.min.messages", "1000000"},
-                {"queued.max.messages.kbytes", std::to_string(kilobytes)}}));
+  LEAT_ASSIGN_OR_RETURN(Handle<rd_kafka_conf_t> conf,
+                        MakeConf(options_.cluster, RD_KAFKA_CONSUMER,
+                                 {{"group.id", options_.group.empty() ? "leat" : options_.group},
+                                  {"allow.auto.create.topics", "false"},
+                                  {"check.crcs", "true"},
+                                  {"fetch.wait.max.ms", "100"},
+                                  {"fetch.error.backoff.ms", "100"},
+                                  {"fetch.message.max.bytes", std::to_string(fetch)},
+                                  {"queued.min.messages", std::to_string(messages)},
+                                  {"queued.max.messages.kbytes", std::to_string(kilobytes)}}));
   rd_kafka_conf_set_opaque(conf.get(), this);
   rd_kafka_conf_set_error_cb(conf.get(), Doubt);
   // What the offsets rest on is not for the properties to change.

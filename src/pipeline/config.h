@@ -47,7 +47,7 @@ struct KafkaConfig {
   bool gaps = false;  ///< Offsets may be missing: topics written in transactions.
   bool create_topics = false;
   bool headers = true;
-  int64_t queue = int64_t{32} << 20;  ///< Bytes fetched ahead, each shard.
+  int64_t queue = int64_t{64} << 20;  ///< Bytes fetched ahead, each shard.
   Micros transaction_timeout = 15 * kSecond;
   Micros linger = 0;
   Micros idle = kSecond;  ///< Without a record for so long, time goes on by itself; 0: never.

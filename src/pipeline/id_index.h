@@ -6,19 +6,24 @@
 /// of tombstones as in F14, whose groups are built alike; facebook/folly, F14.md.)
 ///
 /// The queue is the caller's: `id_at(position)` gives the id there. Cost: O(1) expected. Memory:
-/// 6.5 to 10 bytes an id. A bucket follows from the upper bits of the hash, so that growing, which
-/// is by half, goes through both tables in order. Thread safety: none.
+/// 6.5 to 10 bytes an id. It does not grow by itself: whoever has the queue can go through that in
+/// order, where the table would have to look each id up. Thread safety: none.
 #pragma once
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "base/hash.h"
 #include "base/huge_pages.h"
+#include "base/prefetch.h"
 
 namespace leat {
 
@@ -31,10 +36,9 @@ class IdIndex {
     const uint64_t hash = Mix64(id);
     for (size_t b = Home(hash);; b = Next(b)) {
       Bucket& bucket = buckets_[b];
-      for (uint32_t i = 0; i < kSlots; ++i) {
-        if (bucket.tags[i] == Tag(hash) && id_at(bucket.positions[i]) == id) {
-          return &bucket.positions[i];
-        }
+      for (uint32_t slots = bucket.With(Tag(hash)); slots != 0; slots &= slots - 1) {
+        uint32_t& position = bucket.positions[static_cast<size_t>(std::countr_zero(slots))];
+        if (id_at(position) == id) return &position;
       }
       if (bucket.passed == 0) return nullptr;
     }
@@ -44,10 +48,19 @@ class IdIndex {
     return const_cast<IdIndex*>(this)->Find(id, id_at);
   }
 
-  /// REQUIRES that the id is not there.
-  template <typename IdAt>
-  void Insert(uint64_t id, uint32_t position, IdAt&& id_at) {
-    if ((size_ + 1) * 20 > buckets_.size() * kSlots * 17) Grow(id_at);
+  /// Whether there must be Grown() before the next id is inserted.
+  bool full() const { return (size_ + 1) * 20 > buckets_.size() * kSlots * 17; }
+  /// An empty one with half as much room again.
+  IdIndex Grown() const {
+    IdIndex grown;
+    grown.buckets_.resize(buckets_.size() + buckets_.size() / 2 + 2);
+    return grown;
+  }
+  /// Fetches where an id is, or would be.
+  void Prefetch(uint64_t id) const { PrefetchLine(&buckets_[Home(Mix64(id))]); }
+
+  /// REQUIRES that the id is not there, and room.
+  void Insert(uint64_t id, uint32_t position) {
     ++size_;
     Place(Mix64(id), position);
   }
@@ -57,8 +70,9 @@ class IdIndex {
     const uint64_t hash = Mix64(id);
     for (size_t b = Home(hash);; b = Next(b)) {
       Bucket& bucket = buckets_[b];
-      for (uint32_t i = 0; i < kSlots; ++i) {
-        if (bucket.tags[i] != Tag(hash) || bucket.positions[i] != position) continue;
+      for (uint32_t slots = bucket.With(Tag(hash)); slots != 0; slots &= slots - 1) {
+        const auto i = static_cast<size_t>(std::countr_zero(slots));
+        if (bucket.positions[i] != position) continue;
         bucket.tags[i] = 0;
         --size_;
         for (size_t before = Home(hash); before != b; before = Next(before)) {
@@ -82,6 +96,20 @@ class IdIndex {
     std::array<uint8_t, kSlots> tags{};  ///< 0: free.
     uint32_t passed = 0;                 ///< Ids that are further on because there was no room.
     std::array<uint32_t, kSlots> positions{};
+
+    /// A bit for each slot whose tag this is.
+    uint32_t With(uint8_t tag) const {
+#if defined(__SSE2__)
+      const __m128i line = _mm_load_si128(reinterpret_cast<const __m128i*>(tags.data()));
+      const int same =
+          _mm_movemask_epi8(_mm_cmpeq_epi8(line, _mm_set1_epi8(static_cast<char>(tag))));
+      return static_cast<uint32_t>(same) & ((1u << kSlots) - 1);
+#else
+      uint32_t slots = 0;
+      for (uint32_t i = 0; i < kSlots; ++i) slots |= uint32_t{tags[i] == tag} << i;
+      return slots;
+#endif
+    }
   };
   static_assert(sizeof(Bucket) == 64);
 
@@ -95,24 +123,15 @@ class IdIndex {
   void Place(uint64_t hash, uint32_t position) {
     for (size_t b = Home(hash);; b = Next(b)) {
       Bucket& bucket = buckets_[b];
-      const auto free = std::find(bucket.tags.begin(), bucket.tags.end(), 0);
-      if (free == bucket.tags.end()) {
+      const uint32_t free = bucket.With(0);
+      if (free == 0) {
         ++bucket.passed;
         continue;
       }
-      *free = Tag(hash);
-      bucket.positions[static_cast<size_t>(free - bucket.tags.begin())] = position;
+      const auto i = static_cast<size_t>(std::countr_zero(free));
+      bucket.tags[i] = Tag(hash);
+      bucket.positions[i] = position;
       return;
-    }
-  }
-
-  template <typename IdAt>
-  void Grow(IdAt&& id_at) {
-    const Buckets old = std::exchange(buckets_, Buckets(buckets_.size() + buckets_.size() / 2 + 2));
-    for (const Bucket& bucket : old) {
-      for (uint32_t i = 0; i < kSlots; ++i) {
-        if (bucket.tags[i] != 0) Place(Mix64(id_at(bucket.positions[i])), bucket.positions[i]);
-      }
     }
   }
 

@@ -24,13 +24,35 @@ void IdMemory::Remember(uint64_t id, bool flag, EventTime until) {
     late_.push_back({until, position});
     std::push_heap(late_.begin(), late_.end());
   }
+  if (index_.full()) Grow();
   uint32_t* const known = index_.Find(id, IdAt());
   queue_.push_back(entry);
   if (known != nullptr) {
     *known = position;
   } else {
-    index_.Insert(id, position, IdAt());
+    index_.Insert(id, position);
   }
+}
+
+/// A larger index of the same entries.
+void IdMemory::Grow() {
+  constexpr size_t kAhead = 16;
+  IdIndex grown = index_.Grown();
+  EventTime latest = kNever;
+  for (size_t i = 0; i < queue_.size(); ++i) {
+    if (i + kAhead < queue_.size()) grown.Prefetch(queue_[i + kAhead].id);
+    const auto position = static_cast<uint32_t>(front_ + i);
+    const EventTime until = queue_[i].until.time();
+    // Only a late one can be forgotten before what stands in front of it.
+    if (until < latest && !IsAlive(position)) continue;
+    latest = std::max(latest, until);
+    if (uint32_t* const known = grown.Find(queue_[i].id, IdAt())) {
+      *known = position;
+    } else {
+      grown.Insert(queue_[i].id, position);
+    }
+  }
+  index_ = std::move(grown);
 }
 
 void IdMemory::ForgetOne(uint32_t position) {

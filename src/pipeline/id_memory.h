@@ -98,6 +98,7 @@ class IdMemory final : public ItemState {
     return known != nullptr && known->until.time() == entry.until.time();
   }
   void ForgetOne(uint32_t position);
+  void Grow();
   std::string RunKey(uint64_t number) const;
 
   const char letter_;
