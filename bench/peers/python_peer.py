@@ -48,9 +48,8 @@ class River:
             "adaptive_random_forest": lambda: forest.ARFClassifier(
                 n_models=10, seed=1, nominal_attributes=nominal),
             "streaming_random_patches": lambda: ensemble.SRPClassifier(
-                model=tree.HoeffdingTreeClassifier(grace_period=50, delta=0.01,
-                                                   nominal_attributes=nominal),
-                n_models=10, seed=1),
+                model=tree.HoeffdingTreeClassifier(grace_period=50, delta=0.01), n_models=10,
+                seed=1),
             "leveraging_bagging": lambda: ensemble.LeveragingBaggingClassifier(
                 model=tree.HoeffdingTreeClassifier(nominal_attributes=nominal), n_models=10,
                 seed=1),
@@ -66,9 +65,12 @@ class River:
                 preprocessing.StandardScaler() | linear_model.LinearRegression()),
         }
         self.model = kinds[name]()
+        # Those compare values with thresholds, whatever they are told of categories.
+        self.numbers_only = name in ("streaming_random_patches", "mondrian_forest", "naive_bayes",
+                                     "logistic_regression", "linear_regression")
 
     def prepare(self, names, categories, cells):
-        return {n: (f"v{int(float(c))}" if k else float(c))
+        return {n: (f"v{int(float(c))}" if k and not self.numbers_only else float(c))
                 for n, k, c in zip(names, categories, cells) if c}
 
     def predict(self, x):
