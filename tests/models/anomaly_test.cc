@@ -180,9 +180,7 @@ TEST_P(EveryDetector, SaysWhatMemoryItHolds) {
   EXPECT_NEAR(static_cast<double>(model->MemoryBytes()) / static_cast<double>(held), 1, 0.1);
 }
 
-TEST_P(EveryDetector, RefusesLayoutsItCannotRead) {
-  ExpectReadsNumbersOnly(GetParam());
-}
+TEST_P(EveryDetector, RefusesLayoutsItCannotRead) { ExpectReadsNumbersOnly(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(Anomaly, EveryDetector,
                          testing::Values("half_space_trees", "isolation_forest", "loda",
