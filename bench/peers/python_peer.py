@@ -1,6 +1,6 @@
 """A learner of River or Vowpal Wabbit over a stream in memory, test then train (bench/peers/run).
 
-    python_peer.py ROWS.csv STREAM LEARNER
+    python_peer.py River|VW ROWS.csv STREAM LEARNER
 
 ROWS.csv is what `learners STREAM rows` prints. Prints a line of JSON: speed is processor time of
 predicting and learning, memory what the process holds more at the end, state the pickled (or saved)
@@ -34,8 +34,6 @@ def resident():
 
 
 class River:
-    peer = "River"
-
     def __init__(self, name, names, categories):
         from river import ensemble, forest, linear_model, naive_bayes, preprocessing, tree
 
@@ -84,8 +82,6 @@ class River:
 
 
 class VowpalWabbit:
-    peer = "VW"
-
     def __init__(self, name, names, categories):
         import vowpalwabbit
 
@@ -117,10 +113,9 @@ class VowpalWabbit:
 
 
 def main():
-    path, stream, learner = sys.argv[1:4]
+    name, path, stream, learner = sys.argv[1:5]
     names, categories, rows = read(path)
-    peer = VowpalWabbit if learner.startswith("vw") else River
-    model = peer(learner, names, categories)
+    model = {"River": River, "VW": VowpalWabbit}[name](learner, names, categories)
     rows = [(model.prepare(names, categories, cells), y) for cells, y in rows]
     before = resident()
     right = loss = same = squares = absolute = 0.0
@@ -142,7 +137,7 @@ def main():
     seconds = time.process_time() - start
     memory = max(0, resident() - before)
     n = len(rows)
-    figures = {"peer": model.peer, "stream": stream, "learner": learner}
+    figures = {"peer": name, "stream": stream, "learner": learner}
     if model.regression:
         figures |= {"rmse": math.sqrt(squares / n), "mae": absolute / n}
     else:

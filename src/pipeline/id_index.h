@@ -65,7 +65,7 @@ class IdIndex {
     Place(Mix64(id), position);
   }
 
-  /// REQUIRES that the id is there, with this position.
+  /// Takes the id out if it is there with this position.
   void Erase(uint64_t id, uint32_t position) {
     const uint64_t hash = Mix64(id);
     for (size_t b = Home(hash);; b = Next(b)) {
@@ -80,6 +80,7 @@ class IdIndex {
         }
         return;
       }
+      if (bucket.passed == 0) return;
     }
   }
 

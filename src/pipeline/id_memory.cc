@@ -59,7 +59,7 @@ void IdMemory::ForgetOne(uint32_t position) {
   const Entry& entry = At(position);
   const EventTime until = entry.until.time();
   if (tracked_ && (!forgotten_ || *forgotten_ < until)) forgotten_ = until;
-  if (IsAlive(position)) index_.Erase(entry.id, position);
+  index_.Erase(entry.id, position);  // Unless it is not alive.
 }
 
 void IdMemory::Forget(EventTime now) {

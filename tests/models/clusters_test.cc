@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "models/clusterers.h"
 #include "models/heap.h"
 #include "models/model_test.h"
 
@@ -36,14 +37,6 @@ std::unique_ptr<MicroClusterModel> Make(Result<std::unique_ptr<Model>> (*make)(c
   return std::unique_ptr<MicroClusterModel>(static_cast<MicroClusterModel*>(made->release()));
 }
 
-void Learn(Model& model, const std::vector<double>& x, double weight = 1) {
-  model.Learn({x, {}}, 0, weight);
-}
-std::vector<double> Distances(const Model& model, const std::vector<double>& x) {
-  std::vector<double> out;
-  model.Predict({x, {}}, out);
-  return out;
-}
 size_t Nearest(const Model& model, const std::vector<double>& x) {
   const std::vector<double> out = Distances(model, x);
   return static_cast<size_t>(std::min_element(out.begin(), out.end()) - out.begin());

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "models/clusterers.h"
 
 namespace leat {
 namespace {
@@ -32,14 +33,6 @@ std::unique_ptr<KMeans> Make(const KMeansOptions& options, size_t dense) {
   auto made = MakeKMeans(options, Layout(dense));
   EXPECT_TRUE(made.ok()) << made.status().message();
   return std::unique_ptr<KMeans>(static_cast<KMeans*>(std::move(made).value().release()));
-}
-void Learn(Model& model, const std::vector<double>& x, double weight = 1) {
-  model.Learn({x, {}}, 0, weight);
-}
-std::vector<double> Distances(const Model& model, const std::vector<double>& x) {
-  std::vector<double> out;
-  model.Predict({x, {}}, out);
-  return out;
 }
 std::string Bytes(const Model& model) {
   StateWriter out;
