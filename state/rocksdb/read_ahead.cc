@@ -80,7 +80,7 @@ void ReadAhead::Run() {
     if (!slot.state.compare_exchange_strong(state, kReading)) continue;
     slot.generation = generation_.load();
     slot.found = read_(slot.key, slot.value);
-    slot.state.store(kRead, std::memory_order_release);
+    slot.state.store(kRead);  // Seen before it is asked whether anybody waits.
     slot.state.notify_one();
   }
 }
