@@ -5,7 +5,6 @@
 #include <new>
 
 namespace leat {
-
 PendingStore::Handle PendingStore::Add(const Pending& header, size_t doubles) {
   // Blocks that differ by less than a line share a pool.
   const size_t bytes = (sizeof(Pending) + doubles * sizeof(double) + 63) / 64 * 64;
@@ -16,8 +15,8 @@ PendingStore::Handle PendingStore::Add(const Pending& header, size_t doubles) {
   last_bytes_ = bytes;
   Handle handle;
   if (!pool.free.empty()) {
-    handle = pool.free.back();
-    pool.free.pop_back();
+    handle = pool.free.front();
+    pool.free.pop_front();
     *handle = header;
   } else {
     handle = new (slabs_.Allocate(bytes)) Pending(header);
@@ -184,7 +183,7 @@ size_t PendingStore::MemoryBytes() const {
   size_t bytes = slabs_.MemoryBytes();
   for (const Pool& pool : pools_) {
     // NOLINTNEXTLINE(bugprone-sizeof-expression): handles are pointers.
-    bytes += (pool.all.capacity() + pool.free.capacity()) * sizeof(Handle);
+    bytes += (pool.all.capacity() + pool.free.size()) * sizeof(Handle);
   }
   return bytes;
 }

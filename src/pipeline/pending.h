@@ -2,12 +2,15 @@
 ///
 /// Each waiting prediction has a header and, right behind it, a block of doubles (inputs, kept
 /// label payloads, predictions): one run of cache lines, in large slabs. Free ones are kept in a
-/// pool for each size, so steady state allocates nothing. Handles stay valid until Remove;
+/// pool for each size, so steady state allocates nothing, and are used again in the order in which
+/// they became free: labels mostly come in the order of their predictions, so that memory is read
+/// and written from one end to the other. Handles stay valid until Remove;
 /// `sequence` can still be read afterwards. Saved in order of arrival, as a whole or item by item
 /// (family pending, the sequence number is the key); handles change over saving and loading. Cost:
 /// O(1) per operation. Thread safety: none.
 #pragma once
 
+#include <boost/container/deque.hpp>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -81,7 +84,8 @@ class PendingStore final : public ItemState {
   void SaveItem(Handle handle);
   struct Pool {
     size_t bytes = 0;
-    std::vector<Handle> all, free;
+    std::vector<Handle> all;
+    boost::container::deque<Handle> free;
   };
 
   features::SlabPool slabs_;

@@ -315,6 +315,7 @@ void Pipeline::Impl::PrefetchLabels() const {
   const size_t size = graph->label_payload_size();
   if (size == 0) return;
   for (const auto& [stage, ahead] : kLabelStages) {
+    if (stage == FetchStage::kStore && !graph->has_cold_keys()) continue;
     const auto handle = join.Upcoming(ahead);
     if (!handle) continue;
     graph->PrefetchLabel(join[*handle].time, join.Block(*handle).subspan(payload_at, size), stage);
