@@ -98,7 +98,11 @@ void AppendJsonString(std::string& out, std::string_view text) {
 }
 
 void AppendCsvCell(std::string& out, std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+  const auto is_special = [](char c) {
+    // None is above the comma; nearly all that is written is.
+    return static_cast<unsigned char>(c) <= ',' && (c == ',' || c == '"' || c == '\r' || c == '\n');
+  };
+  if (std::none_of(text.begin(), text.end(), is_special)) {
     out.append(text);
     return;
   }
