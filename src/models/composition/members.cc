@@ -9,6 +9,31 @@
 
 namespace leat::committees {
 
+Result<std::unique_ptr<Model>> MakeMember(std::string_view owner, const std::string& text,
+                                          const InputSpec& inputs, Task task) {
+  const auto refuse = [&](std::string_view why) {
+    return Status::Invalid(std::string(owner) + ": member '" + text + "': " + std::string(why));
+  };
+  const auto spec = ParseTextSpec(text);
+  if (!spec.ok()) return refuse(spec.status().message());
+  const auto factory = spec->name.starts_with("committee") ? nullptr : NewModelFactory(spec->name);
+  if (factory == nullptr) return refuse("no type that a member can have");
+  for (const auto& [name, value] : spec->options) {
+    if (!name.starts_with("coverage")) continue;
+    return refuse(name + ": a member's regions are not used; give it to the " + std::string(owner));
+  }
+  TextParams params(spec->options);
+  factory->Describe(params);
+  if (!params.status().ok()) return refuse(params.status().message());
+  if (factory->task() != task) {
+    return refuse(task == Task::kClassification ? "it is no classifier"
+                                                : "it does not predict a number");
+  }
+  auto made = factory->Make(inputs);
+  if (!made.ok()) return refuse(made.status().message());
+  return made;
+}
+
 Result<Members> MakeMembers(std::string_view committee, const CommitteeOptions& options,
                             const InputSpec& inputs, Task task) {
   if (options.members.size() < 2 || options.members.size() > 64) {
@@ -17,29 +42,8 @@ Result<Members> MakeMembers(std::string_view committee, const CommitteeOptions& 
   }
   Members members;
   for (const std::string& text : options.members) {
-    const auto refuse = [&](std::string_view why) {
-      return Status::Invalid(std::string(committee) + ": member '" + text +
-                             "': " + std::string(why));
-    };
-    const auto spec = ParseTextSpec(text);
-    if (!spec.ok()) return refuse(spec.status().message());
-    const auto factory =
-        spec->name.starts_with("committee") ? nullptr : NewModelFactory(spec->name);
-    if (factory == nullptr) return refuse("no type that a member can have");
-    for (const auto& [name, value] : spec->options) {
-      if (!name.starts_with("coverage")) continue;
-      return refuse(name + ": a member's regions are not used; give it to the committee");
-    }
-    TextParams params(spec->options);
-    factory->Describe(params);
-    if (!params.status().ok()) return refuse(params.status().message());
-    if (factory->task() != task) {
-      return refuse(task == Task::kClassification ? "it is no classifier"
-                                                  : "it does not predict a number");
-    }
-    auto made = factory->Make(inputs);
-    if (!made.ok()) return refuse(made.status().message());
-    members.push_back(std::move(*made));
+    LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Model> member, MakeMember(committee, text, inputs, task));
+    members.push_back(std::move(member));
   }
   return members;
 }
