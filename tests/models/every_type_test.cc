@@ -96,7 +96,17 @@ TEST_P(EveryType, ContinuesBitEqualAfterLoading) {
       const Example e = Make(i, 3);
       whole->Learn(e.input(), e.target, 1 + static_cast<double>(i % 2));
     }
-    const auto loaded = Reloaded(*whole);
+    const std::string bytes = Saved(*whole);
+    const auto loaded = whole->Fresh();
+    StateReader in(bytes);
+    ASSERT_TRUE(loaded->Load(in).ok()) << in.status().message();
+    EXPECT_TRUE(in.AtEnd());
+    ASSERT_TRUE(Saved(*loaded) == bytes) << cut;
+    // Clusterers hold as much more than they need as has come about.
+    const bool exact = task_ != Task::kClustering;
+    if (exact) {
+      EXPECT_EQ(loaded->MemoryBytes(), whole->MemoryBytes()) << cut;
+    }
     std::vector<double> a, b;
     for (uint64_t i = cut; i < cut + 1000; ++i) {
       const Example e = Make(i, 4);  // A class, and ids, are new.
@@ -107,7 +117,9 @@ TEST_P(EveryType, ContinuesBitEqualAfterLoading) {
       loaded->Learn(e.input(), e.target, 1);
     }
     ASSERT_TRUE(Saved(*whole) == Saved(*loaded)) << cut;
-    EXPECT_EQ(loaded->MemoryBytes(), whole->MemoryBytes()) << cut;
+    if (exact) {
+      EXPECT_EQ(loaded->MemoryBytes(), whole->MemoryBytes()) << cut;
+    }
   }
 }
 
@@ -151,8 +163,8 @@ TEST_P(EveryType, SaysWhatMemoryItHolds) {
   auto model = Fresh();
   train(*model, 5000);
   const auto held = static_cast<double>(HeapBytes() - before);
-  // Of some hundred bytes a tenth is less than what the allocator itself takes.
-  EXPECT_NEAR(static_cast<double>(model->MemoryBytes()), held, std::max(0.1 * held, 256.0));
+  // Of some hundred bytes a tenth is less than what the allocator takes for itself.
+  EXPECT_NEAR(static_cast<double>(model->MemoryBytes()), held, std::max(0.1 * held, 100.0));
 }
 
 TEST_P(EveryType, LearnsThroughNoiseGapsAndConstants) {
@@ -199,7 +211,9 @@ TEST_P(EveryType, StandsANumberABillionTimesAsLarge) {
     high = i == 0 ? e.target : std::max(high, e.target);
     model->Learn(e.input(), e.target, 1);
   }
-  Reloaded(*model);
+  const std::string bytes = Saved(*model);
+  StateReader in(bytes);
+  EXPECT_TRUE(model->Fresh()->Load(in).ok()) << in.status().message();
 }
 
 TEST_P(EveryType, StandsWhatItHasNotSeenAndWhatIsNoNumber) {
@@ -218,7 +232,9 @@ TEST_P(EveryType, StandsWhatItHasNotSeenAndWhatIsNoNumber) {
     model->Learn(e.input(), e.target, 1);
     if (i % 50 == 0) model->Learn(e.input(), values[random.Below(5)], 1);
   }
-  Reloaded(*model);
+  const std::string bytes = Saved(*model);
+  StateReader in(bytes);
+  EXPECT_TRUE(model->Fresh()->Load(in).ok()) << in.status().message();
 }
 
 INSTANTIATE_TEST_SUITE_P(Registry, EveryType, testing::ValuesIn([] {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "models/clusters/points.h"
+#include "models/heap_bytes.h"
 
 namespace leat {
 namespace {
@@ -99,7 +100,7 @@ class StreamingKMeans final : public KMeans {
     return std::make_unique<StreamingKMeans>(options_, inputs_);
   }
   size_t MemoryBytes() const override {
-    return sizeof *this +
+    return sizeof *this + HeapBytesOf(inputs_) + 3 * kAllocation +
            sizeof(double) * (centres_.capacity() + counts_.capacity() + last_win_.capacity() +
                              buffer_.capacity() + buffer_weights_.capacity());
   }
@@ -144,8 +145,8 @@ class StreamingKMeans final : public KMeans {
     return {best, least};
   }
 
-  void Start(std::vector<double> centres) {
-    centres_ = std::move(centres);
+  void Start(const std::vector<double>& centres) {
+    centres_ = std::vector<double>(centres.begin(), centres.end());  // No room for more.
     counts_.assign(clusters_, 0.0);
     last_win_.assign(clusters_, moves_);
     if (options_.batch > 1) MakeRoom();
@@ -168,7 +169,7 @@ class StreamingKMeans final : public KMeans {
     CounterRandom random(static_cast<uint64_t>(options_.seed), kSeedingDraws);
     std::vector<double> centres = clusters::ChooseSeeds(random, points, weights, size_, clusters_);
     FillMissing(points, centres);
-    Start(std::move(centres));
+    Start(centres);
     for (size_t p = 0; p < weights.size(); ++p) Move(points.data() + p * size_, weights[p]);
   }
 

@@ -5,6 +5,7 @@
 
 #include "base/exp.h"
 #include "base/text_params.h"
+#include "models/heap_bytes.h"
 #include "models/registry.h"
 
 namespace leat::committees {
@@ -174,10 +175,12 @@ Status CommitteeBase::LoadFresh(StateReader& in) {
 
 size_t CommitteeBase::HeapBytes() const {
   size_t bytes = sizeof(double) * (loss_.capacity() + values_.capacity() + spreads_.capacity());
-  bytes += race_.HeapBytes() + sizeof(DenseAttribute) * inputs_.dense.capacity();
+  bytes += race_.HeapBytes() + HeapBytesOf(inputs_) + 3 * kAllocation;
   bytes += sizeof(std::string) * options_.members.capacity() + sizeof(void*) * members_.capacity();
   for (const std::string& text : options_.members) bytes += text.size() > 15 ? text.size() + 1 : 0;
-  for (const auto& member : members_) bytes += member == nullptr ? 0 : member->MemoryBytes();
+  for (const auto& member : members_) {
+    if (member != nullptr) bytes += member->MemoryBytes() + kAllocation;
+  }
   return bytes;
 }
 

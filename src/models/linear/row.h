@@ -22,6 +22,7 @@
 
 #include "base/processor.h"
 #include "leat/model.h"
+#include "models/heap_bytes.h"
 #include "models/linear/kernels.h"
 
 namespace leat::linear {
@@ -157,7 +158,8 @@ class Row {
   size_t MemoryBytes() const {
     return sizeof *this +
            sizeof(double) * (dense_.capacity() + sparse_.capacity() + dense_received_.capacity() +
-                             sparse_received_.capacity());
+                             sparse_received_.capacity()) +
+           kAllocation;
   }
 
   /// Sparse coordinates that were never touched are left out.
