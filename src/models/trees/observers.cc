@@ -519,7 +519,7 @@ void Normalise(std::span<double> votes) {
 void Softmax(std::span<double> scores, double best) {
   double sum = 0;
   for (double& score : scores) {
-    score = std::exp(score - best);
+    score = score == best ? 1 : std::exp(score - best);
     sum += score;
   }
   const double scale = 1 / sum;
