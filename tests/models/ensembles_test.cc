@@ -65,8 +65,9 @@ TEST(Votes, AreProbabilitiesOrOneForTheBestClass) {
     const double label = x[0] + random.Normal() > 0 ? 1 : 0;
     soft->PredictAndLearn({x, {}}, label, 1, a);
     hard->PredictAndLearn({x, {}}, label, 1, b);
-    for (const double p : b) EXPECT_EQ(4 * p, std::round(4 * p));  // So many trees of four.
-    for (const double p : a) between += 4 * p != std::round(4 * p) ? 1 : 0;
+    if (i < 30) continue;  // Some tree may have learnt nothing yet, and says nothing.
+    for (const double p : b) EXPECT_NEAR(4 * p, std::round(4 * p), 1e-9);  // Trees, of four.
+    for (const double p : a) between += std::fabs(4 * p - std::round(4 * p)) > 1e-6 ? 1 : 0;
   }
   EXPECT_GT(between, 400u);
 }
