@@ -119,7 +119,8 @@ Status Import(const Arguments& arguments) {
 
 void AddModel(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = app.add_subcommand("model", "Models in a state folder: list, show, export, import");
+  CLI::App* verb =
+      app.add_subcommand("model", "Models in a state folder: list, show, export, import");
   verb->require_subcommand(1);
   verb->footer(
       "Example:\n  leat model list state/fraud\n"

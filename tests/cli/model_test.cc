@@ -76,8 +76,9 @@ class Models : public Cli {
 };
 
 TEST_F(Models, ShowTheirTrees) {
-  SmallState("s", Small("  tree: {type: hoeffding_tree, grace_period: 50, calibrate: beta}\n"
-                        "  linear: {type: logistic_regression}\n"),
+  SmallState("s",
+             Small("  tree: {type: hoeffding_tree, grace_period: 50, calibrate: beta}\n"
+                   "  linear: {type: logistic_regression}\n"),
              SmallLog({"web", "shop"}, {"good", "bad"}));
   const Ran text = Leat("model show " + Path("s") + " --model tree");
   EXPECT_EQ(text.code, 0) << text.err;
