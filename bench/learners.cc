@@ -1,8 +1,9 @@
 /// Learners on the real streams, in memory, prequential from the first row on: accuracy (or RMSE
 /// and MAE), log-loss and rows a second, the mean of several seeds, beside no-change and majority.
 ///
-///   learners STREAM TYPE [option=value ...] [seeds=5] [shuffle=1] [lags=1] [scale=1]
-/// `lags` adds the last targets as inputs; `scale` scales numbers by the rows before.
+///   learners STREAM TYPE [option=value ...] [seeds=5] [shuffle=1] [lags=1] [scale=1] [one_hot=1]
+/// `lags` adds the last targets as inputs; `scale` scales numbers by the rows before; `one_hot`
+/// turns a category into a number for each of its values, 1 or 0.
 ///
 ///   learners electricity adaptive_random_forest trees=10 seeds=5
 ///   learners electricity rows > electricity.csv
@@ -13,8 +14,8 @@
 ///
 /// STREAM is a file of the folder LEAT_DATA (default ../shared/data) without .csv.zst; TYPE a model
 /// type of the configuration, with its options, or `majority` / `no_change`. Figures of speed are
-/// processor time of predicting and learning on this thread; reading is not in them. An ensemble
-/// predicts and learns in one call (PredictAndLearn), all others in two.
+/// processor time of predicting and learning on this thread (Model::PredictAndLearn); reading is
+/// not in them.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -30,9 +31,7 @@
 #include "base/text_params.h"
 #include "bench/rows.h"
 #include "features/scalers.h"
-#include "models/ensembles/ensemble.h"
 #include "models/registry.h"
-#include "models/trees/hoeffding_tree.h"
 
 namespace leat {
 namespace {
@@ -149,6 +148,33 @@ void Scale(Stream& stream) {
   }
 }
 
+void OneHot(Stream& stream) {
+  const size_t width = stream.spec.dense.size();
+  std::vector<size_t> codes(width);
+  for (size_t i = 0; i < stream.values.size(); ++i) {
+    if (!stream.spec.dense[i % width].nominal || std::isnan(stream.values[i])) continue;
+    codes[i % width] = std::max(codes[i % width], static_cast<size_t>(stream.values[i]) + 1);
+  }
+  InputSpec spec;
+  for (size_t c = 0; c < width; ++c) {
+    const std::string& name = stream.spec.dense[c].name;
+    if (!stream.spec.dense[c].nominal) spec.dense.push_back({name, false, 0});
+    for (size_t v = 0; v < codes[c]; ++v)
+      spec.dense.push_back({name + std::to_string(v), false, 0});
+  }
+  std::vector<double> values;
+  values.reserve(stream.rows() * spec.dense.size());
+  for (size_t i = 0; i < stream.values.size(); ++i) {
+    const double value = stream.values[i];
+    if (!stream.spec.dense[i % width].nominal) values.push_back(value);
+    for (size_t v = 0; v < codes[i % width]; ++v) {
+      values.push_back(value == static_cast<double>(v) ? 1 : 0);
+    }
+  }
+  stream.spec = std::move(spec);
+  stream.values = std::move(values);
+}
+
 double Seconds() {
   timespec now{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
@@ -176,7 +202,6 @@ double RocAuc(std::vector<std::pair<double, bool>> scores) {
 
 Figures Run(Model& model, const Stream& stream) {
   Figures figures;
-  auto* ensemble = dynamic_cast<ensembles::Ensemble*>(&model);
   std::vector<double> out;
   double loss = 0, right = 0, squares = 0, absolute = 0, peak = 0;
   std::vector<std::pair<double, bool>> scores;
@@ -184,12 +209,7 @@ Figures Run(Model& model, const Stream& stream) {
   const double start = Seconds();
   for (size_t r = 0; r < stream.rows(); ++r) {
     const double target = stream.targets[r];
-    if (ensemble != nullptr) {
-      ensemble->PredictAndLearn(stream.row(r), target, 1, out);
-    } else {
-      model.Predict(stream.row(r), out);
-      model.Learn(stream.row(r), target, 1);
-    }
+    model.PredictAndLearn(stream.row(r), target, 1, out);
     if (r % 1000 == 0) peak = std::max(peak, static_cast<double>(model.MemoryBytes()));
     if (stream.regression) {
       const double error = (out.empty() ? 0 : out[0]) - target;
@@ -301,7 +321,7 @@ int Main(int argc, char** argv) {
   if (argc < 3) {
     std::fprintf(stderr,
                  "usage: learners STREAM TYPE [option=value ...] [seeds=N] [shuffle=1] [lags=K] "
-                 "[scale=1]\n");
+                 "[scale=1] [one_hot=1]\n");
     return 2;
   }
   std::map<std::string, std::string> options;
@@ -326,6 +346,7 @@ int Main(int argc, char** argv) {
   if (take("shuffle", 0) != 0) Shuffle(stream);
   if (const int lags = take("lags", 0); lags > 0) AddLags(stream, lags);
   if (take("scale", 0) != 0) Scale(stream);
+  if (take("one_hot", 0) != 0) OneHot(stream);
   const std::string type = argv[2];
   if (type == "baselines") {
     PrintBaselines(argv[1], stream, take("json", 0) != 0);

@@ -57,6 +57,20 @@ void Describe(Params& params, CommitteeRegressorOptions& options);
 Result<std::unique_ptr<Model>> MakeCommitteeRegressor(const CommitteeRegressorOptions& options,
                                                       const InputSpec& inputs);
 
+/// One against the rest: a classifier of any type for each class, which learns whether a record is
+/// of it (Rifkin and Klautau, "In Defense of One-Vs-All Classification", JMLR 5, 2004). What the
+/// members say of their classes is divided by its sum; where all say 0 the shares of the classes so
+/// far stand. A member begins with the first record of its class, so the first records after that
+/// overrate it. Cost and bytes: those of a member times the classes. A linear model is better off
+/// with `multiclass: one_vs_rest` of its own, which begins with what the old classes know.
+struct OneVsRestOptions {
+  std::string member = "hoeffding_tree";  ///< As of a committee.
+};
+void Describe(Params& params, OneVsRestOptions& options);
+/// Invalid for a member that cannot be made of these inputs or is no classifier.
+Result<std::unique_ptr<Model>> MakeOneVsRest(const OneVsRestOptions& options,
+                                             const InputSpec& inputs);
+
 /// How a classifier learns classes of unequal size. A record of class c, whose share of the labels
 /// was pi, counts pi^-strength times (divided so that a record counts once on average): strength 1
 /// makes all classes alike. With `weights` its weight is multiplied; with `sampling` it is learnt a

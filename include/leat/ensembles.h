@@ -54,6 +54,8 @@ struct EnsembleOptions {
   int64_t max_nominal_values = 256;  ///< Codes from here on count as missing; 2..4096.
   int64_t max_bytes = 256 << 20;     ///< What MemoryBytes never exceeds; >= 64 KiB.
   int64_t threads = 1;               ///< That share the trees, the calling one included; 1..64.
+  bool soft_vote = true;             ///< Trees vote with all their probabilities.
+  bool weighted_vote = false;        ///< Trees vote with their accuracy.
   MemberTreeOptions tree;
 };
 
@@ -75,13 +77,13 @@ struct SubspaceOptions : EnsembleOptions {
   SubspaceOptions() {
     tree.grace_period = 50;
     tree.delta = 0.01;
+    weighted_vote = true;
   }
   /// Share of the attributes that a leaf (forest) or a tree (patches) sees, in [0, 1]; 0 stands for
   /// round(sqrt(d)) + 1 attributes.
   double subspace = 0.6;
   double warning_delta = 0.01;  ///< Of the ADWIN whose alarm starts a background tree, in (0, 1).
   double drift_delta = 0.001;   ///< Of the ADWIN whose alarm replaces the tree, in (0, 1).
-  bool weighted_vote = true;    ///< Trees vote with their accuracy.
 };
 
 struct AdaptiveRandomForestOptions : SubspaceOptions {};

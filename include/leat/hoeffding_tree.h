@@ -32,7 +32,15 @@
 namespace leat {
 
 enum class LeafPrediction { kMajorityClass, kNaiveBayes, kNaiveBayesAdaptive };
-enum class SplitCriterion { kInfoGain, kGini };
+/// Hellinger: the distance of two classes' distributions over the branches, which a class's rarity
+/// does not change; of more classes the largest of one against the rest. Sources: Cieslak and
+/// Chawla, "Learning Decision Trees for Unbalanced Data" (ECML PKDD 2008); Lyon, Brooke, Knowles
+/// and Stappers, "Hellinger Distance Trees for Imbalanced Streams" (ICPR 2014).
+enum class SplitCriterion { kInfoGain, kGini, kHellinger };
+/// What thresholds of a number are chosen from: a normal distribution of each class, evenly between
+/// the extremes; a histogram of bounded size; all values there were. The last two know what falls
+/// on either side and do not guess (models/trees/value_cells.h).
+enum class NumericObserver { kGaussian, kHistogram, kExhaustive };
 
 struct HoeffdingTreeOptions {
   int64_t grace_period = 200;   ///< Weight that a leaf sees between two split attempts; >= 1.
@@ -43,11 +51,13 @@ struct HoeffdingTreeOptions {
   bool binary_splits = false;           ///< Nominal attributes split "= value" only.
   bool pre_prune = true;                ///< Not splitting is a candidate too.
   bool remove_poor_attributes = false;  ///< Majority-class leaves stop observing hopeless ones.
-  int64_t numeric_candidates = 10;      ///< Thresholds tried per numeric attribute; 1..10,000.
-  double min_branch_fraction = 0.01;    ///< Two branches must hold more (info gain only); [0, 0.5).
-  double naive_bayes_threshold = 0;     ///< Leaf weight from which naive_bayes votes; >= 0.
-  int64_t max_nominal_values = 4096;    ///< Codes from here on count as missing; 1..1,000,000.
-  int64_t max_bytes = 64 << 20;         ///< What MemoryBytes never exceeds; >= 16 KiB.
+  NumericObserver numeric_observer = NumericObserver::kGaussian;
+  int64_t numeric_candidates = 10;    ///< Gaussian: thresholds tried per attribute; 1..10,000.
+  int64_t histogram_bins = 64;        ///< Of an attribute at a leaf; 2..10,000.
+  double min_branch_fraction = 0.01;  ///< Two branches must hold more (info gain only); [0, 0.5).
+  double naive_bayes_threshold = 0;   ///< Leaf weight from which naive_bayes votes; >= 0.
+  int64_t max_nominal_values = 4096;  ///< Codes from here on count as missing; 1..1,000,000.
+  int64_t max_bytes = 64 << 20;       ///< What MemoryBytes never exceeds; >= 16 KiB.
 };
 
 void Describe(Params& params, HoeffdingTreeOptions& options);
@@ -56,15 +66,6 @@ void Describe(Params& params, HoeffdingTreeOptions& options);
 /// one learning leaf of the layout.
 Result<std::unique_ptr<Model>> MakeHoeffdingTree(const HoeffdingTreeOptions& options,
                                                  const InputSpec& inputs);
-
-enum class TreeFormat {
-  kText,  ///< Indented, one line a node.
-  kJson,  ///< Nested: {"if": condition, "then": [...]} or {"if":, "class":, "weights":, "active":}.
-  kGraphviz,  ///< For `dot`.
-};
-
-/// A Hoeffding tree, or one of those that revise their splits; empty for a model of another type.
-std::string DumpHoeffdingTree(const Model& model, TreeFormat format = TreeFormat::kText);
 
 /// The Hoeffding adaptive tree: every node watches the error of what is predicted below it with an
 /// ADWIN; when that rises, a new tree grows beside the node and takes its place once it is better.

@@ -2,6 +2,8 @@
 ///
 /// Sources: the sequential step of MacQueen (1967); seeding by k-means++ (Arthur, Vassilvitskii,
 /// SODA 2007, section 2.2) over the first `seed_buffer` records, which are then learnt in order;
+/// mini-batches of Sculley, "Web-Scale K-Means Clustering" (WWW 2010, algorithm 1: the nearest
+/// centres of all records of a batch first, then a step for each);
 /// forgetting as in decayed counts (a centre's weight halves every `half_life` records), or a
 /// constant rate, which with given centres is River's KMeans (its `halflife` is our `rate`).
 /// Own addition: a centre that no record came nearest to for `reseed_after` records is dead and is
@@ -12,7 +14,8 @@
 /// left out of a distance, which is then scaled by d / present; a record without any value is not
 /// learnt. A weight of n counts as n records at the same place. The target is ignored.
 /// Scale the inputs first: distances mix all of them.
-/// Cost: k * d to predict or learn. Bytes: 8 * k * (d + 2), and 8 * seed_buffer * (d + 1) at first.
+/// Cost: k * d to predict or learn. Bytes: 8 * k * (d + 2), 8 * seed_buffer * (d + 1) at first,
+/// with batches 8 * batch * (d + 1).
 /// Thread safety and determinism: as said in model.h; seeding draws from (seed, draw) alone.
 #pragma once
 
@@ -32,6 +35,7 @@ struct KMeansOptions {
   double half_life = 0;       ///< Records until counts have halved; 0: never. Not with `rate`.
   int64_t seed_buffer = 200;  ///< Records that seeding chooses from; at least `clusters`.
   int64_t reseed_after = 0;   ///< Records without a win until a centre is moved; 0: never.
+  int64_t batch = 1;          ///< Records of a mini-batch, [1, 1e6].
   int64_t seed = 1;
   /// Centres to start from, row after row, instead of seeding; for programs only.
   std::vector<double> initial_centres;

@@ -148,9 +148,6 @@ class LinearModel : public Model {
   /// mean gradient, the mean square (adamax: the largest), and its maximum for amsgrad; arow:
   /// 1 / variance - 1; averaged_sgd: the mean less SGD's weight, weights in the mean.
   virtual double OptimizerState(size_t row, size_t i, size_t which) const = 0;
-  /// Predict followed by Learn with the margins computed once; same results, bit for bit.
-  virtual void PredictAndLearn(const Input& input, double target, double weight,
-                               std::vector<double>& out) = 0;
   /// Records that were not learnt: bad target or weight, or a value out of range.
   virtual uint64_t skipped() const = 0;
 };

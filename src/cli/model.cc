@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -12,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/state_folder.h"
 #include "evaluation/report_text.h"
+#include "leat/explain.h"
 #include "leat/version.h"
 #include "runtime/model_file.h"
 
@@ -22,6 +24,7 @@ using Access = StateFolder::Access;
 
 struct Arguments {
   std::string state, model, file;
+  TreeFormat format = TreeFormat::kText;
   bool shared_inputs = false;
 };
 
@@ -48,6 +51,18 @@ Status List(const Arguments& arguments) {
                    sharing.empty() ? "-" : sharing);
   }
   std::cout << out;
+  return Status::Ok();
+}
+
+Status Show(const Arguments& arguments) {
+  LEAT_ASSIGN_OR_RETURN(const StateFolder folder,
+                        StateFolder::Open(arguments.state, Access::kRead));
+  LEAT_ASSIGN_OR_RETURN(const Model* const model, folder.pipeline->Learner(arguments.model));
+  const std::string trees = DumpTrees(*model, arguments.format);
+  if (trees.empty()) {
+    return Status::Unsupported(fmt::format("models.{}: it has no trees to show", arguments.model));
+  }
+  std::cout << trees;
   return Status::Ok();
 }
 
@@ -104,7 +119,8 @@ Status Import(const Arguments& arguments) {
 
 void AddModel(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* verb = app.add_subcommand("model", "Models in a state folder: list, export, import");
+  CLI::App* verb =
+      app.add_subcommand("model", "Models in a state folder: list, show, export, import");
   verb->require_subcommand(1);
   verb->footer(
       "Example:\n  leat model list state/fraud\n"
@@ -118,6 +134,16 @@ void AddModel(CLI::App& app, int& exit_code) {
   CLI::App* list = add("list", "Print the models of a state");
   list->footer("Example:\n  leat model list state/fraud");
   list->callback([arguments, &exit_code] { exit_code = ReportStatus(List(*arguments)); });
+
+  CLI::App* show = add("show", "Print the trees of a model");
+  show->add_option("--model", arguments->model, "Its name")->required();
+  show->add_option("--format", arguments->format, "text, json, or graphviz for `dot`")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, TreeFormat>{{"text", TreeFormat::kText},
+                                            {"json", TreeFormat::kJson},
+                                            {"graphviz", TreeFormat::kGraphviz}}));
+  show->footer("Example:\n  leat model show state/fraud --model tree --format graphviz");
+  show->callback([arguments, &exit_code] { exit_code = ReportStatus(Show(*arguments)); });
 
   CLI::App* taken = add("export", "Write a model with its inputs' statistics to a file");
   taken->add_option("--model", arguments->model, "Its name")->required();

@@ -21,6 +21,7 @@
 #include "leat/linear.h"
 #include "leat/mondrian_forest.h"
 #include "leat/regression_trees.h"
+#include "models/linear/bounded.h"
 
 namespace leat {
 namespace {
@@ -54,6 +55,7 @@ class Factory final : public ModelFactory {
   }
   Result<std::unique_ptr<Model>> Make(const InputSpec& inputs) const override {
     LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Model> model, MakeFourier(fourier_, inputs, Maker()));
+    if (kRunsAway && task_ == Task::kRegression) model = MakeBounded(std::move(model));
     LEAT_ASSIGN_OR_RETURN(model, MakeWeighted(std::move(model), weights_));
     LEAT_ASSIGN_OR_RETURN(model, MakeBalanced(std::move(model), balance_));
     LEAT_ASSIGN_OR_RETURN(model, MakeCalibrated(std::move(model), calibration_));
@@ -62,6 +64,8 @@ class Factory final : public ModelFactory {
 
  private:
   static constexpr bool kLinear = std::is_same_v<Options, LinearOptions>;
+  /// What it predicts is not bounded by itself.
+  static constexpr bool kRunsAway = kLinear || std::is_same_v<Options, BayesianLinearOptions>;
 
   MakeForInputs Maker() const {
     return [this](const InputSpec& inputs) { return make_(options_, inputs); };
@@ -181,6 +185,8 @@ constexpr std::array kTypes{
          New<NaiveBayesOptions, MakeNaiveBayes>},
     Type{"online_bagging", "Trees that learn each record a random number of times.",
          New<OnlineBaggingOptions, MakeOnlineBagging>},
+    Type{"one_vs_rest", "A classifier of any type for each class, against all others.",
+         New<OneVsRestOptions, MakeOneVsRest>},
     Type{"robust_zscore", "An anomaly score: how far from their medians a record's values are.",
          New<RobustZScoreOptions, MakeRobustZScore, Task::kAnomaly>},
     Type{"stochastic_gradient_tree",

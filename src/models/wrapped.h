@@ -15,6 +15,7 @@ namespace leat {
 class Wrapped : public Model {
  public:
   Task task() const final { return model_->task(); }
+  const Model& inner() const { return *model_; }
   void Predict(const Input& input, std::vector<double>& out) const override {
     model_->Predict(input, out);
   }

@@ -907,6 +907,10 @@ std::vector<const experiments::Bandit*> Pipeline::Bandits() const {
 
 std::vector<ModelFacts> Pipeline::Models() const { return impl_->roster->Facts(); }
 
+Result<const Model*> Pipeline::Learner(std::string_view name) const {
+  return impl_->roster->Learner(name);
+}
+
 Result<ModelState> Pipeline::TakeModel(std::string_view name) const {
   LEAT_ASSIGN_OR_RETURN(ModelState model, impl_->roster->Take(name));
   model.classes = impl_->targets.classes();

@@ -20,6 +20,7 @@
 #include "experiments/bandit.h"
 #include "experiments/experiment.h"
 #include "features/features.h"
+#include "leat/model.h"
 #include "leat/state.h"
 #include "leat/status.h"
 #include "pipeline/config.h"
@@ -138,6 +139,8 @@ class Pipeline {
   /// In the order of the configuration; they live as long as the pipeline.
   std::vector<const experiments::Experiment*> Experiments() const;
   std::vector<const experiments::Bandit*> Bandits() const;
+  /// See Roster::Learner.
+  Result<const Model*> Learner(std::string_view name) const;
   /// See Roster::Take and Put. What differs is an Invalid with a line each.
   Result<ModelState> TakeModel(std::string_view name) const;
   Status PutModel(std::string_view name, const ModelState& model, bool shared_inputs);

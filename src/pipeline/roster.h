@@ -95,6 +95,8 @@ class Roster {
 
   // ---- One by one, clustering models too, by name ----
   std::vector<ModelFacts> Facts() const;
+  /// What learns; it lives as long as the model is not replaced. Invalid for an unknown name.
+  Result<const Model*> Learner(std::string_view name) const;
   /// All of it but the classes and categories. Invalid for an unknown name.
   Result<ModelState> Take(std::string_view name) const;
   /// Replaces a model, and the statistics of its inputs; those of other models too only if
@@ -143,6 +145,7 @@ class Roster {
   static Status LoadEntry(Entry& entry, StateReader& in);
   Input View(const Entry& entry, std::span<const double> block) const;
   const Entry* Find(std::string_view name) const;
+  Status Unknown(std::string_view name) const;
   std::vector<std::string> Names() const;
   std::vector<std::string> Sharing(const Entry& entry) const;
 

@@ -121,13 +121,21 @@ std::vector<Report::ClusterRow> Roster::Clusters() const {
   return rows;
 }
 
+Status Roster::Unknown(std::string_view name) const {
+  std::string names;
+  for (const std::string& known : Names()) names += (names.empty() ? "" : ", ") + known;
+  return Status::Invalid(fmt::format("there is no model '{}'; the models are {}", name, names));
+}
+
+Result<const Model*> Roster::Learner(std::string_view name) const {
+  const Entry* const entry = Find(name);
+  if (entry == nullptr) return Unknown(name);
+  return static_cast<const Model*>(entry->model.get());
+}
+
 Result<ModelState> Roster::Take(std::string_view name) const {
   const Entry* const entry = Find(name);
-  if (entry == nullptr) {
-    std::string names;
-    for (const std::string& known : Names()) names += (names.empty() ? "" : ", ") + known;
-    return Status::Invalid(fmt::format("there is no model '{}'; the models are {}", name, names));
-  }
+  if (entry == nullptr) return Unknown(name);
   if (entry->cluster >= 0) {
     return Status::Unsupported(fmt::format(
         "models.{}: it sees distances of the clustering model '{}', which a file of one model "

@@ -75,6 +75,25 @@ class Models : public Cli {
   }
 };
 
+TEST_F(Models, ShowTheirTrees) {
+  SmallState("s",
+             Small("  tree: {type: hoeffding_tree, grace_period: 50, calibrate: beta}\n"
+                   "  linear: {type: logistic_regression}\n"),
+             SmallLog({"web", "shop"}, {"good", "bad"}));
+  const Ran text = Leat("model show " + Path("s") + " --model tree");
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_EQ(text.out.substr(0, 4), "all\n") << text.out;
+  EXPECT_NE(text.out.find("channel = 0: class 0"), std::string::npos) << text.out;
+  const Ran json = Leat("model show " + Path("s") + " --model tree --format json");
+  EXPECT_EQ(boost::json::parse(json.out).at("if").as_string(), "all");
+  const Ran dot = Leat("model show " + Path("s") + " --model tree --format graphviz");
+  EXPECT_EQ(dot.out.substr(0, 14), "digraph tree {");
+  const Ran none = Leat("model show " + Path("s") + " --model linear");
+  EXPECT_NE(none.code, 0);
+  EXPECT_NE(none.err.find("no trees"), std::string::npos) << none.err;
+  EXPECT_EQ(Leat("model show " + Path("s") + " --model tree --format xml").code, 2);
+}
+
 TEST_F(Models, AreListed) {
   ASSERT_EQ(Run(kFraud, Log(), "s").code, 0);
   const Ran ran = Leat("model list " + Path("s"));

@@ -54,6 +54,41 @@ double Accuracy(Ensemble& model, uint64_t from, uint64_t to, uint64_t change) {
   return right / static_cast<double>(to - from);
 }
 
+TEST(Votes, AreProbabilitiesOrOneForTheBestClass) {
+  auto soft = New("online_bagging trees=4", Numbers(1));
+  auto hard = New("online_bagging trees=4 soft_vote=false", Numbers(1));
+  CounterRandom random(3, 1);
+  std::vector<double> a, b;
+  size_t between = 0;
+  for (int i = 0; i < 500; ++i) {
+    const std::vector<double> x = {random.Normal()};
+    const double label = x[0] + random.Normal() > 0 ? 1 : 0;
+    soft->PredictAndLearn({x, {}}, label, 1, a);
+    hard->PredictAndLearn({x, {}}, label, 1, b);
+    if (i < 30) continue;  // Some tree may have learnt nothing yet, and says nothing.
+    for (const double p : b) EXPECT_NEAR(4 * p, std::round(4 * p), 1e-9);  // Trees, of four.
+    for (const double p : a) between += std::fabs(4 * p - std::round(4 * p)) > 1e-6 ? 1 : 0;
+  }
+  EXPECT_GT(between, 400u);
+}
+
+TEST(Votes, CountByTheAccuracyOfATreeWhereWeightsAreAsked) {
+  // Three classes that three trees do not agree on: weights tell their votes apart.
+  auto plain = New("online_bagging trees=3 soft_vote=false", Numbers(1));
+  auto weighted = New("online_bagging trees=3 soft_vote=false weighted_vote=true", Numbers(1));
+  CounterRandom random(3, 2);
+  std::vector<double> a, b;
+  size_t differ = 0;
+  for (int i = 0; i < 500; ++i) {
+    const std::vector<double> x = {random.Normal()};
+    const double label = std::floor(3 * random.Uniform());
+    plain->PredictAndLearn({x, {}}, label, 1, a);
+    weighted->PredictAndLearn({x, {}}, label, 1, b);
+    differ += a != b ? 1 : 0;
+  }
+  EXPECT_GT(differ, 100u);
+}
+
 TEST(FastMath, LogarithmsAgreeWithTheLibrary) {
   CounterRandom random(1, 1);
   for (int i = 0; i < 20'000; ++i) {

@@ -28,6 +28,16 @@ void operator delete(void* p) noexcept {
 }
 
 void operator delete(void* p, size_t) noexcept { operator delete(p); }
+
+void* operator new(size_t size, std::align_val_t align) {
+  const auto to = static_cast<size_t>(align);
+  void* const p = std::aligned_alloc(to, (size + to - 1) / to * to);
+  if (p == nullptr) std::abort();
+  held += malloc_usable_size(p) + 8;
+  return p;
+}
+void operator delete(void* p, std::align_val_t) noexcept { operator delete(p); }
+void operator delete(void* p, size_t, std::align_val_t) noexcept { operator delete(p); }
 void operator delete(void* p, const std::nothrow_t&) noexcept { operator delete(p); }
 
 namespace leat {

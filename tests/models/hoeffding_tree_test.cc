@@ -12,6 +12,7 @@
 
 #include "base/normal.h"
 #include "base/random.h"
+#include "leat/explain.h"
 #include "models/model_test.h"
 #include "models/trees/split.h"
 
@@ -143,7 +144,7 @@ TEST(HoeffdingTree, SplitsANumberAtTheFirstBestThreshold) {
   LearnAll(tree, {{{0}, 0}, {{11}, 1}, {{1}, 0}});
   EXPECT_EQ(tree.shape().nodes, 1u);
   LearnAll(tree, {{{10}, 1}});
-  EXPECT_EQ(tree.Dump(),
+  EXPECT_EQ(DumpTrees(tree),
             "all\n"
             "  x0 <= 1: class 0 [2]\n"
             "  x0 > 1: class 1 [0 2]\n");
@@ -155,7 +156,7 @@ TEST(HoeffdingTree, SplitsANumberAtTheFirstBestThreshold) {
 TEST(HoeffdingTree, SplitsANominalAttributeIntoAllItsValues) {
   HoeffdingTree tree(Eager(), OneNominal());
   LearnAll(tree, {{{0}, 0}, {{1}, 1}, {{2}, 0}, {{1}, 1}});
-  EXPECT_EQ(tree.Dump(),
+  EXPECT_EQ(DumpTrees(tree),
             "all\n"
             "  color = 0: class 0 [1 0]\n"
             "  color = 1: class 1 [0 2]\n"
@@ -167,7 +168,7 @@ TEST(HoeffdingTree, SplitsOffOneValueWhenSplitsAreBinary) {
   options.binary_splits = true;
   HoeffdingTree tree(options, OneNominal());
   LearnAll(tree, {{{0}, 0}, {{1}, 1}, {{2}, 0}, {{1}, 1}});
-  EXPECT_EQ(tree.Dump(),
+  EXPECT_EQ(DumpTrees(tree),
             "all\n"
             "  color = 1: class 1 [0 2]\n"
             "  color != 1: class 0 [2 0]\n");
@@ -182,7 +183,7 @@ TEST(HoeffdingTree, WaitsWhileTwoAttributesAreEquallyGood) {
   options.tie_threshold = 2;  // The bound at 4 rows is 1.42.
   HoeffdingTree decides(options, Numbers(2));
   LearnAll(decides, examples);
-  EXPECT_THAT(decides.Dump(), HasSubstr("x1 <= 1"));
+  EXPECT_THAT(DumpTrees(decides), HasSubstr("x1 <= 1"));
 }
 
 TEST(HoeffdingTree, DoesNotSplitAPureLeaf) {
@@ -206,12 +207,12 @@ TEST(HoeffdingTree, StopsAtAMissingValueAndLearnsNothingThere) {
   HoeffdingTreeOptions options = Eager();
   HoeffdingTree tree(options, Numbers(1));
   LearnAll(tree, {{{0}, 0}, {{11}, 1}, {{1}, 0}, {{10}, 1}});
-  const std::string before = tree.Dump();
+  const std::string before = DumpTrees(tree);
   for (const double missing : {kNaN, kInfinity, -kInfinity, 1e200}) {
     EXPECT_EQ(Votes(tree, {missing}), (std::vector<double>{2, 2}));
     tree.Learn({std::vector<double>{missing}, {}}, 1, 1);
   }
-  EXPECT_EQ(tree.Dump(), before);
+  EXPECT_EQ(DumpTrees(tree), before);
 }
 
 TEST(HoeffdingTree, GrowsABranchForAValueFirstSeenAfterTheSplit) {
@@ -221,7 +222,7 @@ TEST(HoeffdingTree, GrowsABranchForAValueFirstSeenAfterTheSplit) {
   EXPECT_EQ(tree.shape().leaves, 2u);
   LearnAll(tree, {{{4}, 1}});
   EXPECT_EQ(tree.shape().leaves, 3u);
-  EXPECT_THAT(tree.Dump(), HasSubstr("color = 4: class 1 [0 1]"));
+  EXPECT_THAT(DumpTrees(tree), HasSubstr("color = 4: class 1 [0 1]"));
   EXPECT_EQ(tree.Classify({std::vector<double>{4.0}, {}}), 1u);
   EXPECT_EQ(Votes(tree, {3}), (std::vector<double>{2, 2}));
   ASSERT_TRUE(LoadFrom(*tree.Fresh(), Saved(tree)).ok());
@@ -333,7 +334,7 @@ TEST(HoeffdingTree, StaysWithinItsMemoryLimitAndKeepsLearning) {
   EXPECT_GT(free_tree.MemoryBytes(), 4 * limit);
   EXPECT_GT(most_inactive, 10u);
   EXPECT_GT(tree.shape().active_leaves, 0u);
-  EXPECT_THAT(tree.Dump(), HasSubstr("] inactive"));
+  EXPECT_THAT(DumpTrees(tree), HasSubstr("] inactive"));
   EXPECT_GT(tree.refused_splits(), 0u);
   EXPECT_GT(right, first_class + 2000);
 
@@ -414,8 +415,8 @@ TEST(HoeffdingTree, IsDeterministicAndTheFusedStepEqualsTheTwoCalls) {
   HoeffdingTreeOptions options;
   options.grace_period = 50;
   options.delta = 0.01;
-  HoeffdingTree two(options, Mixed()), fused(options, Mixed());
-  std::vector<double> out;
+  HoeffdingTree two(options, Mixed()), fused(options, Mixed()), both(options, Mixed());
+  std::vector<double> out, also;
   for (uint64_t i = 0; i < 5000; ++i) {
     const Example e = MixedExample(i, 3);
     const size_t decision = two.Classify(e.input());
@@ -426,8 +427,11 @@ TEST(HoeffdingTree, IsDeterministicAndTheFusedStepEqualsTheTwoCalls) {
     }
     two.Learn(e.input(), e.label, 1);
     ASSERT_EQ(fused.ClassifyAndLearn(e.input(), e.label, 1), decision) << i;
+    both.PredictAndLearn(e.input(), e.label, 1, also);
+    ASSERT_EQ(also, out) << i;
   }
   EXPECT_EQ(Saved(two), Saved(fused));
+  EXPECT_EQ(Saved(two), Saved(both));
 }
 
 TEST(HoeffdingTree, IgnoresWhatCannotBeLearnt) {
@@ -532,7 +536,7 @@ TEST(MakeHoeffdingTree, AcceptsTheLeastMemoryItAsksFor) {
   }
   (*model)->Predict({x, {}}, out);
   EXPECT_EQ(out.size(), 4u);
-  EXPECT_FALSE(DumpHoeffdingTree(**model).empty());
+  EXPECT_FALSE(DumpTrees(**model).empty());
 }
 
 }  // namespace

@@ -77,6 +77,49 @@ TEST(KMeans, AWeightOfTwoIsTwoRecords) {
   }
 }
 
+TEST(KMeans, ABatchFindsAllNearestCentresBeforeAnyMoves) {
+  KMeansOptions options = TwoAt(0, 10);
+  auto one = Make(options, 1);
+  options.batch = 3;
+  auto batch = Make(options, 1);
+  for (const double x : {4.0, 4.5, 4.9}) {
+    EXPECT_THAT(batch->centres(), ElementsAre(0, 10));  // Nothing has moved.
+    for (KMeans* model : {one.get(), batch.get()}) model->Learn({std::vector<double>{x}, {}}, 0, 1);
+  }
+  const auto near = [](double x) { return testing::DoubleNear(x, 1e-9); };
+  EXPECT_THAT(batch->centres(), ElementsAre(near((4 + 4.5 + 4.9) / 3), 10));
+  // One by one, 10 has moved to 9 when 7.2 comes, and is the nearer one.
+  for (const double x : {9.0, 6.6, 7.2}) {
+    for (KMeans* model : {one.get(), batch.get()}) model->Learn({std::vector<double>{x}, {}}, 0, 1);
+  }
+  EXPECT_THAT(one->centres(), ElementsAre(near((4 + 4.5 + 4.9 + 6.6) / 4), near(8.1)));
+  EXPECT_THAT(batch->centres(), ElementsAre(near((4 + 4.5 + 4.9 + 6.6 + 7.2) / 5), near(9)));
+}
+
+TEST(KMeans, ABatchThatWaitsIsSaved) {
+  KMeansOptions options;
+  options.clusters = 3;
+  options.seed_buffer = 50;
+  options.batch = 20;
+  auto whole = Make(options, 2);
+  CounterRandom random(2, 2);
+  const auto learn = [](KMeans& model, CounterRandom from, int rows) {
+    for (int i = 0; i < rows; ++i) {
+      const std::vector<double> x = {from.Normal(), from.Normal()};
+      model.Learn({x, {}}, 0, 1);
+    }
+  };
+  learn(*whole, random, 77);
+  auto loaded = whole->Fresh();
+  const std::string bytes = Bytes(*whole);
+  StateReader in(bytes);
+  ASSERT_TRUE(loaded->Load(in).ok());
+  EXPECT_EQ(loaded->MemoryBytes(), whole->MemoryBytes());
+  learn(*whole, random, 40);
+  learn(static_cast<KMeans&>(*loaded), random, 40);
+  EXPECT_EQ(Bytes(*whole), Bytes(*loaded));
+}
+
 TEST(KMeans, AConstantRateGoesThatShareOfTheWay) {
   KMeansOptions options = TwoAt(0, 10);
   options.rate = 0.25;

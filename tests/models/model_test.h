@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/text_params.h"
 #include "models/registry.h"
 
 namespace leat {
@@ -32,11 +34,24 @@ inline std::unique_ptr<Model> Reloaded(const Model& model) {
   return loaded;
 }
 
-/// A learner of a type of the configuration, with its defaults.
-inline std::unique_ptr<Model> New(const std::string& type, const InputSpec& spec) {
-  auto made = NewModelFactory(type)->Make(spec);
+/// A learner of a type of the configuration, with its defaults or with options behind it:
+/// `knn window=100`.
+inline std::unique_ptr<Model> New(const std::string& text, const InputSpec& inputs) {
+  const auto spec = ParseTextSpec(text);
+  EXPECT_TRUE(spec.ok()) << spec.status().message();
+  const auto factory = NewModelFactory(spec->name);
+  TextParams params(spec->options);
+  factory->Describe(params);
+  EXPECT_TRUE(params.status().ok()) << params.status().message();
+  auto made = factory->Make(inputs);
   EXPECT_TRUE(made.ok()) << made.status().message();
   return std::move(*made);
+}
+
+/// A name for a test of such a learner.
+inline std::string TestName(std::string text) {
+  for (char& c : text) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return text;
 }
 
 /// `n` numbers: x0, x1, ...

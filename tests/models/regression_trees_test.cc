@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "leat/explain.h"
 #include "models/ensembles/regression_forest.h"
 #include "models/heap.h"
 #include "models/model_test.h"
@@ -171,8 +172,10 @@ TEST_P(EveryRegressionTree, SaysWhatMemoryItHolds) {
 INSTANTIATE_TEST_SUITE_P(Registry, EveryRegressionTree,
                          testing::Values("forest_regressor", "gradient_boosted_regressor",
                                          "hoeffding_regression_tree",
+                                         "hoeffding_regression_tree split_criterion=deviation "
+                                         "drift_threshold=20",
                                          "stochastic_gradient_tree_regressor"),
-                         [](const auto& item) { return item.param; });
+                         [](const auto& item) { return TestName(item.param); });
 
 TEST(ForestRegressor, RecoversFromAReversal) {
   auto model = New("forest_regressor");
@@ -199,6 +202,66 @@ TEST(ForestRegressor, StaysWithinItsBytesAndStillLearns) {
   StateReader in(bytes);
   ASSERT_TRUE(loaded->Load(in).ok()) << in.status().message();
   EXPECT_EQ(loaded->MemoryBytes(), (*model)->MemoryBytes());
+}
+
+TEST(HoeffdingRegressionTree, ReplacesSplitsThatErr) {
+  const std::string watched = "hoeffding_regression_tree leaf_prediction=mean drift_threshold=50";
+  auto fixed = New("hoeffding_regression_tree leaf_prediction=mean", MixedInputs());
+  auto model = New(watched, MixedInputs());
+  for (Model* each : {fixed.get(), model.get()}) Rmse(*each, 0, 6000);
+  EXPECT_THAT(model->Summary(), testing::Contains(testing::Pair("drifts", "0")));
+  for (Model* each : {fixed.get(), model.get()}) Rmse(*each, 6000, 10'000, -1);
+  EXPECT_THAT(model->Summary(), testing::Not(testing::Contains(testing::Pair("drifts", "0"))));
+  EXPECT_LT(Rmse(*model, 10'000, 13'000, -1), 0.9 * Rmse(*fixed, 10'000, 13'000, -1));
+}
+
+TEST(HoeffdingRegressionTree, IsTheSameAfterLoadingWhileATreeGrowsBesideASplit) {
+  const std::string text = "hoeffding_regression_tree drift_threshold=2 drift_tolerance=0";
+  auto whole = New(text, MixedInputs());
+  size_t growing = 0;
+  for (uint64_t cut = 2000; cut < 6000; cut += 400) {
+    Rmse(*whole, cut - 400, cut, cut % 1200 == 0 ? -1 : 1);
+    const auto loaded = Reloaded(*whole);
+    const std::string bytes = Saved(*whole);
+    growing += bytes.find("regression_tree_watched", bytes.find("regression_tree_watched") + 1) !=
+                       std::string::npos
+                   ? 1
+                   : 0;
+    const auto twin = Reloaded(*whole);
+    EXPECT_EQ(Rmse(*loaded, cut, cut + 300, -1), Rmse(*twin, cut, cut + 300, -1));
+    EXPECT_TRUE(Saved(*loaded) == Saved(*twin));
+    EXPECT_EQ(loaded->MemoryBytes(), Reloaded(*loaded)->MemoryBytes());
+  }
+  EXPECT_GT(growing, 0u);
+}
+
+TEST(HoeffdingRegressionTree, StaysWithinItsBytesWithTreesBesideSplits) {
+  auto model = New("hoeffding_regression_tree drift_threshold=2 max_bytes=120000", MixedInputs());
+  for (uint64_t i = 0; i < 12'000; ++i) {
+    const Example e = Make(i, i / 1500 % 2 == 0 ? 1 : -1);
+    model->Learn(e.input(), e.target, 1);
+    ASSERT_LE(model->MemoryBytes(), 120'000u) << i;
+  }
+}
+
+TEST(HoeffdingRegressionTree, SplitsWhereTheDeviationFallsMost) {
+  // 10 at x = 3 and 0 at 0 to 2: parting the last leaves no deviation at all.
+  InputSpec spec = Numbers(1);
+  HoeffdingRegressionTreeOptions options;
+  options.leaf_prediction = RegressionLeaf::kMean;
+  options.split_criterion = RegressionCriterion::kDeviation;
+  options.grace_period = 400;
+  options.delta = 0.5;
+  options.tie_threshold = 1;
+  auto model = MakeHoeffdingRegressionTree(options, spec);
+  ASSERT_TRUE(model.ok());
+  for (int i = 0; i < 400; ++i) {
+    const std::vector<double> x = {static_cast<double>(i % 4)};
+    (*model)->Learn({x, {}}, i % 4 == 3 ? 10 : 0, 1);
+  }
+  const std::string tree = DumpTrees(**model);
+  EXPECT_THAT(tree, HasSubstr("x0 <= 2"));
+  EXPECT_THAT(tree, HasSubstr(": 10"));
 }
 
 TEST(HoeffdingRegressionTree, ALinearLeafFitsALineAtOnce) {

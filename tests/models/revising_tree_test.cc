@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "leat/explain.h"
 #include "models/model_test.h"
 
 namespace leat {
@@ -58,10 +59,10 @@ TEST(HoeffdingAdaptiveTree, ReplacesABranchThatHasBecomeWrong) {
   auto tree = Made(MakeHoeffdingAdaptiveTree, Adaptive(), Numbers(3));
   Accuracy(*tree, 0, 4000, 0);
   EXPECT_GT(Accuracy(*tree, 4000, 6000, 0), 0.95);
-  EXPECT_THAT(tree->Dump(), HasSubstr("all\n  x0 <= "));
+  EXPECT_THAT(DumpTrees(*tree), HasSubstr("all\n  x0 <= "));
   Accuracy(*tree, 6000, 12'000, 1);  // From here on x1 tells.
   EXPECT_GT(Accuracy(*tree, 12'000, 14'000, 1), 0.95);
-  EXPECT_THAT(tree->Dump(), HasSubstr("x1 <= "));
+  EXPECT_THAT(DumpTrees(*tree), HasSubstr("x1 <= "));
   // A plain Hoeffding tree keeps its first split.
   HoeffdingTreeOptions plain = Adaptive();
   auto fixed = MakeHoeffdingTree(plain, Numbers(3));
@@ -69,7 +70,7 @@ TEST(HoeffdingAdaptiveTree, ReplacesABranchThatHasBecomeWrong) {
     const Example e = Sign(i, i < 6000 ? 0 : 1);
     (*fixed)->Learn({e.x, {}}, e.label, 1);
   }
-  EXPECT_THAT(DumpHoeffdingTree(**fixed), HasSubstr("all\n  x0 <= "));
+  EXPECT_THAT(DumpTrees(**fixed), HasSubstr("all\n  x0 <= "));
 }
 
 TEST(HoeffdingAdaptiveTree, ResumesWhileATreeGrowsBesideANode) {
@@ -107,10 +108,10 @@ TEST(ExtremelyFastTree, SplitsSoonerAndReplacesASplit) {
   options.reevaluate_every = 500;
   auto tree = Made(MakeExtremelyFastTree, options, Numbers(3));
   Accuracy(*tree, 0, 500, 0);
-  EXPECT_THAT(tree->Dump(), HasSubstr("all\n  x0 <= "));
+  EXPECT_THAT(DumpTrees(*tree), HasSubstr("all\n  x0 <= "));
   // Ten times as many rows of another rule: the split at the root goes.
   Accuracy(*tree, 500, 6000, 1);
-  EXPECT_THAT(tree->Dump(), HasSubstr("all\n  x1 <= "));
+  EXPECT_THAT(DumpTrees(*tree), HasSubstr("all\n  x1 <= "));
   EXPECT_GT(Accuracy(*tree, 6000, 8000, 1), 0.95);
 }
 
@@ -161,7 +162,7 @@ TEST(RevisingTrees, VoteAtAValueThatIsMissingOrNew) {
   }
 }
 
-TEST(DumpHoeffdingTree, WritesJsonAndGraphviz) {
+TEST(DumpTrees, WritesJsonAndGraphviz) {
   InputSpec spec;
   spec.dense = {{"a \"b\"", false, 0}};
   HoeffdingTreeOptions options;
@@ -173,13 +174,12 @@ TEST(DumpHoeffdingTree, WritesJsonAndGraphviz) {
     const std::vector<double> row = {x};
     (*model)->Learn({row, {}}, x > 5 ? 1 : 0, 1);
   }
-  EXPECT_EQ(DumpHoeffdingTree(**model),
-            "all\n  a \"b\" <= 1: class 0 [2]\n  a \"b\" > 1: class 1 [0 2]\n");
-  EXPECT_EQ(DumpHoeffdingTree(**model, TreeFormat::kJson),
+  EXPECT_EQ(DumpTrees(**model), "all\n  a \"b\" <= 1: class 0 [2]\n  a \"b\" > 1: class 1 [0 2]\n");
+  EXPECT_EQ(DumpTrees(**model, TreeFormat::kJson),
             "{\"if\":\"all\",\"then\":["
             "{\"if\":\"a \\\"b\\\" <= 1\",\"class\":0,\"weights\":[2],\"active\":true},"
             "{\"if\":\"a \\\"b\\\" > 1\",\"class\":1,\"weights\":[0,2],\"active\":true}]}\n");
-  EXPECT_EQ(DumpHoeffdingTree(**model, TreeFormat::kGraphviz),
+  EXPECT_EQ(DumpTrees(**model, TreeFormat::kGraphviz),
             "digraph tree {\n  node [shape=box];\n"
             "  n0 [label=\"split\", shape=point];\n"
             "  n1 [label=\"class 0 [2]\"];\n"

@@ -9,22 +9,13 @@
 #include <vector>
 
 #include "base/random.h"
-#include "base/text_params.h"
 #include "models/model_test.h"
 
 namespace leat {
 namespace {
 
 std::unique_ptr<Model> New(const std::string& type, int threads, const std::string& more) {
-  auto spec = ParseTextSpec(type + " threads=" + std::to_string(threads) + more);
-  EXPECT_TRUE(spec.ok());
-  auto factory = NewModelFactory(type);
-  TextParams params(spec->options);
-  factory->Describe(params);
-  EXPECT_TRUE(params.status().ok()) << params.status().message();
-  auto made = factory->Make(MixedInputs());
-  EXPECT_TRUE(made.ok()) << made.status().message();
-  return std::move(*made);
+  return New(type + " threads=" + std::to_string(threads) + more, MixedInputs());
 }
 
 struct Example {

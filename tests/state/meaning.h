@@ -415,14 +415,17 @@ inline void CheckRow(const Value& row, size_t width) {
 }
 
 inline void CheckModel(const Value& part) {
-  const Value& model = part["model"]["learner"];
-  if (model.type == "tree") CheckTree(model);
+  const Value& learner = part["model"]["learner"];
+  const Value& model = learner.type == "bounded" ? learner["model"] : learner;
+  const bool tree = model.type == "tree" || model.type == "tree-with-values";
+  if (tree) CheckTree(model["body"]);
   if (model.type == "logistic" || model.type == "linear") {
     EXPECT_EQ(model["skipped"].bits, 0u);
     EXPECT_EQ(model["records"].bits, part["learnt"].bits);
   }
-  if (model.type == "tree") {
-    EXPECT_EQ(model["learnt"].bits + model["ignored"].bits + model["stopped"].bits,
+  if (tree) {
+    const Value& body = model["body"];
+    EXPECT_EQ(body["learnt"].bits + body["ignored"].bits + body["stopped"].bits,
               part["learnt"].bits);
   }
   if (model.type == "bernoulli") {  // Dense inputs are known as present or absent.

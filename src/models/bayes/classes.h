@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "leat/model.h"
+#include "models/heap_bytes.h"
 
 namespace leat::bayes {
 
@@ -65,7 +66,7 @@ class ClassWeights {
     for (const double w : weights_) good = good && w >= 0 && std::isfinite(w);
     if (!good) in.Fail("the class weights of the state are not weights");
   }
-  size_t MemoryBytes() const { return sizeof(double) * weights_.capacity(); }
+  size_t MemoryBytes() const { return sizeof(double) * weights_.capacity() + kAllocation; }
   std::vector<std::pair<std::string, std::string>> Summary() const {
     return {{"records", std::to_string(records_)},
             {"skipped", std::to_string(skipped_)},
@@ -148,7 +149,9 @@ class CountTable {
       }
     }
   }
-  size_t MemoryBytes() const { return sizeof(double) * (counts_.capacity() + logs_.capacity()); }
+  size_t MemoryBytes() const {
+    return sizeof(double) * (counts_.capacity() + logs_.capacity()) + 2 * kAllocation;
+  }
 
  private:
   size_t features_;

@@ -71,8 +71,8 @@ class MultinomialNb final : public Model {
     return std::make_unique<MultinomialNb>(options_, inputs_);
   }
   size_t MemoryBytes() const override {
-    return sizeof *this + classes_.MemoryBytes() + counts_.MemoryBytes() +
-           sizeof(double) * (totals_.capacity() + log_totals_.capacity());
+    return sizeof *this + HeapBytesOf(inputs_) + classes_.MemoryBytes() + counts_.MemoryBytes() +
+           sizeof(double) * (totals_.capacity() + log_totals_.capacity()) + 2 * kAllocation;
   }
   std::vector<std::pair<std::string, std::string>> Summary() const override {
     return classes_.Summary();
@@ -189,8 +189,8 @@ class BernoulliNb final : public Model {
     return std::make_unique<BernoulliNb>(options_, inputs_);
   }
   size_t MemoryBytes() const override {
-    return sizeof *this + classes_.MemoryBytes() + present_.MemoryBytes() + absent_.MemoryBytes() +
-           known_.MemoryBytes();
+    return sizeof *this + HeapBytesOf(inputs_) + classes_.MemoryBytes() + present_.MemoryBytes() +
+           absent_.MemoryBytes() + known_.MemoryBytes();
   }
   std::vector<std::pair<std::string, std::string>> Summary() const override {
     return classes_.Summary();

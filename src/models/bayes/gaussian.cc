@@ -75,7 +75,8 @@ class GaussianNb final : public Model {
     return std::make_unique<GaussianNb>(options_, inputs_);
   }
   size_t MemoryBytes() const override {
-    return sizeof *this + classes_.MemoryBytes() + sizeof(Moments) * moments_.capacity();
+    return sizeof *this + HeapBytesOf(inputs_) + classes_.MemoryBytes() +
+           sizeof(Moments) * moments_.capacity() + kAllocation;
   }
   std::vector<std::pair<std::string, std::string>> Summary() const override {
     return classes_.Summary();

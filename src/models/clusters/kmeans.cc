@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "models/clusters/points.h"
+#include "models/heap_bytes.h"
 
 namespace leat {
 namespace {
@@ -41,10 +42,12 @@ class StreamingKMeans final : public KMeans {
       return;
     }
     ++records_;
-    if (!counts_.empty()) return Move(input.dense.data(), weight);
+    if (!counts_.empty() && options_.batch == 1) return Move(input.dense.data(), weight);
+    MakeRoom();
     buffer_.insert(buffer_.end(), input.dense.begin(), input.dense.begin() + size_);
     buffer_weights_.push_back(weight);
-    if (buffer_weights_.size() >= static_cast<size_t>(options_.seed_buffer)) Seed();
+    if (buffer_weights_.size() < MostWaiting()) return;
+    counts_.empty() ? Seed() : MoveBatch();
   }
 
   void Save(StateWriter& out) const override {
@@ -81,13 +84,14 @@ class StreamingKMeans final : public KMeans {
     bool good = (k == 0 || k == clusters_) && loaded.last_win_.size() == k &&
                 loaded.centres_.size() == k * size_ &&
                 loaded.buffer_.size() == loaded.buffer_weights_.size() * size_ &&
-                loaded.buffer_weights_.size() < static_cast<size_t>(options_.seed_buffer);
+                loaded.buffer_weights_.size() < loaded.MostWaiting();
     for (const auto* part : {&loaded.centres_, &loaded.counts_, &loaded.buffer_weights_}) {
       for (const double v : *part) good = good && std::isfinite(v);
     }
     good = good && std::isfinite(loaded.distance_sum_) && std::isfinite(loaded.distance_weight_);
     if (!good) in.Fail("the state of k-means does not fit");
     if (!in.ok()) return in.status();
+    if (!loaded.buffer_.empty() || (k > 0 && options_.batch > 1)) loaded.MakeRoom();
     *this = std::move(loaded);
     return Status::Ok();
   }
@@ -96,7 +100,7 @@ class StreamingKMeans final : public KMeans {
     return std::make_unique<StreamingKMeans>(options_, inputs_);
   }
   size_t MemoryBytes() const override {
-    return sizeof *this +
+    return sizeof *this + HeapBytesOf(inputs_) + 3 * kAllocation +
            sizeof(double) * (centres_.capacity() + counts_.capacity() + last_win_.capacity() +
                              buffer_.capacity() + buffer_weights_.capacity());
   }
@@ -141,10 +145,21 @@ class StreamingKMeans final : public KMeans {
     return {best, least};
   }
 
-  void Start(std::vector<double> centres) {
-    centres_ = std::move(centres);
+  void Start(const std::vector<double>& centres) {
+    centres_ = std::vector<double>(centres.begin(), centres.end());  // No room for more.
     counts_.assign(clusters_, 0.0);
     last_win_.assign(clusters_, moves_);
+    if (options_.batch > 1) MakeRoom();
+  }
+
+  /// Records that wait: for seeding, later for their batch.
+  size_t MostWaiting() const {
+    return static_cast<size_t>(counts_.empty() ? options_.seed_buffer : options_.batch);
+  }
+
+  void MakeRoom() {
+    buffer_.reserve(MostWaiting() * size_);
+    buffer_weights_.reserve(MostWaiting());
   }
 
   /// The first centres are buffered records. Then the buffer is learnt.
@@ -154,7 +169,7 @@ class StreamingKMeans final : public KMeans {
     CounterRandom random(static_cast<uint64_t>(options_.seed), kSeedingDraws);
     std::vector<double> centres = clusters::ChooseSeeds(random, points, weights, size_, clusters_);
     FillMissing(points, centres);
-    Start(std::move(centres));
+    Start(centres);
     for (size_t p = 0; p < weights.size(); ++p) Move(points.data() + p * size_, weights[p]);
   }
 
@@ -172,9 +187,26 @@ class StreamingKMeans final : public KMeans {
   }
 
   void Move(const double* x, double weight) {
+    const auto [c, squared] = Closest(x);
+    MoveTo(x, weight, c, squared);
+  }
+  /// Nearest centres of all first, then the steps.
+  void MoveBatch() {
+    std::vector<std::pair<size_t, double>> nearest;
+    nearest.reserve(buffer_weights_.size());
+    for (size_t p = 0; p < buffer_weights_.size(); ++p) {
+      nearest.push_back(Closest(buffer_.data() + p * size_));
+    }
+    for (size_t p = 0; p < nearest.size(); ++p) {
+      MoveTo(buffer_.data() + p * size_, buffer_weights_[p], nearest[p].first, nearest[p].second);
+    }
+    buffer_.clear();
+    buffer_weights_.clear();
+  }
+
+  void MoveTo(const double* x, double weight, size_t c, double squared) {
     ++moves_;
     for (double& count : counts_) count *= keep_;
-    auto [c, squared] = Closest(x);
     const double distance = std::sqrt(squared);
     const double usual = MeanDistance();
     distance_sum_ = distance_sum_ * keep_ + weight * distance;
@@ -239,6 +271,9 @@ void Describe(Params& params, KMeansOptions& options) {
   params.Integer("reseed_after", options.reseed_after, kNotNegative,
                  "Records without being nearest until a centre is moved elsewhere; 0: never.");
   params.Integer("seed", options.seed, kNotNegative, "Of the choice of the first centres.");
+  if (!params.Wants(options.batch > 1)) return;
+  params.Integer("batch", options.batch, {1, 1e6},
+                 "Records whose nearest centres are found before any of them moves one.");
 }
 
 Result<std::unique_ptr<Model>> MakeKMeans(const KMeansOptions& options, const InputSpec& inputs) {
@@ -252,7 +287,8 @@ Result<std::unique_ptr<Model>> MakeKMeans(const KMeansOptions& options, const In
   }
   if (options.clusters < 1 || options.clusters > 65536 || !(options.rate >= 0) ||
       options.rate > 1 || !(options.half_life >= 0) || std::isinf(options.half_life) ||
-      options.reseed_after < 0 || options.seed < 0) {
+      options.reseed_after < 0 || options.seed < 0 || options.batch < 1 ||
+      options.batch > 1'000'000) {
     return Status::Invalid("an option of kmeans is out of its range");
   }
   if (options.rate > 0 && options.half_life > 0) {

@@ -5,9 +5,35 @@
 
 #include "base/exp.h"
 #include "base/text_params.h"
+#include "models/heap_bytes.h"
 #include "models/registry.h"
 
 namespace leat::committees {
+
+Result<std::unique_ptr<Model>> MakeMember(std::string_view owner, const std::string& text,
+                                          const InputSpec& inputs, Task task) {
+  const auto refuse = [&](std::string_view why) {
+    return Status::Invalid(std::string(owner) + ": member '" + text + "': " + std::string(why));
+  };
+  const auto spec = ParseTextSpec(text);
+  if (!spec.ok()) return refuse(spec.status().message());
+  const auto factory = spec->name.starts_with("committee") ? nullptr : NewModelFactory(spec->name);
+  if (factory == nullptr) return refuse("no type that a member can have");
+  for (const auto& [name, value] : spec->options) {
+    if (!name.starts_with("coverage")) continue;
+    return refuse(name + ": a member's regions are not used; give it to the " + std::string(owner));
+  }
+  TextParams params(spec->options);
+  factory->Describe(params);
+  if (!params.status().ok()) return refuse(params.status().message());
+  if (factory->task() != task) {
+    return refuse(task == Task::kClassification ? "it is no classifier"
+                                                : "it does not predict a number");
+  }
+  auto made = factory->Make(inputs);
+  if (!made.ok()) return refuse(made.status().message());
+  return made;
+}
 
 Result<Members> MakeMembers(std::string_view committee, const CommitteeOptions& options,
                             const InputSpec& inputs, Task task) {
@@ -17,29 +43,8 @@ Result<Members> MakeMembers(std::string_view committee, const CommitteeOptions& 
   }
   Members members;
   for (const std::string& text : options.members) {
-    const auto refuse = [&](std::string_view why) {
-      return Status::Invalid(std::string(committee) + ": member '" + text +
-                             "': " + std::string(why));
-    };
-    const auto spec = ParseTextSpec(text);
-    if (!spec.ok()) return refuse(spec.status().message());
-    const auto factory =
-        spec->name.starts_with("committee") ? nullptr : NewModelFactory(spec->name);
-    if (factory == nullptr) return refuse("no type that a member can have");
-    for (const auto& [name, value] : spec->options) {
-      if (!name.starts_with("coverage")) continue;
-      return refuse(name + ": a member's regions are not used; give it to the committee");
-    }
-    TextParams params(spec->options);
-    factory->Describe(params);
-    if (!params.status().ok()) return refuse(params.status().message());
-    if (factory->task() != task) {
-      return refuse(task == Task::kClassification ? "it is no classifier"
-                                                  : "it does not predict a number");
-    }
-    auto made = factory->Make(inputs);
-    if (!made.ok()) return refuse(made.status().message());
-    members.push_back(std::move(*made));
+    LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Model> member, MakeMember(committee, text, inputs, task));
+    members.push_back(std::move(member));
   }
   return members;
 }
@@ -170,10 +175,12 @@ Status CommitteeBase::LoadFresh(StateReader& in) {
 
 size_t CommitteeBase::HeapBytes() const {
   size_t bytes = sizeof(double) * (loss_.capacity() + values_.capacity() + spreads_.capacity());
-  bytes += race_.HeapBytes() + sizeof(DenseAttribute) * inputs_.dense.capacity();
+  bytes += race_.HeapBytes() + HeapBytesOf(inputs_) + 3 * kAllocation;
   bytes += sizeof(std::string) * options_.members.capacity() + sizeof(void*) * members_.capacity();
   for (const std::string& text : options_.members) bytes += text.size() > 15 ? text.size() + 1 : 0;
-  for (const auto& member : members_) bytes += member == nullptr ? 0 : member->MemoryBytes();
+  for (const auto& member : members_) {
+    if (member != nullptr) bytes += member->MemoryBytes() + kAllocation;
+  }
   return bytes;
 }
 

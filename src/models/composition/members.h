@@ -17,6 +17,11 @@ namespace leat::committees {
 
 inline constexpr double kFarthest = 100;  ///< Of a coefficient of stacking.
 
+/// A model of a member's text (`hoeffding_tree grace_period=100`) that learns that task; or Invalid
+/// with whose member it is, and the reason.
+Result<std::unique_ptr<Model>> MakeMember(std::string_view owner, const std::string& text,
+                                          const InputSpec& inputs, Task task);
+
 using Members = std::vector<std::unique_ptr<Model>>;  ///< Null: dropped.
 /// All of them of that task, or Invalid with the member and the reason.
 Result<Members> MakeMembers(std::string_view committee, const CommitteeOptions& options,

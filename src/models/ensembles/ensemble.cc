@@ -32,7 +32,8 @@ Ensemble::Ensemble(const EnsemblePlan& plan, const InputSpec& spec)
       spec_(spec),
       space_(spec, plan.options.max_nominal_values),
       tree_plan_{plan.options.tree, SubspaceSize(plan.subspace, spec.dense.size()),
-                 plan.leaf_subsets, static_cast<uint64_t>(plan.options.seed)},
+                 plan.leaf_subsets, static_cast<uint64_t>(plan.options.seed),
+                 plan.options.soft_vote},
       poisson_(plan.options.lambda),
       workers_(std::make_unique<Workers>(static_cast<size_t>(plan.options.threads))) {
   const auto trees = static_cast<size_t>(plan.options.trees);
@@ -51,7 +52,7 @@ MemberTree Ensemble::NewTree(size_t member, uint64_t number) const {
 
 double Ensemble::VoteOf(const Member& member) const {
   const Record& record = member.record;
-  return plan_.weighted_vote && record.right > 0 ? record.right / record.seen : 1;
+  return plan_.options.weighted_vote && record.right > 0 ? record.right / record.seen : 1;
 }
 
 void Ensemble::Predict(const Input& input, std::vector<double>& out) const {
@@ -177,6 +178,21 @@ void Ensemble::Watch(size_t i, bool wrong) {
 void Ensemble::ResetTree(size_t i) {
   members_[i].tree = NewTree(i, members_[i].made++);
   members_[i].record = {};
+}
+
+std::vector<trees::DumpedTree> Ensemble::Shown() const {
+  std::vector<trees::DumpedTree> shown;
+  for (const Member& member : members_) shown.push_back(member.tree.Shown(spec_));
+  return shown;
+}
+
+std::vector<DecisionPath> Ensemble::PathsOf(const Input& input) const {
+  if (!Readable(input)) return {};
+  double* const x = RowBuffer(space_.size());
+  space_.Decode(input.dense, x);
+  std::vector<DecisionPath> paths;
+  for (const Member& member : members_) paths.push_back(member.tree.PathOf(spec_, x));
+  return paths;
 }
 
 // ---- Memory ----

@@ -33,7 +33,6 @@ struct EnsemblePlan {
   double warning_delta = 0;    ///< 0: no background trees.
   double drift_delta = 0;      ///< 0: no detectors.
   bool replace_worst = false;  ///< A drift resets the tree with the most errors, not its own.
-  bool weighted_vote = false;
 };
 
 /// How many of `all` attributes a share of them is; 0: round(sqrt(all)) + 1.
@@ -41,7 +40,7 @@ size_t SubspaceSize(double share, size_t all);
 /// An ADWIN that reports rises.
 AdwinOptions RisesOnly(double delta);
 
-class Ensemble final : public Model {
+class Ensemble final : public Model, public trees::ReadableTrees {
  public:
   Ensemble(const EnsemblePlan& plan, const InputSpec& spec);
   Ensemble(const Ensemble&) = delete;  // Members point into it.
@@ -55,8 +54,12 @@ class Ensemble final : public Model {
   size_t MemoryBytes() const override;
   std::vector<std::pair<std::string, std::string>> Summary() const override;
 
-  /// Predict, then Learn, asking each tree once: what prequential loops in memory use.
-  void PredictAndLearn(const Input& input, double target, double weight, std::vector<double>& out);
+  /// Asks each tree once.
+  void PredictAndLearn(const Input& input, double target, double weight,
+                       std::vector<double>& out) override;
+
+  std::vector<trees::DumpedTree> Shown() const override;
+  std::vector<DecisionPath> PathsOf(const Input& input) const override;
 
   uint64_t drifts() const { return drifts_; }
   uint64_t warnings() const { return warnings_; }

@@ -503,6 +503,21 @@ std::unique_ptr<Model> GradientBoosting::Fresh() const {
   return std::make_unique<GradientBoosting>(task_, plan_.options, spec_, plan_.alone);
 }
 
+std::vector<trees::DumpedTree> GradientBoosting::Shown() const {
+  std::vector<trees::DumpedTree> shown;
+  for (const GradientTree& tree : trees_) shown.push_back(tree.Shown(spec_));
+  return shown;
+}
+
+std::vector<DecisionPath> GradientBoosting::PathsOf(const Input& input) const {
+  if (!Readable(input)) return {};
+  double* const x = RowBuffer(space_.size());
+  space_.Decode(input.dense, x);
+  std::vector<DecisionPath> paths;
+  for (const GradientTree& tree : trees_) paths.push_back(tree.PathOf(spec_, x));
+  return paths;
+}
+
 std::vector<std::pair<std::string, std::string>> GradientBoosting::Summary() const {
   size_t nodes = 0, leaves = 0, active = 0;
   uint64_t refused = 0;

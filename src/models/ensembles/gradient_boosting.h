@@ -31,7 +31,7 @@
 
 namespace leat::ensembles {
 
-class GradientBoosting final : public Model {
+class GradientBoosting final : public Model, public trees::ReadableTrees {
  public:
   /// `alone`: each chain is one tree, which learns the gradients at what it predicts itself.
   GradientBoosting(Task task, const GradientBoostingOptions& options, const InputSpec& spec,
@@ -49,6 +49,10 @@ class GradientBoosting final : public Model {
            (scout_ != nullptr ? scout_->MemoryBytes() + kAllocation : 0);
   }
   std::vector<std::pair<std::string, std::string>> Summary() const override;
+
+  /// Chain after chain.
+  std::vector<trees::DumpedTree> Shown() const override;
+  std::vector<DecisionPath> PathsOf(const Input& input) const override;
 
   uint64_t renewals() const { return renewals_; }
   bool scouting() const { return scout_ != nullptr; }

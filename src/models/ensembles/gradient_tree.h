@@ -80,6 +80,18 @@ class GradientTree {
   /// The leaf observes again, and begins anew with that, if it may ever split.
   void Activate(size_t leaf);
 
+  /// Leaves by what they add to the sum.
+  trees::DumpedTree Shown(const InputSpec& spec) const {
+    return ShowNodes(spec, nodes_, [this](uint32_t id, trees::DumpNode& shown) {
+      shown.active = IsActive(nodes_[id].first);
+      shown.value = ValueAt(id);
+    });
+  }
+  DecisionPath PathOf(const InputSpec& spec, const double* x) const {
+    return PathThrough(spec, nodes_, x,
+                       [this](uint32_t id, DecisionPath& path) { path.value = ValueAt(id); });
+  }
+
   void Adopt(const GradientPlan& plan, const AttributeSpace& space) {
     plan_ = &plan;
     space_ = &space;

@@ -307,6 +307,10 @@ void MemberTree::Ask(const SharedRow& row, bool learning, Opinion& opinion, doub
   opinion.decision = by_bayes ? opinion.bayes : opinion.majority;
   opinion.label = static_cast<int64_t>(label(opinion.decision));
   if (votes == nullptr) return;
+  if (!plan_->soft_vote) {
+    votes[static_cast<size_t>(opinion.label)] += scale;
+    return;
+  }
   double sum = 0;
   for (size_t s = 0; s < leaf.slots; ++s) {
     if (scored) {
@@ -486,6 +490,54 @@ struct Sums {
   Four squares{};
 };
 
+/// What candidates leave on the left of each class, for a criterion that needs the sums over the
+/// classes first: Hellinger's distance.
+class Distances {
+ public:
+  /// In the thread's buffers, so that one is in use at a time.
+  explicit Distances(bool used) : used_(used) {
+    Weights().clear();
+    Lefts().clear();
+  }
+  void Add(float weight) {
+    if (used_) Weights().push_back(weight);
+  }
+  void Add(Four left) {
+    if (used_) Lefts().push_back(left);
+  }
+  /// The largest distance of a class from the rest, for four candidates: group `f` of `groups` that
+  /// were added class after class; `left` is their sum over the classes.
+  Four Largest(size_t f, size_t groups, Four left, float whole) const {
+    const std::vector<float>& weights = Weights();
+    Four largest{};
+    for (size_t c = 0; c < weights.size(); ++c) {
+      const float weight = weights[c], rest = whole - weight;
+      if (!(weight > 0) || !(rest > 0)) continue;
+      const Four own = Lefts()[c * groups + f];
+      for (int i = 0; i < 4; ++i) {
+        const float other = std::max(0.0F, left[i] - own[i]);
+        const float right = std::max(0.0F, weight - own[i]);
+        const float other_right = std::max(0.0F, rest - other);
+        const float l = std::sqrt(own[i] / weight) - std::sqrt(other / rest);
+        const float r = std::sqrt(right / weight) - std::sqrt(other_right / rest);
+        largest[i] = std::max(largest[i], std::sqrt(l * l + r * r));
+      }
+    }
+    return largest;
+  }
+
+ private:
+  static std::vector<float>& Weights() {
+    thread_local std::vector<float> weights;
+    return weights;
+  }
+  static std::vector<Four>& Lefts() {
+    thread_local std::vector<Four> lefts;
+    return lefts;
+  }
+  bool used_;
+};
+
 /// Whether both sides hold enough.
 bool Balanced(float left, float right) {
   const float least = static_cast<float>(kMinBranch) * (left + right);
@@ -497,6 +549,8 @@ bool Balanced(float left, float right) {
 MemberTree::Candidate MemberTree::BestNumeric(const Leaf& leaf, uint32_t place) const {
   const size_t stride = Stride(leaf.numbers);
   const bool gini = plan_->options.split_criterion == SplitCriterion::kGini;
+  const bool hellinger = plan_->options.split_criterion == SplitCriterion::kHellinger;
+  Distances distances(hellinger);
   Candidate best;
   best.place = place;
   double lo = kInfinity, hi = -kInfinity;
@@ -532,7 +586,9 @@ MemberTree::Candidate MemberTree::BestNumeric(const Leaf& leaf, uint32_t place) 
     for (int f = 0; f < kFours; ++f) {
       const Four left = {shares[4 * f], shares[4 * f + 1], shares[4 * f + 2], shares[4 * f + 3]};
       sums[f].Add(left, weight - left, gini);
+      distances.Add(left);
     }
+    distances.Add(weight);
     whole += weight;
     before += gini ? 0 : -weight * static_cast<float>(Log2(std::max(w, 1e-30)));
     squares += weight * weight;
@@ -540,7 +596,9 @@ MemberTree::Candidate MemberTree::BestNumeric(const Leaf& leaf, uint32_t place) 
   before = gini ? whole - squares / whole
                 : before + whole * static_cast<float>(Log2(std::max<double>(whole, 1e-30)));
   for (int f = 0; f < kFours; ++f) {
-    const Four gain = sums[f].Gain(before, gini);
+    const Four gain =
+        hellinger ? distances.Largest(static_cast<size_t>(f), kFours, sums[f].left, whole) * whole
+                  : sums[f].Gain(before, gini);
     for (int i = 0; i < 4 && 4 * f + i < kCandidates; ++i) {
       const double merit = static_cast<double>(gain[i] / whole);
       if (!(merit > best.merit) || !Balanced(sums[f].left[i], sums[f].right[i])) continue;
@@ -557,6 +615,7 @@ MemberTree::Candidate MemberTree::BestNumeric(const Leaf& leaf, uint32_t place) 
 MemberTree::Candidate MemberTree::BestNominal(const Leaf& leaf, uint32_t place, size_t offset,
                                               uint32_t room) const {
   const bool gini = plan_->options.split_criterion == SplitCriterion::kGini;
+  const bool hellinger = plan_->options.split_criterion == SplitCriterion::kHellinger;
   Candidate best;
   best.place = place;
   float whole = 0, before = 0, squares = 0;
@@ -573,6 +632,7 @@ MemberTree::Candidate MemberTree::BestNominal(const Leaf& leaf, uint32_t place, 
   const uint32_t codes = room == 2 ? 1 : room;
   for (uint32_t first = 0; first < codes; first += 4) {
     Sums sums;
+    Distances distances(hellinger);
     for (size_t s = 0; s < leaf.slots; ++s) {
       const double* const at = leaf.block.get() + s * leaf.slot_size + offset;
       Four left{};
@@ -584,8 +644,11 @@ MemberTree::Candidate MemberTree::BestNominal(const Leaf& leaf, uint32_t place, 
       const Four zero = {0, 0, 0, 0};
       right = right > zero ? right : zero;
       sums.Add(left, right, gini);
+      distances.Add(left);
+      distances.Add(w);
     }
-    const Four gain = sums.Gain(before, gini);
+    const Four gain =
+        hellinger ? distances.Largest(0, 1, sums.left, whole) * whole : sums.Gain(before, gini);
     for (uint32_t i = 0; i < 4 && first + i < codes; ++i) {
       const double merit = static_cast<double>(gain[i] / whole);
       if (!(merit > best.merit) || !Balanced(sums.left[i], sums.right[i])) continue;
@@ -610,8 +673,10 @@ void MemberTree::TrySplit(uint32_t node, bool may_grow) {
   }
   if (present < 2) return;
   const MemberTreeOptions& options = plan_->options;
-  const double range =
-      options.split_criterion == SplitCriterion::kGini ? 1 : Log2(std::max(2.0, highest + 1));
+  double range = 1;
+  if (options.split_criterion == SplitCriterion::kInfoGain)
+    range = Log2(std::max(2.0, highest + 1));
+  if (options.split_criterion == SplitCriterion::kHellinger) range = std::sqrt(2.0);
   const double bound = std::sqrt(range * range * -Log2(options.delta) * kLn2 / (2 * leaf.total));
   const uint16_t* const subset = Subset(id);
   // Not splitting has merit 0.
@@ -694,6 +759,33 @@ void MemberTree::Split(uint32_t node, const Candidate& best) {
   DrawSubset(other);
   NewBlock(id, sides[0]);
   NewBlock(other, sides[1]);
+}
+
+// ---- For people ----
+
+std::vector<double> MemberTree::WeightsOf(const Leaf& leaf) const {
+  std::vector<double> weights;
+  for (size_t s = 0; s < leaf.slots; ++s) {
+    const double* const slot = leaf.block.get() + s * leaf.slot_size;
+    const auto label = static_cast<size_t>(slot[kLabel]);
+    if (weights.size() <= label) weights.resize(label + 1);
+    weights[label] = slot[kWeight];
+  }
+  return weights;
+}
+
+trees::DumpedTree MemberTree::Shown(const InputSpec& spec) const {
+  return ShowNodes(spec, nodes_, [this](uint32_t id, trees::DumpNode& shown) {
+    const Leaf& leaf = leaves_[nodes_[id].first];
+    shown.active = leaf.active;
+    shown.counts = WeightsOf(leaf);
+  });
+}
+
+DecisionPath MemberTree::PathOf(const InputSpec& spec, const double* x) const {
+  return PathThrough(spec, nodes_, x, [this](uint32_t id, DecisionPath& path) {
+    path.weights = WeightsOf(leaves_[nodes_[id].first]);
+  });
 }
 
 // ---- Memory ----

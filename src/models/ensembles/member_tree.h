@@ -29,6 +29,7 @@ struct TreePlan {
   size_t attributes = 0;      ///< That a leaf sees.
   bool leaf_subsets = false;  ///< Each leaf draws its own, not each tree.
   uint64_t seed = 0;
+  bool soft_vote = true;  ///< Votes are probabilities; else one for the best class.
 };
 
 /// A row, decoded once for all trees.
@@ -66,6 +67,10 @@ class MemberTree {
   size_t nodes() const { return nodes_.size(); }
   size_t active_leaves() const { return active_; }
   uint64_t refused_splits() const { return refused_; }
+
+  trees::DumpedTree Shown(const InputSpec& spec) const;
+  /// Of a decoded row.
+  DecisionPath PathOf(const InputSpec& spec, const double* x) const;
 
   /// Weight that the majority class of a leaf has wrong; and the bytes of its block.
   double Promise(size_t leaf) const;
@@ -118,6 +123,7 @@ class MemberTree {
     return subsets_.data() + (plan_->leaf_subsets ? leaf * plan_->attributes : 0);
   }
   bool VotesByBayes(const Leaf& leaf) const;
+  std::vector<double> WeightsOf(const Leaf& leaf) const;
   /// The leaf's numbers side by side, in the thread's buffer.
   const double* Gather(const SharedRow& row, size_t leaf) const;
   /// Log2 of weight times likelihood; minus infinity for an impossible class.

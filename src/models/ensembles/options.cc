@@ -17,6 +17,7 @@ using ensembles::Ensemble;
 using ensembles::EnsemblePlan;
 
 constexpr Range kDelta = kOpenFraction;
+constexpr Range kFiniteNotNegative{0, std::numeric_limits<double>::infinity(), false, true};
 
 void DescribeCommon(Params& params, EnsembleOptions& options) {
   params.Integer("trees", options.trees, {1, 10'000}, "trees that vote");
@@ -27,8 +28,7 @@ void DescribeCommon(Params& params, EnsembleOptions& options) {
                  "weight that a leaf sees between two split attempts");
   params.Number("delta", options.tree.delta, kOpenFraction,
                 "chance that a split differs from the one that infinite data would choose");
-  params.Number("tie_threshold", options.tree.tie_threshold,
-                {0, std::numeric_limits<double>::infinity(), false, true},
+  params.Number("tie_threshold", options.tree.tie_threshold, kFiniteNotNegative,
                 "when the Hoeffding bound falls below this, equally good splits are decided");
   params.Enumeration("leaf_prediction", options.tree.leaf_prediction, trees::kLeafPredictions,
                      "how a leaf votes; adaptive takes what was right more often at that leaf");
@@ -39,7 +39,21 @@ void DescribeCommon(Params& params, EnsembleOptions& options) {
   params.Bytes("max_bytes", options.max_bytes, {64 << 10, 1e15},
                "memory limit for everything; at the limit the least promising leaves of all trees "
                "stop observing, and when nodes and class weights take half of it no tree grows");
+  if (params.Wants(!options.soft_vote)) {
+    params.Boolean("soft_vote", options.soft_vote,
+                   "trees vote with all their probabilities, and not for their best class alone");
+  }
   trees::DescribeThreads(params, options.threads);
+}
+
+void DescribeWeights(Params& params, EnsembleOptions& options) {
+  params.Boolean("weighted_vote", options.weighted_vote, "trees vote with their accuracy");
+}
+
+/// The options of bagging.
+void DescribeBag(Params& params, EnsembleOptions& options) {
+  DescribeCommon(params, options);
+  if (params.Wants(options.weighted_vote)) DescribeWeights(params, options);
 }
 
 void DescribeDrift(Params& params, double& delta, std::string_view help) {
@@ -53,7 +67,7 @@ void DescribeSubspace(Params& params, SubspaceOptions& options, std::string_view
                 "confidence of the ADWIN on a tree's error that starts a tree in the background");
   DescribeDrift(params, options.drift_delta,
                 "confidence of the ADWIN on a tree's error that replaces the tree");
-  params.Boolean("weighted_vote", options.weighted_vote, "trees vote with their accuracy");
+  DescribeWeights(params, options);
 }
 
 constexpr std::string_view kWorstGoes =
@@ -70,7 +84,29 @@ Result<std::unique_ptr<Model>> Make(const Options& options, EnsemblePlan plan,
   return std::unique_ptr<Model>(std::make_unique<Ensemble>(plan, inputs));
 }
 
-constexpr std::string_view kRegressionLeaves[] = {"mean", "linear", "adaptive"};
+constexpr std::array<std::string_view, 3> kRegressionLeaves{"mean", "linear", "adaptive"};
+constexpr std::array<std::string_view, 2> kRegressionCriteria{"variance", "deviation"};
+
+void DescribeRegressionTree(Params& params, HoeffdingRegressionTreeOptions& options) {
+  params.Integer("grace_period", options.grace_period, {1, 1e15},
+                 "weight that a leaf sees between two split attempts");
+  params.Number("delta", options.delta, kOpenFraction,
+                "chance that a split differs from the one that infinite data would choose");
+  params.Number("tie_threshold", options.tie_threshold, kFiniteNotNegative,
+                "when the Hoeffding bound falls below this, equally good splits are decided");
+  params.Enumeration("leaf_prediction", options.leaf_prediction, kRegressionLeaves,
+                     "what a leaf predicts by: its mean, a linear model of the numeric inputs, or "
+                     "the one that has erred less of late");
+  if (params.Wants(options.split_criterion != RegressionCriterion::kVariance)) {
+    params.Enumeration("split_criterion", options.split_criterion, kRegressionCriteria,
+                       "what of the target a split lowers");
+  }
+  params.Integer("max_nominal_values", options.max_nominal_values, {2, 4096},
+                 "nominal codes from here on count as missing; from 31 on they are one");
+  params.Bytes("max_bytes", options.max_bytes, {64 << 10, 1e15},
+               "memory limit for everything; at the limit the least promising leaves stop "
+               "observing, and when nodes take half of it no tree grows");
+}
 
 Result<std::unique_ptr<Model>> MakeRegression(const ensembles::RegressionForestPlan& plan,
                                               const InputSpec& inputs) {
@@ -86,21 +122,20 @@ EnsemblePlan SubspacePlan(std::string_view name, const SubspaceOptions& options)
   plan.subspace = options.subspace;
   plan.warning_delta = options.warning_delta;
   plan.drift_delta = options.drift_delta;
-  plan.weighted_vote = options.weighted_vote;
   return plan;
 }
 
 }  // namespace
 
-void Describe(Params& params, OnlineBaggingOptions& options) { DescribeCommon(params, options); }
+void Describe(Params& params, OnlineBaggingOptions& options) { DescribeBag(params, options); }
 
 void Describe(Params& params, AdwinBaggingOptions& options) {
-  DescribeCommon(params, options);
+  DescribeBag(params, options);
   DescribeDrift(params, options.drift_delta, kWorstGoes);
 }
 
 void Describe(Params& params, LeveragingBaggingOptions& options) {
-  DescribeCommon(params, options);
+  DescribeBag(params, options);
   DescribeDrift(params, options.drift_delta, kWorstGoes);
 }
 
@@ -152,21 +187,14 @@ Result<std::unique_ptr<Model>> MakeStreamingRandomPatches(
 }
 
 void Describe(Params& params, HoeffdingRegressionTreeOptions& options) {
-  params.Integer("grace_period", options.grace_period, {1, 1e15},
-                 "weight that a leaf sees between two split attempts");
-  params.Number("delta", options.delta, kOpenFraction,
-                "chance that a split differs from the one that infinite data would choose");
-  params.Number("tie_threshold", options.tie_threshold,
-                {0, std::numeric_limits<double>::infinity(), false, true},
-                "when the Hoeffding bound falls below this, equally good splits are decided");
-  params.Enumeration("leaf_prediction", options.leaf_prediction, kRegressionLeaves,
-                     "what a leaf predicts by: its mean, a linear model of the numeric inputs, or "
-                     "the one that has erred less of late");
-  params.Integer("max_nominal_values", options.max_nominal_values, {2, 4096},
-                 "nominal codes from here on count as missing; from 31 on they are one");
-  params.Bytes("max_bytes", options.max_bytes, {64 << 10, 1e15},
-               "memory limit for everything; at the limit the least promising leaves stop "
-               "observing, and when nodes take half of it no tree grows");
+  DescribeRegressionTree(params, options);
+  if (!params.Wants(options.drift_threshold > 0)) return;
+  params.Number(
+      "drift_threshold", options.drift_threshold, kFiniteNotNegative,
+      "sum of rises of the error, in deviations of the target, from which a new tree grows "
+      "beside a split (FIMT-DD has 50); 0: splits stay for ever");
+  params.Number("drift_tolerance", options.drift_tolerance, kFiniteNotNegative,
+                "rise of the error above its mean that is no drift, in deviations of the target");
 }
 
 void Describe(Params& params, ForestRegressorOptions& options) {
@@ -180,7 +208,7 @@ void Describe(Params& params, ForestRegressorOptions& options) {
                 "confidence of the ADWIN on a tree's error that starts a tree in the background");
   DescribeDrift(params, options.drift_delta,
                 "confidence of the ADWIN on a tree's error that replaces the tree");
-  Describe(params, static_cast<HoeffdingRegressionTreeOptions&>(options));
+  DescribeRegressionTree(params, options);
   trees::DescribeThreads(params, options.threads);
 }
 

@@ -107,6 +107,9 @@ void RegressionForest::Learn(const Input& input, double target, double weight) {
     WakeLeaves(TreesOf(members_), MemoryBytes(), plan_.options.max_bytes);
   }
   if (MemoryBytes() > static_cast<size_t>(plan_.options.max_bytes)) {
+    for (Member& member : members_) member.tree.DropAlternates();
+  }
+  if (MemoryBytes() > static_cast<size_t>(plan_.options.max_bytes)) {
     EnforceLimit(members_, base_bytes_, plan_.options.max_bytes,
                  [this](size_t i) { members_[i].tree = NewTree(i, members_[i].made++); });
   }
@@ -116,7 +119,8 @@ void RegressionForest::LearnMember(size_t i, const RegressionRow& row, double ta
                                    bool may_grow, double deviation) {
   Member& member = members_[i];
   const uint32_t leaf = member.tree.Find(row.x);
-  const double error = std::fabs(target - targets_.Bounded(member.tree.PredictAt(leaf, row)));
+  const double prediction = targets_.Bounded(member.tree.PredictAt(leaf, row));
+  const double error = std::fabs(target - prediction);
   double k = weight;
   if (!plan_.single) {
     CounterRandom random(tree_plan_.seed, kPoissonComponent, learnt_ * members_.size() + i);
@@ -124,6 +128,9 @@ void RegressionForest::LearnMember(size_t i, const RegressionRow& row, double ta
   }
   if (k > 0) {
     member.tree.Learn(leaf, row, target, k, may_grow);
+    if (tree_plan_.options.drift_threshold > 0 && deviation > 0) {
+      member.tree.Watch(row, target, prediction, k, may_grow, deviation);
+    }
     if (member.background != nullptr) {
       RegressionTree& background = *member.background;
       background.Learn(background.Find(row.x), row, target, k, may_grow);
@@ -146,6 +153,23 @@ void RegressionForest::Watch(size_t i, double error) {
   member.background.reset();
   member.drift->Clear();
   member.warning->Clear();
+}
+
+std::vector<trees::DumpedTree> RegressionForest::Shown() const {
+  std::vector<trees::DumpedTree> shown;
+  for (const Member& member : members_) shown.push_back(member.tree.Shown(spec_));
+  return shown;
+}
+
+std::vector<DecisionPath> RegressionForest::PathsOf(const Input& input) const {
+  if (!Readable(input)) return {};
+  const RegressionRow row = Decode(input);
+  std::vector<DecisionPath> paths;
+  for (const Member& member : members_) {
+    paths.push_back(member.tree.PathOf(spec_, row));
+    paths.back().value = targets_.Bounded(paths.back().value);
+  }
+  return paths;
 }
 
 size_t RegressionForest::BaseBytes() const {
@@ -236,13 +260,18 @@ std::unique_ptr<Model> RegressionForest::Fresh() const {
 
 std::vector<std::pair<std::string, std::string>> RegressionForest::Summary() const {
   const TreeCounts counts = Counted(members_);
+  uint64_t warnings = warnings_, drifts = drifts_;
+  for (const Member& member : members_) {
+    warnings += member.tree.begun();
+    drifts += member.tree.replaced();
+  }
   return {{"rows learnt", std::to_string(learnt_)},
           {"trees", std::to_string(members_.size())},
           {"nodes", std::to_string(counts.nodes)},
           {"leaves", std::to_string(counts.leaves)},
           {"active leaves", std::to_string(counts.active)},
-          {"warnings", std::to_string(warnings_)},
-          {"drifts", std::to_string(drifts_)},
+          {"warnings", std::to_string(warnings)},
+          {"drifts", std::to_string(drifts)},
           {"splits refused by max_bytes", std::to_string(counts.refused)},
           {"rows ignored", std::to_string(ignored_)}};
 }

@@ -26,7 +26,7 @@ struct RegressionForestPlan {
   bool single = false;  ///< One tree, which learns each row once and has no detectors.
 };
 
-class RegressionForest final : public Model {
+class RegressionForest final : public Model, public trees::ReadableTrees {
  public:
   RegressionForest(const RegressionForestPlan& plan, const InputSpec& spec);
   RegressionForest(const RegressionForest&) = delete;  // Members point into it.
@@ -39,6 +39,9 @@ class RegressionForest final : public Model {
   std::unique_ptr<Model> Fresh() const override;
   size_t MemoryBytes() const override;
   std::vector<std::pair<std::string, std::string>> Summary() const override;
+
+  std::vector<trees::DumpedTree> Shown() const override;
+  std::vector<DecisionPath> PathsOf(const Input& input) const override;
 
   uint64_t drifts() const { return drifts_; }
   static size_t MinimumBytes(const RegressionForestPlan& plan, const InputSpec& spec);

@@ -19,6 +19,13 @@ constexpr double kInheritedSpread = 0.05;
 constexpr double kInheritedWeight = 10;
 constexpr double kMostNumber = 1e280;
 
+// Of FIMT-DD: rows before a test counts, between two comparisons, and until a tree that grows
+// beside a split is given up.
+constexpr double kFirstTest = 150;
+constexpr uint64_t kCompareRows = 150;
+constexpr uint64_t kPatience = 1500;
+constexpr double kMostError = 5;  // In deviations of the target: one row is no drift.
+
 }  // namespace
 
 RegressionTree::RegressionTree(const RegressionPlan& plan, const AttributeSpace& space,
@@ -35,7 +42,8 @@ RegressionTree::RegressionTree(const RegressionPlan& plan, const AttributeSpace&
 
 size_t RegressionTree::structure_bytes() const {
   return Room(nodes_.size()) * sizeof(Node) + Room(leaves_.size()) * sizeof(Leaf) +
-         Room(leaves_.size() * plan_->attributes) * sizeof(uint16_t) + 3 * kAllocation;
+         Room(leaves_.size() * plan_->attributes) * sizeof(uint16_t) + 3 * kAllocation +
+         (watches_.empty() ? 0 : Room(watches_.size()) * sizeof(NodeWatch) + kAllocation);
 }
 
 size_t RegressionTree::BlockBytes(size_t id) const {
@@ -208,8 +216,8 @@ void RegressionTree::Learn(uint32_t node, const RegressionRow& row, double targe
   }
 }
 
-/// The border between bins (or the value) that lowers the variance most. Merit: variance before
-/// less the weighted one after.
+/// The border between bins (or the value) that lowers the variance, or the deviation, most. Merit:
+/// what there was before less the weighted one after.
 RegressionTree::Candidate RegressionTree::BestOf(const Leaf& leaf, uint32_t place,
                                                  bool nominal) const {
   const double* const attribute = leaf.block.get() + place * kAttribute;
@@ -224,15 +232,25 @@ RegressionTree::Candidate RegressionTree::BestOf(const Leaf& leaf, uint32_t plac
   if (!(weight > 0)) return best;
   // sum^2 / weight of both sides, less that of the whole, is what splitting takes off.
   const double whole = sum * sum / weight;
+  const bool by_deviation = plan_->options.split_criterion == RegressionCriterion::kDeviation;
+  const auto deviations = [](double count, double total, double total_squares) {
+    return std::sqrt(std::max(0.0, total_squares * count - total * total));  // Times the count.
+  };
+  const double before = by_deviation ? deviations(weight, sum, squares) : 0;
   const double least = 0.01 * weight;
-  double left_weight = 0, left_sum = 0;
+  double left_weight = 0, left_sum = 0, left_squares = 0;
   for (size_t i = 0; i + 1 < kBins; ++i) {
     left_weight = nominal ? n[i] : left_weight + n[i];
     left_sum = nominal ? s[i] : left_sum + s[i];
+    left_squares = nominal ? q[i] : left_squares + q[i];
     const double right_weight = weight - left_weight, right_sum = sum - left_sum;
     if (!(left_weight > least && right_weight > least)) continue;
-    const double merit =
-        (left_sum * left_sum / left_weight + right_sum * right_sum / right_weight - whole) / weight;
+    const double lowered =
+        by_deviation
+            ? before - deviations(left_weight, left_sum, left_squares) -
+                  deviations(right_weight, right_sum, squares - left_squares)
+            : left_sum * left_sum / left_weight + right_sum * right_sum / right_weight - whole;
+    const double merit = lowered / weight;
     if (!(merit > best.merit)) continue;
     best.merit = merit;
     best.value =
@@ -269,7 +287,9 @@ void RegressionTree::TrySplit(uint32_t node, bool may_grow) {
   const double bound = std::sqrt(-Log2(options.delta) * kLn2 / (2 * leaf.weight));
   if (!(second / best.merit < 1 - bound) && !(bound < options.tie_threshold)) return;
   // A tie is no reason to split for next to nothing.
-  if (best.merit * leaf.weight < 1e-3 * leaf.squares) return;
+  const double variance = leaf.squares / leaf.weight;
+  const bool by_deviation = options.split_criterion == RegressionCriterion::kDeviation;
+  if (best.merit < (by_deviation ? 5e-4 * std::sqrt(variance) : 1e-3 * variance)) return;
   if (!may_grow) {
     ++refused_;
     return;
@@ -307,6 +327,160 @@ void RegressionTree::Split(uint32_t node, const Candidate& best) {
   }
 }
 
+// ---- Drift ----
+
+/// True if the error has risen.
+bool RegressionTree::Errs(NodeWatch& watch, double error) const {
+  watch.seen += 1;
+  watch.mean += (error - watch.mean) / watch.seen;
+  watch.sum += error - watch.mean - plan_->options.drift_tolerance;
+  watch.least = std::min(watch.least, watch.sum);
+  return watch.seen >= kFirstTest && watch.sum - watch.least > plan_->options.drift_threshold;
+}
+
+void RegressionTree::Drop(NodeWatch& watch) {
+  if (watch.other != nullptr) alternate_bytes_ -= watch.other->MemoryBytes() + kAllocation;
+  watch = NodeWatch();
+}
+
+void RegressionTree::DropAlternates() {
+  for (NodeWatch& watch : watches_) {
+    if (watch.other != nullptr) Drop(watch);
+  }
+}
+
+bool RegressionTree::Compare(NodeWatch& watch, const RegressionRow& row, double target,
+                             double prediction, double weight, bool may_grow) {
+  RegressionTree& other = *watch.other;
+  const uint32_t leaf = other.Find(row.x);
+  const double error = target - prediction, other_error = target - other.PredictAt(leaf, row);
+  watch.loss = kFade * watch.loss + std::min(error * error, kMostNumber);
+  watch.other_loss = kFade * watch.other_loss + std::min(other_error * other_error, kMostNumber);
+  alternate_bytes_ -= other.MemoryBytes();
+  other.Learn(leaf, row, target, weight, may_grow);
+  alternate_bytes_ += other.MemoryBytes();
+  ++watch.rows;
+  if (watch.rows % kCompareRows != 0) return false;
+  if (watch.other_loss < watch.loss) return true;
+  if (watch.rows >= kPatience) Drop(watch);
+  return false;
+}
+
+void RegressionTree::Watch(const RegressionRow& row, double target, double prediction,
+                           double weight, bool may_grow, double deviation) {
+  if (watches_.size() < nodes_.size()) {
+    Reserve(watches_, nodes_.size());
+    watches_.resize(nodes_.size());
+  }
+  const double error = std::min(kMostError, std::fabs(target - prediction) / deviation);
+  bool beside = false;  // A tree grows beside a split above.
+  for (uint32_t id = 0; nodes_[id].kind != kLeaf; id = NextNode(nodes_[id], id, row.x)) {
+    NodeWatch& watch = watches_[id];
+    if (watch.other != nullptr) {
+      if (!beside && Compare(watch, row, target, prediction, weight, may_grow)) return Graft(id);
+      beside = true;
+      continue;
+    }
+    if (!Errs(watch, error)) continue;
+    watch = NodeWatch();
+    if (beside || !may_grow) continue;
+    watch.other = std::make_unique<RegressionTree>(*plan_, *space_, key_);
+    alternate_bytes_ += watch.other->MemoryBytes() + kAllocation;
+    ++begun_;
+    beside = true;
+  }
+}
+
+/// Puts the tree that has grown beside a split in its place. What was below is gone, so nodes and
+/// leaves are numbered anew.
+void RegressionTree::Graft(uint32_t at) {
+  const std::unique_ptr<RegressionTree> other = std::move(watches_[at].other);
+  struct Item {
+    RegressionTree* from;
+    uint32_t id, to;
+  };
+  std::vector<Node> nodes;
+  std::vector<Leaf> leaves;
+  std::vector<uint16_t> subsets;
+  std::vector<NodeWatch> watches;
+  Reserve(nodes, 1);
+  nodes.emplace_back();
+  std::vector<Item> stack = {{this, 0, 0}};
+  while (!stack.empty()) {
+    Item item = stack.back();
+    stack.pop_back();
+    if (item.from == this && item.id == at) item = {other.get(), 0, item.to};
+    Node node = item.from->nodes_[item.id];
+    if (node.kind == kLeaf) {
+      const auto leaf = static_cast<uint32_t>(leaves.size());
+      const uint16_t* const subset = item.from->Subset(node.first);
+      Reserve(subsets, subsets.size() + plan_->attributes);
+      subsets.insert(subsets.end(), subset, subset + plan_->attributes);
+      Reserve(leaves, leaves.size() + 1);
+      leaves.push_back(std::move(item.from->leaves_[node.first]));
+      node.first = leaf;
+    } else {
+      const auto first = static_cast<uint32_t>(nodes.size());
+      Reserve(nodes, nodes.size() + 2);
+      nodes.resize(nodes.size() + 2);
+      stack.push_back({item.from, node.first + 1, first + 1});
+      stack.push_back({item.from, node.first, first});
+      node.first = first;
+    }
+    nodes[item.to] = node;
+    if (item.from != this || node.kind == kLeaf) continue;
+    Reserve(watches, nodes.size());
+    if (watches.size() < nodes.size()) watches.resize(nodes.size());
+    watches[item.to] = std::move(watches_[item.id]);
+  }
+  Reserve(watches, nodes.size());
+  watches.resize(nodes.size());
+  nodes_ = std::move(nodes);
+  leaves_ = std::move(leaves);
+  subsets_ = std::move(subsets);
+  watches_ = std::move(watches);
+  refused_ += other->refused_;
+  ++replaced_;
+  Recount();
+}
+
+void RegressionTree::Recount() {
+  block_bytes_ = active_ = alternate_bytes_ = 0;
+  for (size_t l = 0; l < leaves_.size(); ++l) {
+    block_bytes_ += BlockBytes(l);
+    active_ += leaves_[l].active ? 1 : 0;
+  }
+  for (const NodeWatch& watch : watches_) {
+    if (watch.other != nullptr) alternate_bytes_ += watch.other->MemoryBytes() + kAllocation;
+  }
+}
+
+void RegressionTree::Adopt(const RegressionPlan& plan, const AttributeSpace& space) {
+  plan_ = &plan;
+  space_ = &space;
+  for (NodeWatch& watch : watches_) {
+    if (watch.other != nullptr) watch.other->Adopt(plan, space);
+  }
+}
+
+// ---- For people ----
+
+/// Leaves by their means.
+trees::DumpedTree RegressionTree::Shown(const InputSpec& spec) const {
+  return ShowNodes(spec, nodes_, [this](uint32_t id, trees::DumpNode& shown) {
+    const Leaf& leaf = leaves_[nodes_[id].first];
+    shown.active = leaf.active;
+    shown.value = leaf.mean;
+  });
+}
+
+DecisionPath RegressionTree::PathOf(const InputSpec& spec, const RegressionRow& row) const {
+  return PathThrough(spec, nodes_, row.x,
+                     [&](uint32_t id, DecisionPath& path) { path.value = PredictAt(id, row); });
+}
+
+// ---- Memory and state ----
+
 void RegressionTree::Deactivate(size_t id) {
   Leaf& leaf = leaves_[id];
   if (!leaf.active) return;
@@ -331,7 +505,7 @@ void RegressionTree::Activate(size_t id) {
 }
 
 void RegressionTree::Save(StateWriter& out) const {
-  out.Section("regression_tree", 1);
+  out.Section(SectionName(), 1);
   out.U64(key_);
   out.U64(draws_);
   out.U64(refused_);
@@ -346,10 +520,54 @@ void RegressionTree::Save(StateWriter& out) const {
     }
     out.Array(std::span<const double>(leaf.block.get(), BlockSize(leaf)));
   }
+  if (watches()) SaveWatches(out);
+}
+
+void RegressionTree::SaveWatches(StateWriter& out) const {
+  out.U64(begun_);
+  out.U64(replaced_);
+  out.U64(watches_.size());
+  for (const NodeWatch& watch : watches_) {
+    for (const double v :
+         {watch.seen, watch.mean, watch.sum, watch.least, watch.loss, watch.other_loss}) {
+      out.F64(v);
+    }
+    out.U64(watch.rows);
+    out.Bool(watch.other != nullptr);
+    if (watch.other != nullptr) watch.other->Save(out);
+  }
+}
+
+void RegressionTree::LoadWatches(StateReader& in) {
+  begun_ = in.U64();
+  replaced_ = in.U64();
+  const uint64_t count = in.Count(6 * sizeof(double));
+  if (count > nodes_.size()) return in.Fail("a regression tree watches nodes that it has not");
+  watches_ = std::vector<NodeWatch>();
+  if (count > 0) Reserve(watches_, count);
+  for (uint64_t n = 0; n < count && in.ok(); ++n) {
+    watches_.emplace_back();
+    NodeWatch& watch = watches_.back();
+    bool good = true;
+    for (double* v :
+         {&watch.seen, &watch.mean, &watch.sum, &watch.least, &watch.loss, &watch.other_loss}) {
+      *v = in.F64();
+      good = good && std::isfinite(*v);
+    }
+    watch.rows = in.U64();
+    const bool beside = in.Bool();
+    if (!good || (beside && nodes_[n].kind == kLeaf))
+      return in.Fail("an impossible watch of a split");
+    if (!beside) continue;
+    watch.other = std::make_unique<RegressionTree>(*plan_, *space_, key_);
+    watch.other->Load(in);
+    // Trees beside splits have none themselves.
+    if (in.ok() && !watch.other->watches_.empty()) in.Fail("an impossible watch of a split");
+  }
 }
 
 void RegressionTree::Load(StateReader& in) {
-  in.Section("regression_tree", 1);
+  in.Section(SectionName(), 1);
   key_ = in.U64();
   draws_ = in.U64();
   refused_ = in.U64();
@@ -359,7 +577,6 @@ void RegressionTree::Load(StateReader& in) {
       LoadSubsets(in, *space_, kName, nodes_.size(), plan_->attributes, false, subsets_);
   if (!in.ok()) return;
   Reserve(leaves_, leaves);
-  block_bytes_ = active_ = 0;
   for (uint64_t l = 0; l < leaves && in.ok(); ++l) {
     leaves_.emplace_back();
     Leaf& leaf = leaves_.back();
@@ -383,10 +600,10 @@ void RegressionTree::Load(StateReader& in) {
       for (size_t b = 0; b < kBins; ++b) good = good && attribute[kHead + b] >= 0;
     }
     if (!good) return in.Fail("a number of a leaf cannot be");
-    block_bytes_ += BlockBytes(l);
-    active_ += leaf.active ? 1 : 0;
   }
   CheckLinks(in, kName, nodes_, leaves_.size());
+  if (in.ok() && watches()) LoadWatches(in);
+  Recount();
 }
 
 }  // namespace leat::ensembles

@@ -4,7 +4,7 @@
 /// learns has one block of doubles: per attribute that it sees the start and width of its bins and
 /// their weights, sums and sums of squares of the target (less the leaf's first target); then the
 /// linear model's coefficients and the inverse of its normal matrix. A leaf that has given up
-/// observing keeps the linear model only.
+/// observing keeps the linear model only. Where drifts are looked for, every node has a Watch.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,19 @@ class RegressionTree {
   double PredictAt(uint32_t node, const RegressionRow& row) const;
   void Learn(uint32_t node, const RegressionRow& row, double target, double weight, bool may_grow);
 
-  size_t MemoryBytes() const { return sizeof(*this) + structure_bytes() + block_bytes_; }
+  /// What the splits above the leaf of a row that is learnt make of its error, where the plan looks
+  /// for drifts: once for each row, after Learn. `prediction` is what the tree said of it, and
+  /// `deviation` that of the targets.
+  void Watch(const RegressionRow& row, double target, double prediction, double weight,
+             bool may_grow, double deviation);
+  /// Gives up the trees that grow beside splits.
+  void DropAlternates();
+  uint64_t begun() const { return begun_; }        ///< Trees beside splits so far.
+  uint64_t replaced() const { return replaced_; }  ///< Splits whose place one has taken.
+
+  size_t MemoryBytes() const {
+    return sizeof(*this) + structure_bytes() + block_bytes_ + alternate_bytes_;
+  }
   size_t structure_bytes() const;
   size_t leaves() const { return leaves_.size(); }
   size_t nodes() const { return nodes_.size(); }
@@ -54,10 +66,10 @@ class RegressionTree {
   /// The leaf observes again, as one that comes from a split with its mean and linear model.
   void Activate(size_t leaf);
 
-  void Adopt(const RegressionPlan& plan, const AttributeSpace& space) {
-    plan_ = &plan;
-    space_ = &space;
-  }
+  trees::DumpedTree Shown(const InputSpec& spec) const;
+  DecisionPath PathOf(const InputSpec& spec, const RegressionRow& row) const;
+
+  void Adopt(const RegressionPlan& plan, const AttributeSpace& space);
   void Save(StateWriter& out) const;
   /// Leaves the tree unusable if the reader fails.
   void Load(StateReader& in);
@@ -73,6 +85,13 @@ class RegressionTree {
     double mean_error = 0;  ///< Squared errors, fading.
     double linear_error = 0;
     bool active = true;
+  };
+  /// The test of Page and Hinkley on the errors below a split, and the tree beside it.
+  struct NodeWatch {
+    double seen = 0, mean = 0, sum = 0, least = 0;
+    double loss = 0, other_loss = 0;  ///< Squared errors since the other began, fading.
+    uint64_t rows = 0;                ///< Since then.
+    std::unique_ptr<RegressionTree> other;
   };
   static constexpr size_t kBins = 32;
   static constexpr size_t kHead = 2;  ///< Start and width of the bins; width 0: one value yet.
@@ -106,6 +125,20 @@ class RegressionTree {
   void TrySplit(uint32_t node, bool may_grow);
   Candidate BestOf(const Leaf& leaf, uint32_t place, bool nominal) const;
   void Split(uint32_t node, const Candidate& best);
+  bool Errs(NodeWatch& watch, double error) const;
+  /// True if the tree beside the split is to take its place.
+  bool Compare(NodeWatch& watch, const RegressionRow& row, double target, double prediction,
+               double weight, bool may_grow);
+  void Drop(NodeWatch& watch);
+  void Graft(uint32_t at);
+  bool watches() const { return plan_->options.drift_threshold > 0; }
+  std::string_view SectionName() const {
+    return watches() ? "regression_tree_watched" : "regression_tree";
+  }
+  void SaveWatches(StateWriter& out) const;
+  void LoadWatches(StateReader& in);
+  /// What follows from leaves and watches.
+  void Recount();
 
   const RegressionPlan* plan_;
   const AttributeSpace* space_;
@@ -117,6 +150,9 @@ class RegressionTree {
   size_t block_bytes_ = 0;
   size_t active_ = 0;
   uint64_t refused_ = 0;
+  std::vector<NodeWatch> watches_;  ///< By node; none before the first call of Watch.
+  size_t alternate_bytes_ = 0;      ///< Of the trees beside splits.
+  uint64_t begun_ = 0, replaced_ = 0;
 };
 
 }  // namespace leat::ensembles

@@ -11,12 +11,14 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "leat/state.h"
 #include "models/ensembles/attribute_space.h"
+#include "models/trees/dump.h"
 
 namespace leat::ensembles {
 
@@ -88,6 +90,53 @@ void SaveSubsets(StateWriter& out, const std::vector<uint16_t>& subsets);
 /// Also reads the number of leaves, which it returns and holds against the nodes.
 uint64_t LoadSubsets(StateReader& in, const AttributeSpace& space, std::string_view tree,
                      size_t nodes, size_t size, bool shared, std::vector<uint16_t>& subsets);
+
+/// The nodes for people, and the way of a decoded row through them. `fill(leaf's node, X)` says in
+/// a DumpNode or a DecisionPath what a leaf says.
+template <typename Fill>
+trees::DumpedTree ShowNodes(const InputSpec& spec, const std::vector<Node>& nodes,
+                            const Fill& fill) {
+  struct Item {
+    uint32_t id;
+    size_t depth;
+    std::string condition;
+  };
+  trees::DumpedTree shown;
+  std::vector<Item> stack = {{0, 0, "all"}};
+  while (!stack.empty()) {
+    const Item item = std::move(stack.back());
+    stack.pop_back();
+    const Node& node = nodes[item.id];
+    shown.push_back({item.depth, item.condition, node.kind == kLeaf, true, {}, {}});
+    if (node.kind == kLeaf) {
+      fill(item.id, shown.back());
+      continue;
+    }
+    for (const uint32_t side : {1u, 0u}) {
+      stack.push_back(
+          {node.first + side, item.depth + 1,
+           trees::Condition(spec, node.attribute, node.kind == kNumeric, false, node.value, side)});
+    }
+  }
+  return shown;
+}
+template <typename Fill>
+DecisionPath PathThrough(const InputSpec& spec, const std::vector<Node>& nodes, const double* x,
+                         const Fill& fill) {
+  DecisionPath path;
+  uint32_t id = 0;
+  while (nodes[id].kind != kLeaf) {
+    const Node& node = nodes[id];
+    const uint32_t next = NextNode(node, id, x);
+    path.tests.push_back(trees::Condition(spec, node.attribute, node.kind == kNumeric, false,
+                                          node.value, next - node.first));
+    const double v = x[node.attribute];
+    if (v != v) path.tests.back() += " (missing)";
+    id = next;
+  }
+  fill(id, path);
+  return path;
+}
 
 /// Every node but the root has one earlier parent, and every leaf one node; else the reader fails.
 void CheckLinks(StateReader& in, std::string_view tree, const std::vector<Node>& nodes,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "leat/bayesian_linear.h"
+#include "models/heap_bytes.h"
 
 namespace leat {
 namespace {
@@ -85,8 +86,9 @@ class BayesianLinearModel final : public BayesianLinear {
     return std::make_unique<BayesianLinearModel>(options_, inputs_);
   }
   size_t MemoryBytes() const override {
-    return sizeof *this + sizeof(double) * (mean_.capacity() + next_.capacity() + gain_.capacity() +
-                                            x_.capacity() + covariance_.capacity());
+    return sizeof *this + 5 * kAllocation +
+           sizeof(double) * (mean_.capacity() + next_.capacity() + gain_.capacity() +
+                             x_.capacity() + covariance_.capacity());
   }
   std::vector<std::pair<std::string, std::string>> Summary() const override {
     return {{"records", std::to_string(records_)}, {"skipped", std::to_string(skipped_)}};

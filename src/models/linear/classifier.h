@@ -96,7 +96,8 @@ class Classifier final : public LinearModel {
   }
 
   size_t MemoryBytes() const override {
-    size_t bytes = sizeof *this + seen_.capacity() + sizeof(double) * counts_.capacity();
+    size_t bytes = sizeof *this + HeapBytesOf(inputs_) + seen_.capacity() +
+                   sizeof(double) * counts_.capacity() + 3 * kAllocation;
     for (const Row<Rule>& row : rows_) bytes += row.MemoryBytes();
     return bytes;
   }

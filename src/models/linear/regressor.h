@@ -63,7 +63,9 @@ class Regressor final : public LinearModel {
   std::unique_ptr<Model> Fresh() const override {
     return std::make_unique<Regressor>(options_, inputs_);
   }
-  size_t MemoryBytes() const override { return sizeof *this + row_.MemoryBytes(); }
+  size_t MemoryBytes() const override {
+    return sizeof *this + HeapBytesOf(inputs_) + row_.MemoryBytes() - sizeof row_;
+  }
   std::vector<std::pair<std::string, std::string>> Summary() const override {
     return {{"records", std::to_string(steps_)},
             {"skipped", std::to_string(skipped_)},

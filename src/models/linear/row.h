@@ -22,6 +22,7 @@
 
 #include "base/processor.h"
 #include "leat/model.h"
+#include "models/heap_bytes.h"
 #include "models/linear/kernels.h"
 
 namespace leat::linear {
@@ -45,6 +46,12 @@ struct LineAllocator {
   bool operator==(const LineAllocator&) const { return true; }
 };
 using Numbers = std::vector<double, LineAllocator<double>>;
+/// Lines are taken as a whole.
+inline size_t HeapBytes(const Numbers& numbers) {
+  constexpr auto kLine = static_cast<size_t>(LineAllocator<double>::kLine);
+  if (numbers.capacity() == 0) return 0;
+  return (numbers.capacity() * sizeof(double) + kLine - 1) / kLine * kLine + kAllocation;
+}
 
 template <typename Rule>
 class Row {
@@ -155,9 +162,8 @@ class Row {
     return n;
   }
   size_t MemoryBytes() const {
-    return sizeof *this +
-           sizeof(double) * (dense_.capacity() + sparse_.capacity() + dense_received_.capacity() +
-                             sparse_received_.capacity());
+    return sizeof *this + HeapBytes(dense_) + HeapBytes(sparse_) +
+           sizeof(double) * (dense_received_.capacity() + sparse_received_.capacity());
   }
 
   /// Sparse coordinates that were never touched are left out.

@@ -38,20 +38,23 @@ std::string ClassOf(const DumpNode& node) {
   return node.counts.empty() ? "no class" : "class " + std::to_string(FirstMaximum(node.counts));
 }
 
-std::string Text(const std::vector<DumpNode>& nodes) {
+/// What a leaf says, for people.
+std::string Said(const DumpNode& node) {
+  return node.value ? Number(*node.value) : ClassOf(node) + " [" + Counts(node, " ") + "]";
+}
+
+std::string Text(const DumpedTree& nodes) {
   std::string out;
   for (const DumpNode& node : nodes) {
     out.append(2 * node.depth, ' ') += node.condition;
-    if (node.leaf) {
-      out += ": " + ClassOf(node) + " [" + Counts(node, " ") + (node.active ? "]" : "] inactive");
-    }
+    if (node.leaf) out += ": " + Said(node) + (node.active ? "" : " inactive");
     out += '\n';
   }
   return out;
 }
 
 /// Nested objects: {"if": condition, "then": [children]} or {"if":, "class":, "weights": []}.
-std::string Json(const std::vector<DumpNode>& nodes) {
+std::string Json(const DumpedTree& nodes) {
   std::string out;
   size_t open = 0;
   for (size_t i = 0; i < nodes.size(); ++i) {
@@ -64,22 +67,25 @@ std::string Json(const std::vector<DumpNode>& nodes) {
       ++open;
       continue;
     }
-    out += ",\"class\":";
-    out += node.counts.empty() ? "null" : std::to_string(FirstMaximum(node.counts));
-    out += ",\"weights\":[" + Counts(node, ",") +
-           "],\"active\":" + (node.active ? "true" : "false") + "}";
+    if (node.value) {
+      out += ",\"value\":" + Number(*node.value);
+    } else {
+      out += ",\"class\":";
+      out += node.counts.empty() ? "null" : std::to_string(FirstMaximum(node.counts));
+      out += ",\"weights\":[" + Counts(node, ",") + "]";
+    }
+    out += std::string(",\"active\":") + (node.active ? "true" : "false") + "}";
   }
   for (; open > 0; --open) out += "]}";
-  return out + "\n";
+  return out;
 }
 
-std::string Graphviz(const std::vector<DumpNode>& nodes) {
-  std::string out = "digraph tree {\n  node [shape=box];\n";
+std::string Graphviz(const DumpedTree& nodes, const std::string& name) {
+  std::string out = "digraph " + name + " {\n  node [shape=box];\n";
   std::vector<size_t> path;
   for (size_t i = 0; i < nodes.size(); ++i) {
     const DumpNode& node = nodes[i];
-    const std::string label =
-        node.leaf ? ClassOf(node) + " [" + Counts(node, " ") + "]" : std::string("split");
+    const std::string label = node.leaf ? Said(node) : std::string("split");
     out += "  n" + std::to_string(i) + " [label=" + Quoted(label);
     out += node.leaf ? "];\n" : ", shape=point];\n";
     path.resize(node.depth);
@@ -103,16 +109,26 @@ std::string Condition(const InputSpec& spec, size_t attribute, bool numeric, boo
   return label + (side == 0 ? " = " : " != ") + Number(value);
 }
 
-std::string Write(const std::vector<DumpNode>& nodes, TreeFormat format) {
-  switch (format) {
-    case TreeFormat::kText:
-      return Text(nodes);
-    case TreeFormat::kJson:
-      return Json(nodes);
-    case TreeFormat::kGraphviz:
-      return Graphviz(nodes);
+std::string Write(const std::vector<DumpedTree>& trees, TreeFormat format) {
+  const bool several = trees.size() > 1;
+  std::string out;
+  for (size_t t = 0; t < trees.size(); ++t) {
+    const std::string number = several ? std::to_string(t) : "";
+    switch (format) {
+      case TreeFormat::kText:
+        if (several) out += "tree " + number + "\n";
+        out += Text(trees[t]);
+        break;
+      case TreeFormat::kJson:
+        out += (t == 0 ? "" : ",\n") + Json(trees[t]);
+        break;
+      case TreeFormat::kGraphviz:
+        out += Graphviz(trees[t], "tree" + number);
+        break;
+    }
   }
-  return {};
+  if (format != TreeFormat::kJson || trees.empty()) return out;
+  return several ? "[" + out + "]\n" : out + "\n";
 }
 
 }  // namespace leat::trees

@@ -38,7 +38,7 @@ size_t MajorityOf(std::span<const double> counts) { return FirstMaximum(counts);
 HoeffdingTree::HoeffdingTree(const HoeffdingTreeOptions& options, const InputSpec& spec)
     : options_(options),
       spec_(spec),
-      layout_(spec_, options.max_nominal_values),
+      layout_(LayoutOf(options, spec_)),
       finder_(options_, layout_),
       scores_(options.leaf_prediction != LeafPrediction::kMajorityClass) {
   fixed_ = BaseBytes() + NodeVectorBytes(0);
@@ -70,43 +70,12 @@ size_t HoeffdingTree::MinimumBytes(const HoeffdingTreeOptions& options, const In
   const ClassStats one(tree.layout_);
   // A root that observes four classes below the eased share.
   const size_t room = tree.MemoryBytes() + CountsBytes(4) +
-                      4 * (one.MemoryBytes(tree.layout_) + sizeof(void*)) + kAllocation;
+                      4 * (one.MemoryBytes(tree.layout_) + sizeof(void*)) + kAllocation +
+                      Observers::LeastCellBytes(tree.layout_, 4);
   const double fixed = static_cast<double>(tree.fixed_ + CountsBytes(4));
   return static_cast<size_t>(
              std::max(static_cast<double>(room) / kEasedShare, fixed / kStructureShare)) +
          1;
-}
-
-HoeffdingTree::Place HoeffdingTree::Descend(const Row& row) const {
-  uint32_t id = 0;
-  for (;;) {
-    const Node& node = nodes_[id];
-    switch (node.kind) {
-      case TestKind::kNumeric: {
-        const double v = row.numeric()[node.slot];
-        if (v != v) return {id};
-        id = node.first + static_cast<uint32_t>(v > node.value);
-        break;
-      }
-      case TestKind::kEquals: {
-        const int32_t code = row.codes()[node.slot];
-        if (code < 0) return {id};
-        id = node.first + static_cast<uint32_t>(code != static_cast<int32_t>(node.value));
-        break;
-      }
-      case TestKind::kMultiway: {
-        const int32_t code = row.codes()[node.slot];
-        if (code < 0) return {id};
-        const std::vector<uint32_t>& children = branches_[node.first];
-        const auto branch = static_cast<size_t>(code);
-        if (branch >= children.size() || children[branch] == kNoNode) return {id, code};
-        id = children[branch];
-        break;
-      }
-      case TestKind::kLeaf:
-        return {id};
-    }
-  }
 }
 
 bool HoeffdingTree::VotesByBayes(const Content& content) const {
@@ -147,25 +116,43 @@ size_t HoeffdingTree::Classify(const Input& input) const {
   return Decide(contents_[Descend(row).node], row);
 }
 
-void HoeffdingTree::Predict(const Input& input, std::vector<double>& out) const {
+size_t HoeffdingTree::Answer(const Content& content, const Row& row,
+                             std::vector<double>& out) const {
   out.assign(classes_, 0);
-  if (classes_ == 0) return;
-  if (input.dense.size() == layout_.size()) {
-    const Row row(layout_, input.dense);
-    const Content& content = contents_[Descend(row).node];
-    const std::vector<double>& counts = content.counts;
-    if (VotesByBayes(content)) {
-      const Observers& observers = content.leaf->observers;
-      size_t best = 0;
-      if (observers.FastScores(layout_, counts, row, out.data(), &best)) {
-        return Softmax({out.data(), counts.size()}, out[best]);
-      }
-      observers.ExactVotes(layout_, counts, row, out.data());
-    } else {
-      std::copy(counts.begin(), counts.end(), out.begin());
+  const std::vector<double>& counts = content.counts;
+  size_t bayes = 0;
+  if (VotesByBayes(content)) {
+    const Observers& observers = content.leaf->observers;
+    if (observers.FastScores(layout_, counts, row, out.data(), &bayes)) {
+      Softmax({out.data(), counts.size()}, out[bayes]);
+      return bayes;
     }
+    observers.ExactVotes(layout_, counts, row, out.data());
+    bayes = FirstMaximum({out.data(), counts.size()});
+  } else {
+    std::copy(counts.begin(), counts.end(), out.begin());
   }
   Normalise(out);
+  return bayes;
+}
+
+void HoeffdingTree::Predict(const Input& input, std::vector<double>& out) const {
+  if (classes_ == 0) return out.clear();
+  if (input.dense.size() != layout_.size()) {
+    out.assign(classes_, 0);
+    return Normalise(out);
+  }
+  const Row row(layout_, input.dense);
+  Answer(contents_[Descend(row).node], row, out);
+}
+
+void HoeffdingTree::PredictAndLearn(const Input& input, double target, double weight,
+                                    std::vector<double>& out) {
+  if (input.dense.size() != layout_.size() || !IsLesson(target, weight) || classes_ == 0) {
+    return Model::PredictAndLearn(input, target, weight, out);
+  }
+  const Row row(layout_, input.dense);
+  Step(row, static_cast<size_t>(target), weight, false, &out);
 }
 
 void HoeffdingTree::Learn(const Input& input, double target, double weight) {
@@ -186,17 +173,20 @@ size_t HoeffdingTree::ClassifyAndLearn(const Input& input, double target, double
   return Step(row, static_cast<size_t>(target), weight, true);
 }
 
-size_t HoeffdingTree::Step(const Row& row, size_t label, double weight, bool decide) {
+size_t HoeffdingTree::Step(const Row& row, size_t label, double weight, bool decide,
+                           std::vector<double>* out) {
   const Place place = Descend(row);
   uint32_t id = place.node;
   const bool at_leaf = nodes_[id].kind == TestKind::kLeaf;
   size_t decision = 0;
   size_t bayes = 0;
+  if (out != nullptr) bayes = Answer(contents_[id], row, *out);
   if (at_leaf) {
     const Content& content = contents_[id];
     const bool adaptive = options_.leaf_prediction == LeafPrediction::kNaiveBayesAdaptive;
-    const bool by_bayes = decide && VotesByBayes(content);
-    if (content.leaf != nullptr && (adaptive || by_bayes)) {
+    const bool by_bayes = (decide || out != nullptr) && VotesByBayes(content);
+    const bool answered = out != nullptr && by_bayes;
+    if (content.leaf != nullptr && (adaptive || by_bayes) && !answered) {
       bayes = content.leaf->observers.BestClass(layout_, content.counts, row);
     }
     if (decide) decision = by_bayes ? bayes : MajorityOf(content.counts);

@@ -16,18 +16,22 @@
 #include <vector>
 
 #include "leat/hoeffding_tree.h"
+#include "models/trees/dump.h"
 #include "models/trees/observers.h"
 #include "models/trees/split.h"
 
 namespace leat::trees {
 
-class HoeffdingTree final : public Model {
+class HoeffdingTree final : public Model, public ReadableTrees {
  public:
   HoeffdingTree(const HoeffdingTreeOptions& options, const InputSpec& spec);
 
   Task task() const override { return Task::kClassification; }
   void Predict(const Input& input, std::vector<double>& out) const override;
   void Learn(const Input& input, double target, double weight) override;
+  /// Descends, and asks naive Bayes, once.
+  void PredictAndLearn(const Input& input, double target, double weight,
+                       std::vector<double>& out) override;
   void Save(StateWriter& out) const override;
   Status Load(StateReader& in) override;
   std::unique_ptr<Model> Fresh() const override;
@@ -50,7 +54,8 @@ class HoeffdingTree final : public Model {
     size_t depth = 0;          ///< Splits on the longest path.
   };
   Shape shape() const;
-  std::string Dump(TreeFormat format = TreeFormat::kText) const;
+  std::vector<DumpedTree> Shown() const override;
+  std::vector<DecisionPath> PathsOf(const Input& input) const override;
 
   /// The least max_bytes with which the layout can learn.
   static size_t MinimumBytes(const HoeffdingTreeOptions& options, const InputSpec& spec);
@@ -84,10 +89,20 @@ class HoeffdingTree final : public Model {
   };
   static constexpr uint32_t kNoNode = 0xffffffff;
 
-  Place Descend(const Row& row) const;
+  Place Descend(const Row& row) const {
+    return Descend(row, [](const Node&, size_t) {});
+  }
+  /// Tells `passed` of each split on the way, and to which side of it the row goes.
+  template <typename Passed>
+  Place Descend(const Row& row, const Passed& passed) const;
   bool VotesByBayes(const Content& content) const;
   size_t Decide(const Content& content, const Row& row) const;
-  size_t Step(const Row& row, size_t label, double weight, bool decide);
+  /// Probabilities into `out`; returns the class that naive Bayes would decide for, if it voted.
+  size_t Answer(const Content& content, const Row& row, std::vector<double>& out) const;
+  /// Learns a row. `out`: null, or where its probabilities go, as they are before. With `decide`
+  /// returns the class of the highest vote before.
+  size_t Step(const Row& row, size_t label, double weight, bool decide,
+              std::vector<double>* out = nullptr);
   void LearnAt(uint32_t id, const Row& row, size_t label, double weight, size_t bayes);
   bool MakeRoom(size_t growth);
   bool AddBranch(uint32_t split, size_t branch, uint32_t* id);
@@ -101,6 +116,9 @@ class HoeffdingTree final : public Model {
   static size_t NodeVectorBytes(size_t nodes);
   size_t LeafBytes(const Leaf& leaf) const;
   size_t BaseBytes() const;
+  std::string_view SectionName() const {
+    return layout_.most_cells > 0 ? "hoeffding_tree_values" : "hoeffding_tree";
+  }
   void SaveNode(uint32_t id, StateWriter& out) const;
   void LoadNode(StateReader& in);
   void CheckLinks(StateReader& in) const;
@@ -127,5 +145,43 @@ class HoeffdingTree final : public Model {
   size_t active_leaves_ = 0;
   size_t inactive_leaves_ = 0;
 };
+
+template <typename Passed>
+HoeffdingTree::Place HoeffdingTree::Descend(const Row& row, const Passed& passed) const {
+  uint32_t id = 0;
+  for (;;) {
+    const Node& node = nodes_[id];
+    switch (node.kind) {
+      case TestKind::kNumeric: {
+        const double v = row.numeric()[node.slot];
+        if (v != v) return {id};
+        const auto side = static_cast<uint32_t>(v > node.value);
+        passed(node, side);
+        id = node.first + side;
+        break;
+      }
+      case TestKind::kEquals: {
+        const int32_t code = row.codes()[node.slot];
+        if (code < 0) return {id};
+        const auto side = static_cast<uint32_t>(code != static_cast<int32_t>(node.value));
+        passed(node, side);
+        id = node.first + side;
+        break;
+      }
+      case TestKind::kMultiway: {
+        const int32_t code = row.codes()[node.slot];
+        if (code < 0) return {id};
+        const std::vector<uint32_t>& children = branches_[node.first];
+        const auto branch = static_cast<size_t>(code);
+        if (branch >= children.size() || children[branch] == kNoNode) return {id, code};
+        passed(node, branch);
+        id = children[branch];
+        break;
+      }
+      case TestKind::kLeaf:
+        return {id};
+    }
+  }
+}
 
 }  // namespace leat::trees

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdio>
 
-#include "models/trees/dump.h"
 #include "models/trees/hoeffding_tree.h"
 
 namespace leat::trees {
@@ -19,7 +18,7 @@ std::string Text(double value) {
 }  // namespace
 
 void HoeffdingTree::Save(StateWriter& out) const {
-  out.Section("hoeffding_tree", 1);
+  out.Section(SectionName(), 1);
   out.Array(layout_.is_nominal);
   out.U64(classes_);
   out.F64(weight_);
@@ -56,7 +55,7 @@ void HoeffdingTree::SaveNode(uint32_t id, StateWriter& out) const {
 
 Status HoeffdingTree::Load(StateReader& in) {
   HoeffdingTree other(options_, spec_);
-  in.Section("hoeffding_tree", 1);
+  in.Section(SectionName(), 1);
   std::vector<uint8_t> is_nominal;
   in.Array(is_nominal);
   if (in.ok() && is_nominal != layout_.is_nominal) {
@@ -209,13 +208,13 @@ std::vector<std::pair<std::string, std::string>> HoeffdingTree::Summary() const 
           {"rows ignored", std::to_string(ignored_)}};
 }
 
-std::string HoeffdingTree::Dump(TreeFormat format) const {
+std::vector<DumpedTree> HoeffdingTree::Shown() const {
   struct Item {
     uint32_t id;
     size_t depth;
     std::string condition;
   };
-  std::vector<DumpNode> shown;
+  DumpedTree shown;
   std::vector<Item> stack = {{0, 0, "all"}};
   while (!stack.empty()) {
     const Item item = std::move(stack.back());
@@ -223,8 +222,12 @@ std::string HoeffdingTree::Dump(TreeFormat format) const {
     const Node& node = nodes_[item.id];
     const Content& content = contents_[item.id];
     const bool leaf = node.kind == TestKind::kLeaf;
-    shown.push_back({item.depth, item.condition, leaf, content.leaf != nullptr,
-                     leaf ? content.counts : std::vector<double>()});
+    shown.push_back({item.depth,
+                     item.condition,
+                     leaf,
+                     content.leaf != nullptr,
+                     leaf ? content.counts : std::vector<double>(),
+                     {}});
     if (leaf) continue;
     const bool multiway = node.kind == TestKind::kMultiway;
     const size_t children = multiway ? branches_[node.first].size() : 2;
@@ -237,7 +240,20 @@ std::string HoeffdingTree::Dump(TreeFormat format) const {
                                  node.value, side)});
     }
   }
-  return Write(shown, format);
+  return {shown};
+}
+
+std::vector<DecisionPath> HoeffdingTree::PathsOf(const Input& input) const {
+  if (input.dense.size() != layout_.size()) return {};
+  DecisionPath path;
+  const Row row(layout_, input.dense);
+  const Place end = Descend(row, [&](const Node& node, size_t side) {
+    path.tests.push_back(Condition(spec_, node.attribute, node.kind == TestKind::kNumeric,
+                                   node.kind == TestKind::kMultiway, node.value, side));
+  });
+  path.stopped = nodes_[end.node].kind != TestKind::kLeaf;
+  path.weights = contents_[end.node].counts;
+  return {path};
 }
 
 }  // namespace leat::trees

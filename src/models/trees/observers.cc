@@ -263,8 +263,35 @@ size_t Observers::Learn(const AttributeLayout& layout, const Row& row, size_t la
   }
   started_ = true;
   grown += stats->Learn(layout, row, weight);
+  if (layout.most_cells > 0) grown += LearnCells(layout, row, label, weight);
   if (score) stats->Refresh(layout);
   return grown;
+}
+
+size_t Observers::LearnCells(const AttributeLayout& layout, const Row& row, size_t label,
+                             double weight) {
+  size_t grown = 0;
+  if (cells_.empty() && !layout.numeric.empty()) {
+    cells_ = std::vector<ValueCells>(layout.numeric.size());
+    grown += CellsBytes();
+  }
+  for (size_t slot = 0; slot < cells_.size(); ++slot) {
+    const double v = row.numeric()[slot];
+    if (v == v) grown += cells_[slot].Learn(v, label, weight, layout.most_cells);
+  }
+  return grown;
+}
+
+size_t Observers::LeastCellBytes(const AttributeLayout& layout, size_t classes) {
+  if (layout.most_cells == 0) return 0;
+  const size_t cells = std::min<size_t>(layout.most_cells, 256);
+  return layout.numeric.size() *
+             (sizeof(ValueCells) + kAllocation + ValueCells::Bytes(cells, classes)) +
+         kAllocation;
+}
+
+size_t Observers::CellsBytes() const {
+  return cells_.empty() ? 0 : cells_.size() * sizeof(ValueCells) + kAllocation;
 }
 
 size_t Observers::GrowthOf(const AttributeLayout& layout, const Row& row, size_t label) const {
@@ -405,6 +432,8 @@ size_t Observers::MemoryBytes(const AttributeLayout& layout) const {
   for (const auto& stats : classes_) {
     if (stats != nullptr) bytes += stats->MemoryBytes(layout);
   }
+  bytes += CellsBytes();
+  for (const ValueCells& cells : cells_) bytes += cells.HeapBytes();
   return bytes;
 }
 
@@ -415,6 +444,9 @@ void Observers::Save(const AttributeLayout& layout, StateWriter& out) const {
     out.Bool(stats != nullptr);
     if (stats != nullptr) stats->Save(layout, out);
   }
+  if (layout.most_cells == 0) return;
+  out.U64(cells_.size());
+  for (const ValueCells& cells : cells_) cells.Save(out);
 }
 
 void Observers::Load(const AttributeLayout& layout, StateReader& in) {
@@ -428,6 +460,18 @@ void Observers::Load(const AttributeLayout& layout, StateReader& in) {
     if (!in.Bool()) continue;
     stats = std::make_unique<ClassStats>(layout);
     stats->Load(layout, in);
+    if (!in.ok()) return;
+  }
+  cells_.clear();
+  if (layout.most_cells == 0) return;
+  const uint64_t numbers = in.Count();
+  if (numbers != (started_ ? layout.numeric.size() : 0)) {
+    return in.Fail("values of other attributes than the tree's");
+  }
+  cells_ = std::vector<ValueCells>(numbers);
+  for (ValueCells& cells : cells_) {
+    cells.Load(in, layout.most_cells);
+    if (in.ok() && cells.classes() > classes_.size()) in.Fail("values of a class never seen");
     if (!in.ok()) return;
   }
 }
@@ -475,7 +519,7 @@ void Normalise(std::span<double> votes) {
 void Softmax(std::span<double> scores, double best) {
   double sum = 0;
   for (double& score : scores) {
-    score = std::exp(score - best);
+    score = score == best ? 1 : std::exp(score - best);
     sum += score;
   }
   const double scale = 1 / sum;

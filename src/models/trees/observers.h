@@ -1,5 +1,6 @@
 /// What a leaf (or a naive Bayes model) knows of its inputs: per class a Gaussian for each numeric
-/// attribute and value weights for each nominal one, and the naive Bayes vote made of them.
+/// attribute and value weights for each nominal one, and the naive Bayes vote made of them; where
+/// it is asked for the values of each number themselves (value_cells.h), for choosing thresholds.
 ///
 /// Layout: per class one block of numbers, attribute after attribute, statistic after statistic, so
 /// that a row updates and scores them two at a time. Beside the statistics the block caches
@@ -21,6 +22,7 @@
 #include "leat/model.h"
 #include "leat/state.h"
 #include "models/heap_bytes.h"
+#include "models/trees/value_cells.h"
 
 namespace leat::trees {
 
@@ -44,6 +46,7 @@ struct AttributeLayout {
   std::vector<uint8_t> is_nominal;  ///< Per position.
   size_t stride = 0;                ///< numeric.size() rounded up to even.
   double code_limit = 0;            ///< Nominal codes are in [0, code_limit).
+  size_t most_cells = 0;            ///< Of a number's values; 0: Gaussians alone are kept.
 };
 
 /// One input taken apart: numbers packed (NaN is missing) and codes (-1 is missing). Lives on the
@@ -133,10 +136,16 @@ class Observers {
   /// The bytes Learn would gain.
   size_t GrowthOf(const AttributeLayout& layout, const Row& row, size_t label) const;
 
+  /// Bytes of the values of each number when so many classes have given a histogram all its cells,
+  /// or 256 of them.
+  static size_t LeastCellBytes(const AttributeLayout& layout, size_t classes);
+
   /// False until the first row: then the class shares alone are the vote.
   bool started() const { return started_; }
   size_t classes() const { return classes_.size(); }
   const ClassStats* of(size_t label) const { return classes_[label].get(); }
+  /// The values of a number. REQUIRES a layout with cells, and a row learnt.
+  const ValueCells& cells(size_t slot) const { return cells_[slot]; }
 
   /// The naive Bayes votes by their definition; may hold zeros, infinities or (0/0) NaN.
   /// `votes` is counts.size() long.
@@ -155,7 +164,11 @@ class Observers {
   size_t MemoryBytes(const AttributeLayout& layout) const;
 
  private:
+  size_t LearnCells(const AttributeLayout& layout, const Row& row, size_t label, double weight);
+  size_t CellsBytes() const;
+
   std::vector<std::unique_ptr<ClassStats>> classes_;  ///< Null for a class never seen here.
+  std::vector<ValueCells> cells_;                     ///< By slot; empty without cells.
   bool started_ = false;
 };
 

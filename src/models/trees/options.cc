@@ -1,5 +1,6 @@
 /// The public functions of leat/hoeffding_tree.h.
 
+#include <array>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ using trees::kLeafPredictions;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr Range kAtLeastOne{1, 1e15};
 constexpr Range kCandidates{1, 10'000};
+constexpr Range kBins{2, 10'000};
+constexpr std::array<std::string_view, 3> kObservers = {"gaussian", "histogram", "exhaustive"};
 constexpr Range kNominalValues{1, 1'000'000};
 constexpr Range kBranchFraction{0, 0.5, false, true};
 constexpr Range kFiniteNotNegative{0, kInfinity, false, true};
@@ -58,14 +61,22 @@ void DescribeTree(Params& params, HoeffdingTreeOptions& options, bool remove_poo
                    "by more than the bound");
   }
   params.Integer("numeric_candidates", options.numeric_candidates, kCandidates,
-                 "thresholds tried per numeric attribute, evenly between its extremes");
-  params.Number("min_branch_fraction", options.min_branch_fraction, kBranchFraction,
-                "info_gain: at least two branches must hold more than this share of the weight");
+                 "gaussian: thresholds tried per numeric attribute, evenly between its extremes");
+  params.Number(
+      "min_branch_fraction", options.min_branch_fraction, kBranchFraction,
+      "info_gain, hellinger: at least two branches must hold more than this share of the weight");
   params.Number("naive_bayes_threshold", options.naive_bayes_threshold, kFiniteNotNegative,
                 "naive_bayes: leaf weight from which it votes");
   params.Integer("max_nominal_values", options.max_nominal_values, kNominalValues,
                  "nominal codes from here on count as missing");
   params.Bytes("max_bytes", options.max_bytes, kTreeBytes, bytes);
+  if (!params.Wants(options.numeric_observer != NumericObserver::kGaussian)) return;
+  params.Enumeration(
+      "numeric_observer", options.numeric_observer, kObservers,
+      "what thresholds of numbers are chosen from: normal distributions, histograms, "
+      "or all values there were");
+  params.Integer("histogram_bins", options.histogram_bins, kBins,
+                 "histogram: bins of a numeric attribute at a leaf");
 }
 
 }  // namespace
@@ -122,14 +133,6 @@ Result<std::unique_ptr<Model>> MakeExtremelyFastTree(const ExtremelyFastTreeOpti
   LEAT_RETURN_IF_ERROR(
       CheckBytes(kType, options.max_bytes, trees::RevisingTree::MinimumBytes(options, inputs)));
   return std::unique_ptr<Model>(std::make_unique<trees::ExtremelyFastTree>(options, inputs));
-}
-
-std::string DumpHoeffdingTree(const Model& model, TreeFormat format) {
-  if (const auto* revising = dynamic_cast<const trees::RevisingTree*>(&model)) {
-    return revising->Dump(format);
-  }
-  const auto* tree = dynamic_cast<const trees::HoeffdingTree*>(&model);
-  return tree == nullptr ? std::string() : tree->Dump(format);
 }
 
 Result<std::unique_ptr<Model>> MakeNaiveBayes(const NaiveBayesOptions& options,

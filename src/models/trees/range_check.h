@@ -17,7 +17,7 @@ namespace leat::trees {
 
 inline constexpr std::array<std::string_view, 3> kLeafPredictions = {
     "majority_class", "naive_bayes", "naive_bayes_adaptive"};
-inline constexpr std::array<std::string_view, 2> kCriteria = {"info_gain", "gini"};
+inline constexpr std::array<std::string_view, 3> kCriteria = {"info_gain", "gini", "hellinger"};
 
 /// `threads` of what is made of trees. What comes out does not depend on it, so it is no part of
 /// the configuration's text.

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "base/java_random.h"
-#include "models/trees/dump.h"
 
 namespace leat::trees {
 namespace {
@@ -27,7 +26,7 @@ RevisingTree::RevisingTree(std::string_view name, const HoeffdingTreeOptions& op
     : name_(name),
       options_(options),
       spec_(spec),
-      layout_(spec_, options.max_nominal_values),
+      layout_(LayoutOf(options, spec_)),
       finder_(options_, layout_) {
   base_bytes_ = BaseBytes();
 }
@@ -52,11 +51,11 @@ void RevisingTree::Recount() {
 }
 
 size_t RevisingTree::MinimumBytes(const HoeffdingTreeOptions& options, const InputSpec& spec) {
-  const AttributeLayout layout(spec, options.max_nominal_values);
+  const AttributeLayout layout = LayoutOf(options, spec);
   const ClassStats one(layout);
   // Three nodes that observe four classes, with their detectors.
   const size_t node = sizeof(RevisingNode) + sizeof(Adwin) + 4 * one.MemoryBytes(layout) + 2048 +
-                      spec.dense.size() * sizeof(double);
+                      spec.dense.size() * sizeof(double) + Observers::LeastCellBytes(layout, 4);
   const size_t base = sizeof(ExtremelyFastTree) + layout.MemoryBytes() +
                       spec.dense.size() * (sizeof(DenseAttribute) + sizeof(Suggestion) + 64);
   return static_cast<size_t>(static_cast<double>(base + 3 * node) / kEasedShare) + 1;
@@ -326,7 +325,7 @@ void RevisingTree::Shed() {
 // ---- State ----
 
 void RevisingTree::Save(StateWriter& out) const {
-  out.Section(name_, 1);
+  out.Section(SectionName(), 1);
   out.Array(layout_.is_nominal);
   out.U64(classes_);
   out.U64(learnt_);
@@ -396,7 +395,7 @@ std::unique_ptr<RevisingNode> RevisingTree::LoadNode(StateReader& in) const {
 Status RevisingTree::Load(StateReader& in) {
   std::unique_ptr<Model> fresh = Fresh();
   auto& other = static_cast<RevisingTree&>(*fresh);
-  in.Section(name_, 1);
+  in.Section(SectionName(), 1);
   std::vector<uint8_t> is_nominal;
   in.Array(is_nominal);
   if (in.ok() && is_nominal != layout_.is_nominal) {
@@ -475,21 +474,25 @@ std::vector<std::pair<std::string, std::string>> RevisingTree::Summary() const {
           {"rows ignored", std::to_string(ignored_)}};
 }
 
-std::string RevisingTree::Dump(TreeFormat format) const {
+std::vector<DumpedTree> RevisingTree::Shown() const {
   struct Item {
     uint32_t id;
     size_t depth;
     std::string condition;
   };
-  std::vector<DumpNode> shown;
+  DumpedTree shown;
   std::vector<Item> stack = {{root_, 0, "all"}};
   while (!stack.empty()) {
     const Item item = std::move(stack.back());
     stack.pop_back();
     const RevisingNode& at = node(item.id);
     const bool leaf = at.kind == TestKind::kLeaf;
-    shown.push_back(
-        {item.depth, item.condition, leaf, at.observing, leaf ? at.counts : std::vector<double>()});
+    shown.push_back({item.depth,
+                     item.condition,
+                     leaf,
+                     at.observing,
+                     leaf ? at.counts : std::vector<double>(),
+                     {}});
     for (size_t side = at.children.size(); side-- > 0;) {
       if (at.children[side] == kNoChild) continue;
       stack.push_back({at.children[side], item.depth + 1,
@@ -497,7 +500,26 @@ std::string RevisingTree::Dump(TreeFormat format) const {
                                  at.kind == TestKind::kMultiway, at.value, side)});
     }
   }
-  return Write(shown, format);
+  return {shown};
+}
+
+std::vector<DecisionPath> RevisingTree::PathsOf(const Input& input) const {
+  if (input.dense.size() != layout_.size()) return {};
+  DecisionPath path;
+  const Row row(layout_, input.dense);
+  uint32_t id = root_;
+  while (!IsLeaf(id)) {
+    const RevisingNode& at = node(id);
+    const int64_t branch = BranchOf(at, row);
+    const auto side = static_cast<size_t>(branch);
+    path.stopped = branch < 0 || side >= at.children.size() || at.children[side] == kNoChild;
+    if (path.stopped) break;
+    path.tests.push_back(Condition(spec_, at.attribute, at.kind == TestKind::kNumeric,
+                                   at.kind == TestKind::kMultiway, at.value, side));
+    id = at.children[side];
+  }
+  path.weights = node(id).counts;
+  return {path};
 }
 
 }  // namespace leat::trees

@@ -15,6 +15,7 @@
 
 #include "drift/adwin.h"
 #include "leat/hoeffding_tree.h"
+#include "models/trees/dump.h"
 #include "models/trees/observers.h"
 #include "models/trees/split.h"
 
@@ -47,7 +48,7 @@ struct RevisingNode {
   std::vector<uint8_t> used_nominal;  ///< By attribute: split on above; empty is none.
 };
 
-class RevisingTree : public Model {
+class RevisingTree : public Model, public ReadableTrees {
  public:
   RevisingTree(std::string_view name, const HoeffdingTreeOptions& options, const InputSpec& spec);
 
@@ -70,7 +71,9 @@ class RevisingTree : public Model {
   };
   /// Of what votes; trees in waiting are not counted.
   Shape shape() const;
-  std::string Dump(TreeFormat format = TreeFormat::kText) const;
+  /// The same.
+  std::vector<DumpedTree> Shown() const override;
+  std::vector<DecisionPath> PathsOf(const Input& input) const override;
   static size_t MinimumBytes(const HoeffdingTreeOptions& options, const InputSpec& spec);
 
  protected:
@@ -130,6 +133,9 @@ class RevisingTree : public Model {
   bool replaced_now_ = false;  ///< Within a row: Sweep has something to do.
 
  private:
+  std::string SectionName() const {
+    return std::string(name_) + (layout_.most_cells > 0 ? "_values" : "");
+  }
   void Shed();
   void SaveNode(const RevisingNode& node, StateWriter& out) const;
   std::unique_ptr<RevisingNode> LoadNode(StateReader& in) const;

@@ -39,12 +39,58 @@ Cut CutGaussian(double threshold, double weight, double mean, double deviation) 
   return {less + equal, right};
 }
 
+/// Of class c against the rest. `totals` are the classes' weights, which sum up to `all`.
+double HellingerOf(size_t c, std::span<const double> branches, std::span<const double> totals,
+                   double all) {
+  const size_t classes = totals.size();
+  if (!(totals[c] > 0) || !(all > totals[c])) return 0;
+  double squares = 0;
+  for (size_t b = 0; b * classes < branches.size(); ++b) {
+    const auto branch = branches.subspan(b * classes, classes);
+    const double rest = std::max(0.0, Sum(branch) - branch[c]);
+    const double gap = std::sqrt(branch[c] / totals[c]) - std::sqrt(rest / (all - totals[c]));
+    squares += gap * gap;
+  }
+  return std::sqrt(squares);
+}
+
+/// The largest distance of a class from the rest.
+double Hellinger(std::span<const double> branches, size_t classes, double all) {
+  thread_local std::vector<double> totals;
+  totals.assign(classes, 0);
+  for (size_t i = 0; i < branches.size(); ++i) totals[i % classes] += branches[i];
+  size_t present = 0;
+  for (const double total : totals) present += total > 0 ? 1 : 0;
+  double largest = 0;
+  for (size_t c = 0; c < classes; ++c) {
+    largest = std::max(largest, HellingerOf(c, branches, totals, all));
+    if (present == 2 && largest > 0) break;  // Of two classes either is the other's rest.
+  }
+  return largest;
+}
+
+/// Halfway between two values, below the higher one.
+double Between(double low, double high) {
+  const double middle = low / 2 + high / 2;
+  return middle >= low && middle < high ? middle : low;
+}
+
 void AddTo(std::vector<double>& weights, size_t label, double weight) {
   if (weights.size() <= label) weights.resize(label + 1);
   weights[label] += weight;
 }
 
 }  // namespace
+
+AttributeLayout LayoutOf(const HoeffdingTreeOptions& options, const InputSpec& spec) {
+  AttributeLayout layout(spec, options.max_nominal_values);
+  if (options.numeric_observer == NumericObserver::kHistogram) {
+    layout.most_cells = static_cast<size_t>(options.histogram_bins);
+  } else if (options.numeric_observer == NumericObserver::kExhaustive) {
+    layout.most_cells = ValueCells::kUnbounded;
+  }
+  return layout;
+}
 
 double Entropy(std::span<const double> weights) {
   double sum = 0, inner = 0;
@@ -62,6 +108,7 @@ double HoeffdingBound(double range, double delta, double n) {
 
 double MeritRange(SplitCriterion criterion, size_t classes) {
   if (criterion == SplitCriterion::kGini) return 1;
+  if (criterion == SplitCriterion::kHellinger) return std::sqrt(2.0);
   return Log2(static_cast<double>(std::max<size_t>(2, classes)));
 }
 
@@ -83,6 +130,11 @@ double Merit(const HoeffdingTreeOptions& options, double before, std::span<const
   for (size_t b = 0; b < count; ++b) {
     const double share = Sum(branches.subspan(b * classes, classes)) / total;
     if (share > options.min_branch_fraction) ++heavy;
+  }
+  if (options.split_criterion == SplitCriterion::kHellinger) {
+    // Not splitting is one branch, and worth nothing.
+    if (count == 1) return 0;
+    return heavy < 2 ? -kInfinity : Hellinger(branches, classes, total);
   }
   if (heavy < 2) return -kInfinity;
   double after = 0;
@@ -106,6 +158,10 @@ void SplitFinder::LoadSides(const Observers& observers, size_t slot) {
 
 bool SplitFinder::BestNumeric(const Observers& observers, uint32_t attribute, double before,
                               Suggestion* best) {
+  if (layout_.most_cells > 0) {
+    return observers.started() &&
+           BestBorder(observers.cells(layout_.slot[attribute]), attribute, before, best);
+  }
   LoadSides(observers, layout_.slot[attribute]);
   double low = kInfinity, high = -kInfinity;
   for (const Side& side : sides_) {
@@ -133,6 +189,28 @@ bool SplitFinder::BestNumeric(const Observers& observers, uint32_t attribute, do
     const double merit = Merit(options_, before, branches_, classes);
     if (!found || merit > best->merit) {
       *best = {merit, TestKind::kNumeric, attribute, threshold};
+      found = true;
+    }
+  }
+  return found;
+}
+
+bool SplitFinder::BestBorder(const ValueCells& cells, uint32_t attribute, double before,
+                             Suggestion* best) {
+  const size_t classes = cells.classes();
+  branches_.assign(2 * classes, 0);
+  for (size_t i = 0; i < cells.size(); ++i) {
+    for (size_t c = 0; c < classes; ++c) branches_[classes + c] += cells.weights(i)[c];
+  }
+  bool found = false;
+  for (size_t i = 0; i + 1 < cells.size(); ++i) {
+    for (size_t c = 0; c < classes; ++c) {
+      branches_[c] += cells.weights(i)[c];
+      branches_[classes + c] = std::max(0.0, branches_[classes + c] - cells.weights(i)[c]);
+    }
+    const double merit = Merit(options_, before, branches_, classes);
+    if (!found || merit > best->merit) {
+      *best = {merit, TestKind::kNumeric, attribute, Between(cells.high(i), cells.low(i + 1))};
       found = true;
     }
   }
@@ -205,6 +283,16 @@ std::vector<std::vector<double>> SplitFinder::Branches(const Observers& observer
                                                        const Suggestion& suggestion) {
   std::vector<std::vector<double>> branches(suggestion.kind == TestKind::kMultiway ? 0 : 2);
   const size_t slot = layout_.slot[suggestion.attribute];
+  if (suggestion.kind == TestKind::kNumeric && layout_.most_cells > 0) {
+    const ValueCells& cells = observers.cells(slot);
+    for (size_t i = 0; i < cells.size(); ++i) {
+      std::vector<double>& side = branches[cells.high(i) <= suggestion.value ? 0 : 1];
+      for (size_t c = 0; c < cells.classes(); ++c) {
+        if (cells.weights(i)[c] > 0) AddTo(side, c, cells.weights(i)[c]);
+      }
+    }
+    return branches;
+  }
   if (suggestion.kind == TestKind::kNumeric) {
     LoadSides(observers, slot);
     for (const Side& side : sides_) {

@@ -1,9 +1,11 @@
 /// Where a leaf could split: each attribute's best test and its merit.
 ///
 /// Source: Domingos and Hulten 2000, section 3; the estimate of what falls on either side of a
-/// threshold comes from the classes' Gaussians, cut off at the smallest and largest value seen.
-/// Merits: information gain in bits (minus infinity unless two branches hold more than a fraction
-/// of the weight), or 1 - weighted Gini impurity. Logarithms to base 2 are ln(a)/ln(2): ties
+/// threshold comes from the classes' Gaussians, cut off at the smallest and largest value seen, or
+/// is counted, where the values were kept: then every border between two of them is a candidate,
+/// halfway. Merits: information gain in bits (minus infinity unless two branches hold more than a
+/// fraction of the weight), 1 - weighted Gini impurity, or Hellinger's distance (under the same
+/// condition as information gain; 0 for not splitting). Logarithms to base 2 are ln(a)/ln(2): ties
 /// between attributes hang on the last bit.
 #pragma once
 
@@ -26,6 +28,9 @@ struct Suggestion {
   uint32_t attribute = 0;  ///< Position in the dense part.
   double value = 0;        ///< kNumeric: <= goes to branch 0. kEquals: = goes to branch 0.
 };
+
+/// The attributes as a tree with these options observes them.
+AttributeLayout LayoutOf(const HoeffdingTreeOptions& options, const InputSpec& spec);
 
 /// sqrt(range^2 ln(1/delta) / (2 n)): equation 1 of the paper.
 double HoeffdingBound(double range, double delta, double n);
@@ -66,6 +71,7 @@ class SplitFinder {
 
   void LoadSides(const Observers& observers, size_t slot);
   bool BestNumeric(const Observers& observers, uint32_t attribute, double before, Suggestion* best);
+  bool BestBorder(const ValueCells& cells, uint32_t attribute, double before, Suggestion* best);
   bool BestNominal(const Observers& observers, uint32_t attribute, double before, Suggestion* best);
 
   const HoeffdingTreeOptions& options_;
