@@ -215,6 +215,22 @@ std::vector<Look> GroupSequential(std::span<const double> information, double al
   return looks;
 }
 
+double GroupSequentialP(std::span<const double> information, double z, double most, int sides,
+                        Spending spending) {
+  constexpr double kLeast = 1e-9;  // Of what the integration can tell.
+  const auto rejects = [&](double alpha) {
+    const std::vector<Look> looks = GroupSequential(information, alpha, sides, spending);
+    return !looks.empty() && z >= looks.back().z;
+  };
+  if (!rejects(most)) return 1;
+  double lo = std::log(kLeast), hi = std::log(most);
+  for (int i = 0; i < 40; ++i) {
+    const double mid = (lo + hi) / 2;
+    (rejects(std::exp(mid)) ? hi : lo) = mid;
+  }
+  return std::exp(hi);
+}
+
 Posterior GaussianPosterior(const Effect& effect, double alpha, double prior_mean,
                             double prior_variance) {
   Posterior out;

@@ -66,6 +66,13 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
   out.control_units = control.n;
   out.units = treatment.n;
   out.watchable = metric.data.window > 0 && metric.quantile == 0;
+  Running& own = running[m * options_.ledger.variants + variant];
+  const Method method = MethodOf(m);
+  const bool at_every_look = FactsOf(method).watching == Watching::kAlways;
+  if (out.watchable) {
+    out.running = own.inference;
+    out.decision_p = at_every_look ? own.inference.p : own.planned_p;
+  }
   if (withheld) out.withheld = why;
   if (out.withheld.empty() &&
       std::min(control.n, treatment.n) < static_cast<double>(options_.minimum)) {
@@ -99,7 +106,6 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
       effect = adjusted;
     }
   }
-  const Method method = MethodOf(m);
   if (method == Method::kEmpiricalBernstein) {
     out.relative = false;
     effect = AbsoluteEffect(control, treatment);
@@ -112,17 +118,16 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
   out.fixed = FixedHorizon(effect, options_.alpha);
   if (out.relative && out.theta == 0) {
     const FiellerResult fieller = Fieller(control, treatment, options_.alpha);
-    if (fieller.g > kUncertainControl && std::isfinite(fieller.interval.lo)) {
+    if (fieller.g > kUncertainControl) {
       out.fieller = true;
-      out.fixed.interval = fieller.interval;
+      // Where it is no interval the control's mean may be 0, and the lift anything.
+      out.fixed.interval = std::isfinite(fieller.interval.lo) ? fieller.interval : Interval{};
     }
   }
   const double reached_a = control.base * control.n, reached_b = treatment.base * treatment.n;
   if (method == Method::kPooledZ) {
-    const ProportionTest z =
-        TwoProportionZ(control.n, reached_a, treatment.n, reached_b, options_.alpha);
-    out.fixed = {out.relative ? z.relative_interval : z.interval, z.p};
-    out.fieller = false;
+    // The interval is the delta method's: the pooled variance holds where there is no effect.
+    out.fixed.p = TwoProportionZ(control.n, reached_a, treatment.n, reached_b, options_.alpha).p;
   }
   out.posterior = GaussianPosterior(effect, options_.alpha);
   if (method == Method::kBayes && metric.data.kind == MetricKind::kProportion && out.theta == 0) {
@@ -134,11 +139,18 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
     out.posterior.loss_if_keep = BetaExpectedLoss(b, a);
   }
   if (!out.watchable) return out;
-  Running& own = running[m * options_.ledger.variants + variant];
-  if (method == Method::kGroupSequential) GroupSequentialLook(out, own);
   Watch(out, running);
   own.inference.Add(out.sequence);
   out.running = own.inference;
+  if (at_every_look) {
+    out.decision_p = own.inference.p;
+    out.decided_effect = effect.estimate;
+  } else {
+    PlannedLook(out, own);
+    out.decision_p = own.planned_p;
+    out.decided_effect = std::isnan(own.planned_effect) ? effect.estimate : own.planned_effect;
+    out.boundary_z = own.boundary_z;
+  }
   if (metric.role == Role::kGuardrail) {
     own.guard_p = std::min(own.guard_p, GuardP(out, out.effect, running, true));
     out.guard_p = own.guard_p;
@@ -152,22 +164,40 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
   return out;
 }
 
-void Experiment::GroupSequentialLook(Comparison& out, Running& running) const {
-  const double share = out.effect.units / options_.planned;
-  const double next =
-      static_cast<double>(running.looks_done + 1) / static_cast<double>(options_.looks);
-  if (running.looks_done < options_.looks && share >= next) {
-    ++running.looks_done;
-    running.information.push_back(std::min(1.0, share));
-    const auto looks =
-        GroupSequential(running.information, options_.alpha, 2, Spending::kObrienFleming);
-    const double z = std::abs(out.effect.estimate / out.effect.standard_error);
-    if (!looks.empty() && z >= looks.back().z) running.crossed = true;
-    if (share >= 1) running.looks_done = options_.looks;
+double Experiment::BoundaryOf(const Running& running) const {
+  const auto looks =
+      GroupSequential(running.information, options_.alpha, 2, Spending::kObrienFleming);
+  return looks.empty() ? 0 : looks.back().z;
+}
+
+void Experiment::PlannedLook(const Comparison& c, Running& running) const {
+  const Method method = MethodOf(c.metric);
+  const bool several = method == Method::kGroupSequential;
+  const int64_t looks = several ? options_.looks : 1;
+  const double share = std::min(1.0, c.effect.units / options_.planned);
+  const double next = static_cast<double>(running.looks_done + 1) / static_cast<double>(looks);
+  if (running.looks_done >= looks || share < next ||
+      (!running.information.empty() && share <= running.information.back())) {
+    return;
   }
-  if (running.information.empty()) return;
-  out.boundary_z =
-      GroupSequential(running.information, options_.alpha, 2, Spending::kObrienFleming).back().z;
+  // A look that comes late stands for those before it, too.
+  running.looks_done =
+      std::max(running.looks_done + 1, static_cast<int64_t>(share * static_cast<double>(looks)));
+  running.information.push_back(share);
+  double p = c.fixed.p;
+  if (several) {
+    running.boundary_z = BoundaryOf(running);
+    const double z = std::abs(c.effect.estimate / c.effect.standard_error);
+    p = z >= running.boundary_z
+            ? GroupSequentialP(running.information, z, options_.alpha, 2, Spending::kObrienFleming)
+            : 1;
+  } else if (method == Method::kBayes) {
+    const double wins = c.posterior.chance_to_win;
+    p = options_.metrics[c.metric].up_is_good ? 1 - wins : wins;
+  }
+  if (p >= running.planned_p) return;
+  running.planned_p = p;
+  running.planned_effect = c.effect.estimate;
 }
 
 void Experiment::Watch(Comparison& c, std::vector<Running>& running) const {
