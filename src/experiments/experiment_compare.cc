@@ -174,6 +174,7 @@ void Experiment::PlannedLook(const Comparison& c, Running& running) const {
   const Method method = MethodOf(c.metric);
   const bool several = method == Method::kGroupSequential;
   const int64_t looks = several ? options_.looks : 1;
+  if (options_.metrics[c.metric].role == Role::kGuardrail) return;  // It has tests of its own.
   const double share = std::min(1.0, c.effect.units / options_.planned);
   const double next = static_cast<double>(running.looks_done + 1) / static_cast<double>(looks);
   if (running.looks_done >= looks || share < next ||

@@ -172,7 +172,7 @@ TEST(ExperimentMethods, AGroupSequentialFindingIsAboutTheEffectThatWasFound) {
   ASSERT_TRUE(looks.back().comparisons[0].significant);
   const double p = looks.back().comparisons[0].decision_p;
   EXPECT_LT(p, 0.001);
-  world.treatment = 1;  // Later it seems better: nothing was found about that.
+  world.treatment = 0.46;  // It ends a little better: nothing was found about that.
   world.Run(*e, 8000, &looks, 100);
   EXPECT_GT(looks.back().comparisons[0].effect.estimate, 0);
   EXPECT_LT(looks.back().comparisons[0].decided_effect, 0);
@@ -297,7 +297,7 @@ TEST(ExperimentMethods, ASharesTestIsTheLibrarys) {
   const Arm treatment = ProportionArm(pooled.units, x1);
   EXPECT_DOUBLE_EQ(pooled.fixed.interval.lo,
                    FixedHorizon(RelativeEffect(control, treatment), 0.05).interval.lo);
-  EXPECT_LT(pooled.fixed.interval.lo, test.relative_interval.lo);
+  EXPECT_NE(pooled.fixed.interval.lo, test.relative_interval.lo);
   const Comparison posterior = bayes->Peek(now).comparisons[0];
   EXPECT_DOUBLE_EQ(
       posterior.posterior.chance_to_win,
@@ -693,7 +693,7 @@ TEST(ExperimentState, OfVersionTwoSaysThatABoundaryWasCrossed) {
   keep(8);
   const size_t points = e->Past(0, 1).size() * sizeof(PastLook);
   for (const bool treatment : {false, true}) {
-    keep(49 + (treatment ? 8 : 0));  // One look was taken.
+    keep(49 + (treatment ? 16 : 0));  // Two looks were taken.
     old += static_cast<char>(treatment);
     at += 16;
     keep(26 + (treatment ? points : 0));

@@ -198,8 +198,9 @@ TEST(MonteCarlo, AnExperimentOfAnyMethodSeldomSaysWhatIsNotSo) {
       options.metrics[1].role = Role::kGuardrail;
       options.metrics[1].up_is_good = false;
     }
-    // Its boundaries are integrals, made anew for each experiment.
-    const bool slow = options.method == Method::kGroupSequential;
+    // Integrals, made anew for each experiment or look.
+    const bool slow =
+        options.method == Method::kGroupSequential || options.method == Method::kBayes;
     run(std::string(MethodNames()[m]), options, guarded,
         slow ? std::max<int64_t>(50, Replications() / 20) : Replications());
   }
