@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "pipeline/config_bandits.h"
 #include "pipeline/harness.h"
 
 namespace leat {

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "connectors/generate/generate.h"
+#include "pipeline/config_experiments.h"
 #include "pipeline/harness.h"
 #include "pipeline/shape.h"
 #include "pipeline/stored.h"
