@@ -79,10 +79,10 @@ Effect AbsoluteEffect(const Arm& control, const Arm& treatment);
 /// treatment / control - 1; degrees of freedom those of the absolute effect.
 Effect RelativeEffect(const Arm& control, const Arm& treatment);
 
-/// The relative effect of these arms (not adjusted by CUPED) with the standard error that it has if
-/// it is `lift`, for a test of that: the control's share of the error does not follow the treatment
-/// mean. Where few units are in, the error above is too small whenever the treatment's mean is
-/// small by chance, so that a test of "not below" on it is passed too often.
+/// The relative effect of these arms (adjusted by CUPED only where `lift` is 0) with the standard
+/// error that it has if it is `lift`, for a test of that: the control's share of the error does not
+/// follow the treatment's mean. Where few units are in, the error above is too small whenever the
+/// treatment's mean is small by chance, so that a test of "not below" on it is passed too often.
 Effect RelativeEffectIf(const Arm& control, const Arm& treatment, double lift);
 
 struct Interval {

@@ -96,7 +96,8 @@ struct Comparison {
   double control_units = 0, units = 0;
   bool relative = true;
   Effect effect;
-  double theta = 0;               ///< CUPED; 0: not used.
+  Effect null;       ///< The same with the error that it has if there is no effect: what p is of.
+  double theta = 0;  ///< CUPED; 0: not used.
   double variance_reduction = 0;  ///< Share of the variance that CUPED took away.
   bool watchable = false;
   std::string withheld;  ///< Why nothing is said; empty otherwise.
@@ -224,7 +225,8 @@ class Experiment {
   void PlannedLook(const Comparison& comparison, Running& running) const;
   double BoundaryOf(const Running& running) const;
   void Adjust(LookResult& look) const;
-  /// The one-sided test that a guardrail is past (`harm`) or short of its margin.
+  /// The one-sided test that a guardrail is past (`harm`) or short of its margin; `effect` has the
+  /// error that it has at the margin.
   double GuardP(const Comparison& comparison, const Effect& effect,
                 const std::vector<Running>& running, bool harm) const;
   LookResult Analyse(EventTime now, std::vector<Running>& running, double& mismatch_log_e) const;

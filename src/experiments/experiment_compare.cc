@@ -83,8 +83,8 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
   }
   if (!out.withheld.empty()) return out;
 
-  const Effect plain = Choose(control, treatment, out.relative);
-  Effect effect = plain;
+  Effect effect = Choose(control, treatment, out.relative);
+  Effect null = out.relative ? RelativeEffectIf(control, treatment, 0) : effect;
   if (metric.data.cuped && metric.quantile == 0) {
     const Aggregate &a = ledger_.Total(m, 0), &b = ledger_.Total(m, variant);
     CupedArms arms;
@@ -104,18 +104,20 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
           arms.control.variance / arms.control.n + arms.treatment.variance / arms.treatment.n;
       out.variance_reduction = 1 - after / before;
       effect = adjusted;
+      null = out.relative ? RelativeEffectIf(arms.control, arms.treatment, 0) : effect;
     }
   }
   if (method == Method::kEmpiricalBernstein) {
     out.relative = false;
-    effect = AbsoluteEffect(control, treatment);
+    effect = null = AbsoluteEffect(control, treatment);
   }
   out.effect = effect;
+  out.null = null;
   if (!effect.ok()) {
     out.withheld = "the effect cannot be computed";
     return out;
   }
-  out.fixed = FixedHorizon(effect, options_.alpha);
+  out.fixed = {FixedHorizon(effect, options_.alpha).interval, FixedHorizon(null, options_.alpha).p};
   if (out.relative && out.theta == 0) {
     const FiellerResult fieller = Fieller(control, treatment, options_.alpha);
     if (fieller.g > kUncertainControl) {
@@ -152,14 +154,14 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
     out.boundary_z = own.boundary_z;
   }
   if (metric.role == Role::kGuardrail) {
-    own.guard_p = std::min(own.guard_p, GuardP(out, out.effect, running, true));
-    out.guard_p = own.guard_p;
-    Effect within = out.effect;
+    Effect at_margin = out.effect;
     if (out.relative && out.theta == 0) {
-      within =
+      at_margin =
           RelativeEffectIf(control, treatment, metric.up_is_good ? -metric.margin : metric.margin);
     }
-    out.safe_p = GuardP(out, within, running, false);
+    own.guard_p = std::min(own.guard_p, GuardP(out, at_margin, running, true));
+    out.guard_p = own.guard_p;
+    out.safe_p = GuardP(out, at_margin, running, false);
   }
   return out;
 }
@@ -188,7 +190,7 @@ void Experiment::PlannedLook(const Comparison& c, Running& running) const {
   double p = c.fixed.p;
   if (several) {
     running.boundary_z = BoundaryOf(running);
-    const double z = std::abs(c.effect.estimate / c.effect.standard_error);
+    const double z = std::abs(c.null.estimate / c.null.standard_error);
     p = z >= running.boundary_z
             ? GroupSequentialP(running.information, z, options_.alpha, 2, Spending::kObrienFleming)
             : 1;
@@ -205,14 +207,18 @@ void Experiment::Watch(Comparison& c, std::vector<Running>& running) const {
   const Running* const arms = &running[c.metric * options_.ledger.variants];
   const double scale = Reach(options_.metrics[c.metric]);
   const SequenceOptions two_sided{options_.alpha, options_.planned, Alternative::kTwoSided};
+  const double tau2 = options_.effect_sd * options_.effect_sd;
   switch (MethodOf(c.metric)) {
     case Method::kMsprt:
-      c.sequence = MixtureSequence(c.effect, options_.effect_sd * options_.effect_sd,
-                                   options_.alpha, Alternative::kTwoSided);
+      c.sequence = MixtureSequence(c.effect, tau2, options_.alpha, Alternative::kTwoSided);
+      c.sequence.p = MixtureSequence(c.null, tau2, options_.alpha, Alternative::kTwoSided).p;
       return;
-    case Method::kAnytimeT:
-      c.sequence = AnytimeTSequence(c.effect, c.theta == 0 ? 2 : 3, two_sided);
+    case Method::kAnytimeT: {
+      const double coefficients = c.theta == 0 ? 2 : 3;
+      c.sequence = AnytimeTSequence(c.effect, coefficients, two_sided);
+      c.sequence.p = AnytimeTSequence(c.null, coefficients, two_sided).p;
       return;
+    }
     case Method::kBetting: {
       const BettingMean &control = *arms[0].bets, &treatment = *arms[c.variant].bets;
       const Interval a = control.interval(), b = treatment.interval();
@@ -235,6 +241,7 @@ void Experiment::Watch(Comparison& c, std::vector<Running>& running) const {
     }
     default:
       c.sequence = AsymptoticSequence(c.effect, two_sided);
+      c.sequence.p = AsymptoticSequence(c.null, two_sided).p;
       return;
   }
 }

@@ -393,7 +393,8 @@ const std::set<std::string> kNeverSeen = {
     // And of older bandits.
     "bandit-2", "bandit-decision-2", "ridge-1", "off-policy-1",
     "bandit-part: bandit | bandit-2 bandit (never bandit-2)",
-    "bandit: off-policy | off-policy-1 scores[count(candidates) + 1 + actions] (never off-policy-1)",
+    "bandit: off-policy | off-policy-1 scores[count(candidates) + 1 + actions] (never "
+    "off-policy-1)",
     "bandit: ridge | ridge-1 rewards[actions] (never ridge-1)",
     "policy: ridge | ridge-1 models[] (never ridge-1)",
     // Errors only fall here.
