@@ -220,7 +220,8 @@ class Experiment {
   Experiment(ExperimentOptions options, Assigner assigner);
   Comparison Compare(size_t metric, size_t variant, bool withheld, std::string_view why,
                      std::vector<Running>& running) const;
-  void Watch(Comparison& comparison, std::vector<Running>& running) const;
+  void Watch(Comparison& comparison, const Arm& control, const Arm& treatment,
+             std::vector<Running>& running) const;
   /// A look of a method that looks when it was planned, if it is time for one.
   void PlannedLook(const Comparison& comparison, Running& running) const;
   double BoundaryOf(const Running& running) const;

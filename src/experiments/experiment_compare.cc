@@ -84,7 +84,7 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
   if (!out.withheld.empty()) return out;
 
   Effect effect = Choose(control, treatment, out.relative);
-  Effect null = out.relative ? RelativeEffectIf(control, treatment, 0) : effect;
+  Arm watched_control = control, watched_treatment = treatment;
   if (metric.data.cuped && metric.quantile == 0) {
     const Aggregate &a = ledger_.Total(m, 0), &b = ledger_.Total(m, variant);
     CupedArms arms;
@@ -104,13 +104,18 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
           arms.control.variance / arms.control.n + arms.treatment.variance / arms.treatment.n;
       out.variance_reduction = 1 - after / before;
       effect = adjusted;
-      null = out.relative ? RelativeEffectIf(arms.control, arms.treatment, 0) : effect;
+      watched_control = arms.control;
+      watched_treatment = arms.treatment;
     }
   }
   if (method == Method::kEmpiricalBernstein) {
     out.relative = false;
-    effect = null = AbsoluteEffect(control, treatment);
+    effect = AbsoluteEffect(control, treatment);
   }
+  const auto effect_if = [&](double lift) {
+    return out.relative ? RelativeEffectIf(watched_control, watched_treatment, lift) : effect;
+  };
+  const Effect null = effect_if(0);
   out.effect = effect;
   out.null = null;
   if (!effect.ok()) {
@@ -141,7 +146,7 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
     out.posterior.loss_if_keep = BetaExpectedLoss(b, a);
   }
   if (!out.watchable) return out;
-  Watch(out, running);
+  Watch(out, watched_control, watched_treatment, running);
   own.inference.Add(out.sequence);
   out.running = own.inference;
   if (at_every_look) {
@@ -154,11 +159,7 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
     out.boundary_z = own.boundary_z;
   }
   if (metric.role == Role::kGuardrail) {
-    Effect at_margin = out.effect;
-    if (out.relative && out.theta == 0) {
-      at_margin =
-          RelativeEffectIf(control, treatment, metric.up_is_good ? -metric.margin : metric.margin);
-    }
+    const Effect at_margin = effect_if(metric.up_is_good ? -metric.margin : metric.margin);
     own.guard_p = std::min(own.guard_p, GuardP(out, at_margin, running, true));
     out.guard_p = own.guard_p;
     out.safe_p = GuardP(out, at_margin, running, false);
@@ -203,30 +204,32 @@ void Experiment::PlannedLook(const Comparison& c, Running& running) const {
   running.planned_effect = c.effect.estimate;
 }
 
-void Experiment::Watch(Comparison& c, std::vector<Running>& running) const {
+void Experiment::Watch(Comparison& c, const Arm& control, const Arm& treatment,
+                       std::vector<Running>& running) const {
   const Running* const arms = &running[c.metric * options_.ledger.variants];
   const double scale = Reach(options_.metrics[c.metric]);
   const SequenceOptions two_sided{options_.alpha, options_.planned, Alternative::kTwoSided};
-  const double tau2 = options_.effect_sd * options_.effect_sd;
+  // Where p is at most alpha the interval leaves out 0, and only there.
+  const auto take = [&](const Inference& of_null) {
+    c.sequence = of_null;
+    if (!c.relative || !c.null.ok()) return;
+    c.sequence.interval = LiftsWithin(
+        control, treatment, (of_null.interval.hi - c.null.estimate) / c.null.standard_error);
+  };
   switch (MethodOf(c.metric)) {
     case Method::kMsprt:
-      c.sequence = MixtureSequence(c.effect, tau2, options_.alpha, Alternative::kTwoSided);
-      c.sequence.p = MixtureSequence(c.null, tau2, options_.alpha, Alternative::kTwoSided).p;
-      return;
-    case Method::kAnytimeT: {
-      const double coefficients = c.theta == 0 ? 2 : 3;
-      c.sequence = AnytimeTSequence(c.effect, coefficients, two_sided);
-      c.sequence.p = AnytimeTSequence(c.null, coefficients, two_sided).p;
-      return;
-    }
+      return take(MixtureSequence(c.null, options_.effect_sd * options_.effect_sd, options_.alpha,
+                                  Alternative::kTwoSided));
+    case Method::kAnytimeT:
+      return take(AnytimeTSequence(c.null, c.theta == 0 ? 2 : 3, two_sided));
     case Method::kBetting: {
-      const BettingMean &control = *arms[0].bets, &treatment = *arms[c.variant].bets;
-      const Interval a = control.interval(), b = treatment.interval();
+      const BettingMean &first = *arms[0].bets, &other = *arms[c.variant].bets;
+      const Interval a = first.interval(), b = other.interval();
       c.sequence.interval = {(b.lo - a.hi) * scale, (b.hi - a.lo) * scale};
       if (c.relative) {
         c.sequence.interval = {b.lo / a.hi - 1, a.lo > 0 ? b.hi / a.lo - 1 : Interval{}.hi};
       }
-      const double above = treatment.LogEAbove(control, 1), below = treatment.LogEBelow(control, 1);
+      const double above = other.LogEAbove(first, 1), below = other.LogEBelow(first, 1);
       const double most = std::max(above, below);
       const double log_e = most + std::log((std::exp(above - most) + std::exp(below - most)) / 2);
       c.sequence.p = std::min(1.0, std::exp(-log_e));
@@ -240,9 +243,7 @@ void Experiment::Watch(Comparison& c, std::vector<Running>& running) const {
       return;
     }
     default:
-      c.sequence = AsymptoticSequence(c.effect, two_sided);
-      c.sequence.p = AsymptoticSequence(c.null, two_sided).p;
-      return;
+      return take(AsymptoticSequence(c.null, two_sided));
   }
 }
 

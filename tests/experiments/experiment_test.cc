@@ -179,6 +179,24 @@ TEST(ExperimentMethods, AGroupSequentialFindingIsAboutTheEffectThatWasFound) {
   EXPECT_TRUE(e->decided().empty());
 }
 
+TEST(ExperimentMethods, PIsOfTheErrorThatThereIsWithoutAnEffect) {
+  // A treatment that is far below the control by few units: the lift's own error is too small.
+  const auto e = Make(Options(Method::kSequence));
+  World{0.2, 0.06}.Run(*e, 400);
+  const Comparison c = e->Peek(e->ledger().watermark()).comparisons[0];
+  ASSERT_TRUE(c.withheld.empty()) << c.withheld;
+  const Effect difference =
+      AbsoluteEffect(ProportionArm(c.control_units, c.control_mean * c.control_units),
+                     ProportionArm(c.units, c.mean * c.units));
+  const double z = difference.estimate / difference.standard_error;
+  EXPECT_LT(z, -2);
+  EXPECT_NEAR(c.null.estimate / c.null.standard_error, z, 1e-9);
+  EXPECT_LT(c.effect.estimate / c.effect.standard_error, z - 0.5);
+  EXPECT_NEAR(c.fixed.p, FixedHorizon(difference, 0.05).p, 1e-12);
+  EXPECT_NEAR(c.sequence.p, AsymptoticSequence(difference, {0.05, 4000, Alternative::kTwoSided}).p,
+              1e-9);
+}
+
 TEST(GroupSequential, ItsPIsTheLevelWhoseBoundaryWasReached) {
   const std::vector<double> information = {0.3, 0.7, 1.0};
   for (const double alpha : {0.05, 0.02, 0.001}) {

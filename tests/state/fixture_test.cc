@@ -31,7 +31,8 @@ bool Says(const boost::json::value& now, const boost::json::value& then) {
   if (then.is_object() && now.is_object()) {
     return std::ranges::all_of(then.as_object(), [&](const auto& member) {
       static const std::set<std::string_view> kOtherwise = {
-          "p", "p_adjusted", "fixed_p", "harm_p", "e_bh_rejects", "fixed_interval"};
+          "sequence",     "intersection",  "p", "p_adjusted", "fixed_p", "harm_p",
+          "e_bh_rejects", "fixed_interval"};
       const boost::json::value* const found = now.as_object().if_contains(member.key());
       if (found == nullptr) return false;
       return kOtherwise.contains(member.key()) || Says(*found, member.value());
