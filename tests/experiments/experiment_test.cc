@@ -193,8 +193,37 @@ TEST(ExperimentMethods, PIsOfTheErrorThatThereIsWithoutAnEffect) {
   EXPECT_NEAR(c.null.estimate / c.null.standard_error, z, 1e-9);
   EXPECT_LT(c.effect.estimate / c.effect.standard_error, z - 0.5);
   EXPECT_NEAR(c.fixed.p, FixedHorizon(difference, 0.05).p, 1e-12);
+  EXPECT_EQ(c.sequence.interval.hi < 0, c.sequence.p <= 0.05) << "they agree about 0";
   EXPECT_NEAR(c.sequence.p, AsymptoticSequence(difference, {0.05, 4000, Alternative::kTwoSided}).p,
               1e-9);
+}
+
+TEST(LiftsWithin, AreThoseWhoseOwnTestDoesNotReject) {
+  const Arm control = ProportionArm(900, 60), treatment = ProportionArm(1100, 110);
+  for (const double reach : {1.96, 3.5}) {
+    const Interval lifts = LiftsWithin(control, treatment, reach);
+    for (const double end : {lifts.lo, lifts.hi}) {
+      const Effect effect = RelativeEffectIf(control, treatment, end);
+      EXPECT_NEAR(std::abs(effect.estimate - end) / effect.standard_error, reach, 1e-9);
+    }
+  }
+  const FiellerResult fieller = Fieller(control, treatment, 0.05);
+  const Interval same = LiftsWithin(control, treatment, 1.959963984540054);
+  EXPECT_NEAR(same.lo, fieller.interval.lo, 1e-9);
+  EXPECT_NEAR(same.hi, fieller.interval.hi, 1e-9);
+  EXPECT_TRUE(std::isinf(LiftsWithin(ProportionArm(100, 2), treatment, 1.96).hi));
+  // Adjusted: at no effect the error is that of the adjusted difference, over the control's mean.
+  const CupedSums a{500, 1000, 2600, 950, 2300, 2250}, b{500, 1100, 3000, 1000, 2500, 2500};
+  const CupedArms cuped = Cuped(a, b);
+  ASSERT_NE(cuped.theta, 0);
+  const Effect none = RelativeEffectIf(cuped.control, cuped.treatment, 0);
+  const Effect difference = AbsoluteEffect(cuped.control, cuped.treatment);
+  EXPECT_NEAR(none.estimate / none.standard_error, difference.estimate / difference.standard_error,
+              1e-9);
+  // And if it is what it seems, nearly the delta method's.
+  const Effect delta = RelativeEffect(cuped.control, cuped.treatment);
+  EXPECT_NEAR(RelativeEffectIf(cuped.control, cuped.treatment, delta.estimate).standard_error,
+              delta.standard_error, 0.05 * delta.standard_error);
 }
 
 TEST(GroupSequential, ItsPIsTheLevelWhoseBoundaryWasReached) {
