@@ -100,6 +100,29 @@ void SequenceUpdate(benchmark::State& state) {
 }
 BENCHMARK(SequenceUpdate);
 
+/// All that a look says, of three variants and ten metrics each: an item is an arm and metric.
+void Look(benchmark::State& state) {
+  ExperimentOptions options;
+  options.name = "page";
+  options.assignment.variants = {{"control", 1}, {"a", 1}, {"b", 1}, {"c", 1}};
+  for (int m = 0; m < 10; ++m) {
+    AnalysedMetric metric;
+    metric.data = {.name = "m" + std::to_string(m), .kind = MetricKind::kSum, .window = kMinute};
+    options.metrics.push_back(metric);
+  }
+  auto experiment = std::move(Experiment::Create(options)).value();
+  CounterRandom random(1, 1);
+  EventTime now{kDay};
+  for (uint64_t u = 1; u <= 4000; ++u, now = now + kSecond) {
+    experiment->Advance(now);
+    experiment->Expose(std::to_string(u), u, now, 0, {});
+    for (size_t m = 0; m < 10; ++m) experiment->Outcome(u, m, random.Uniform(), 0, now, 0);
+  }
+  for (auto _ : state) benchmark::DoNotOptimize(experiment->Look(now).comparisons.data());
+  state.SetItemsProcessed(state.iterations() * 30);
+}
+BENCHMARK(Look);
+
 void Decide(benchmark::State& state) {
   BanditOptions options;
   options.actions = {"a", "b", "c", "d", "e"};

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/hash.h"
 #include "experiments/decisions.h"
 #include "experiments/exploration.h"
 #include "experiments/sequential.h"
@@ -17,6 +18,16 @@ constexpr std::string_view kPolicies[] = {"uniform",       "epsilon_greedy", "uc
                                           "thompson_beta", "thompson_gauss", "softmax",
                                           "linucb",        "lints",          "squarecb"};
 constexpr std::string_view kFolds[] = {"first", "last", "sum", "mean", "min", "max"};
+
+Status CheckPolicy(const PolicyOptions& policy, size_t actions) {
+  if (policy.floor * static_cast<double>(actions) > 1) {
+    return Status::Invalid("the floor is above 1 / actions");
+  }
+  if (policy.window > 0 && policy.half_life > 0) {
+    return Status::Invalid("a policy forgets by half_life or by window, not by both");
+  }
+  return Status::Ok();
+}
 
 }  // namespace
 
@@ -30,7 +41,7 @@ bool IsContextual(PolicyKind kind) {
 Policy::Policy(const PolicyOptions& options, size_t actions, size_t context)
     : options_(options), actions_(actions), context_(context) {
   if (IsContextual(options.kind)) {
-    models_.assign(actions, Ridge(context + 1, options.ridge));
+    models_.assign(actions, Ridge(context + 1, options.ridge, options.window > 0 ? kParts : 0));
   } else {
     sums_.resize(actions * (options.window > 0 ? kParts : 1));
   }
@@ -47,21 +58,26 @@ Policy::Sums Policy::Of(size_t action) const {
   return out;
 }
 
+size_t Policy::Block() const {
+  constexpr auto kBlocks = static_cast<int64_t>(kParts);
+  return options_.window > 0 ? static_cast<size_t>((time_ % kBlocks + kBlocks) % kBlocks) : 0;
+}
+
 /// Brings what was learnt to `now`. Time that goes back changes nothing.
 void Policy::Forget(EventTime now) {
-  if (models_.empty() && options_.window > 0) {
+  if (options_.window > 0) {
     const int64_t width = std::max<int64_t>(1, options_.window / static_cast<int64_t>(kParts));
     const int64_t part = now.micros / width;
     if (!started_) time_ = part, started_ = true;
     if (part <= time_) return;
-    const auto steps = std::min<int64_t>(part - time_, static_cast<int64_t>(kParts));
-    for (int64_t s = 1; s <= steps; ++s) {
-      const auto block = static_cast<size_t>((part - steps + s) % static_cast<int64_t>(kParts) +
-                                             static_cast<int64_t>(kParts)) %
-                         kParts;
-      std::fill_n(sums_.begin() + static_cast<ptrdiff_t>(block * actions_), actions_, Sums{});
+    for (time_ = std::max(time_, part - static_cast<int64_t>(kParts)); time_ < part;) {
+      ++time_;
+      const size_t block = Block();
+      if (models_.empty()) {
+        std::fill_n(sums_.begin() + static_cast<ptrdiff_t>(block * actions_), actions_, Sums{});
+      }
+      for (Ridge& model : models_) model.Forget(block);
     }
-    time_ = part;
     computed_at_ = -1;
     return;
   }
@@ -78,6 +94,7 @@ std::span<const double> Policy::Probabilities(std::span<const double> x, EventTi
   const size_t k = actions_;
   const double floor = std::min(options_.floor, 1 / static_cast<double>(k));
   std::vector<double> w(k, 0.0);
+  Forget(now);
   if (!models_.empty()) {
     std::vector<double> scores(k);
     std::vector<GaussArm> arms(k);
@@ -102,7 +119,6 @@ std::span<const double> Policy::Probabilities(std::span<const double> x, EventTi
     p_ = MixFloor(w, floor);
     return p_;
   }
-  Forget(now);
   const bool thompson =
       options_.kind == PolicyKind::kThompsonBeta || options_.kind == PolicyKind::kThompsonGauss;
   // Between two computations the probabilities are those of the last: known, if not the newest.
@@ -156,6 +172,7 @@ std::span<const double> Policy::Probabilities(std::span<const double> x, EventTi
 
 void Policy::Learn(size_t action, std::span<const double> x, double reward, double weight,
                    EventTime now) {
+  Forget(now);
   if (!models_.empty()) {
     double discount = 1;
     if (options_.half_life > 0) {
@@ -171,17 +188,11 @@ void Policy::Learn(size_t action, std::span<const double> x, double reward, doub
         }
       }
     }
-    models_[action].Learn(x, reward, weight, discount);
+    models_[action].Learn(x, reward, weight, discount, Block());
   } else {
-    Forget(now);
-    size_t block = 0;
-    if (options_.window > 0) {
-      const int64_t parts = static_cast<int64_t>(kParts);
-      block = static_cast<size_t>((time_ % parts + parts) % parts);
-    }
     double r = reward;
     if (options_.kind == PolicyKind::kThompsonBeta) r = std::clamp(r, 0.0, 1.0);
-    Sums& s = sums_[block * actions_ + action];
+    Sums& s = sums_[Block() * actions_ + action];
     s.n += 1;
     s.sum += r;
     s.squares += r * r;
@@ -215,15 +226,20 @@ Status Policy::Load(StateReader& in) {
   return in.status();
 }
 
+BanditOptions::Candidate CandidateOf(const PolicyOptions& policy, PolicyKind kind) {
+  BanditOptions::Candidate candidate{std::string(PolicyNames()[static_cast<size_t>(kind)]), policy};
+  candidate.policy.kind = kind;
+  return candidate;
+}
+
 Bandit::Bandit(BanditOptions options)
     : options_(std::move(options)),
+      draws_(Hash64(options_.name, options_.seed)),
       policy_(options_.policy, options_.actions.size(), options_.context),
       rewards_(options_.actions.size(), Ridge(options_.context + 1, 1)),
       chosen_(options_.actions.size()) {
-  for (const PolicyKind kind : options_.candidates) {
-    PolicyOptions policy = options_.policy;
-    policy.kind = kind;
-    candidates_.emplace_back(policy, options_.actions.size(), options_.context);
+  for (const BanditOptions::Candidate& candidate : options_.candidates) {
+    candidates_.emplace_back(candidate.policy, options_.actions.size(), options_.context);
   }
   scores_.resize(candidates_.size() + 1 + options_.actions.size());
 }
@@ -237,36 +253,30 @@ Result<std::unique_ptr<Bandit>> Bandit::Create(BanditOptions options) {
       return Status::Invalid("two actions are called '" + options.actions[i] + "'");
     }
   }
-  if (options.policy.floor * static_cast<double>(options.actions.size()) > 1) {
-    return Status::Invalid("the floor is above 1 / actions");
-  }
-  if (IsContextual(options.policy.kind) && options.policy.window > 0) {
-    return Status::Invalid("a policy with context forgets by half_life, not by window");
+  LEAT_RETURN_IF_ERROR(CheckPolicy(options.policy, options.actions.size()));
+  for (const BanditOptions::Candidate& candidate : options.candidates) {
+    LEAT_RETURN_IF_ERROR(CheckPolicy(candidate.policy, options.actions.size()));
   }
   if (options.reward_window <= 0) return Status::Invalid("the reward window is 0");
   return std::unique_ptr<Bandit>(new Bandit(std::move(options)));
 }
 
 Bandit::Pending* Bandit::Start(uint64_t id, std::span<const double> context, EventTime time) {
-  const auto [at, fresh] = pending_.try_emplace(id);
-  if (!fresh) {
+  if (pending_.contains(id)) {
     ++account_.repeated;
     return nullptr;
   }
+  if (static_cast<int64_t>(pending_.size()) >= options_.max_pending) {
+    ++account_.early;
+    TrainOldest();
+  }
   ++account_.decisions;
-  Pending& pending = at->second;
+  Pending& pending = pending_[id];
   pending.time = time;
   for (const double v : context) pending.x.push_back(std::isfinite(v) ? v : 0);
   pending.x.resize(options_.context, 0.0);
   pending.x.push_back(1);
   due_.emplace((time + options_.reward_window).micros, id);
-  if (static_cast<int64_t>(pending_.size()) > options_.max_pending) {
-    ++account_.early;
-    const uint64_t oldest = due_.begin()->second;
-    due_.erase(due_.begin());
-    Train(oldest);
-    if (oldest == id) return nullptr;
-  }
   return &pending;
 }
 
@@ -277,7 +287,7 @@ const BanditDecision* Bandit::Decide(uint64_t id, std::span<const double> contex
   decision_.id = id;
   decision_.p.assign(p.begin(), p.end());
   decision_.version = policy_.version();
-  decision_.action = Draw(p, DrawOf(options_.seed, id));
+  decision_.action = Draw(p, DrawOf(draws_, id));
   pending->action = static_cast<uint32_t>(decision_.action);
   pending->p = p[decision_.action];
   ++chosen_[decision_.action];
@@ -310,10 +320,14 @@ void Bandit::Reward(uint64_t id, double reward, EventTime time) {
   const bool first = p.rewards == 1;
   switch (options_.fold) {
     case Fold::kFirst:
-      if (first) p.folded = reward;
+      if (!first && time >= p.at) break;
+      p.folded = reward;
+      p.at = time;
       break;
     case Fold::kLast:
+      if (!first && time < p.at) break;
       p.folded = reward;
+      p.at = time;
       break;
     case Fold::kSum:
     case Fold::kMean:
@@ -379,11 +393,13 @@ void Bandit::Train(uint64_t id) {
 }
 
 void Bandit::Advance(EventTime now) {
-  while (!due_.empty() && due_.begin()->first <= now.micros) {
-    const uint64_t id = due_.begin()->second;
-    due_.erase(due_.begin());
-    Train(id);
-  }
+  while (!due_.empty() && due_.begin()->first <= now.micros) TrainOldest();
+}
+
+void Bandit::TrainOldest() {
+  const uint64_t id = due_.begin()->second;
+  due_.erase(due_.begin());
+  Train(id);
 }
 
 std::vector<CandidateScore> Bandit::Scores() const {
@@ -391,7 +407,7 @@ std::vector<CandidateScore> Bandit::Scores() const {
   for (size_t i = 0; i < scores_.size(); ++i) {
     CandidateScore score;
     if (i < candidates_.size()) {
-      score.name = kPolicies[static_cast<size_t>(candidates_[i].options().kind)];
+      score.name = options_.candidates[i].name;
     } else if (i == candidates_.size()) {
       score.name = "uniform";
     } else {
@@ -407,7 +423,7 @@ std::vector<CandidateScore> Bandit::Scores() const {
 }
 
 void Bandit::Save(StateWriter& out) const {
-  out.Section("bandit", 2);
+  out.Section("bandit", 3);
   out.U64(options_.actions.size());
   policy_.Save(out);
   out.U64(candidates_.size());
@@ -422,6 +438,7 @@ void Bandit::Save(StateWriter& out) const {
     out.I64(p.time.micros);
     out.U32(p.action);
     out.I64(p.rewards);
+    out.I64(p.at.micros);
     out.F64(p.folded);
     out.F64(p.p);
     out.Array(p.x);
@@ -433,7 +450,8 @@ void Bandit::Save(StateWriter& out) const {
 }
 
 Status Bandit::Load(StateReader& in) {
-  const bool whole = in.Section("bandit", 2) >= 2;  // Version 1 had no past, nor this number.
+  const uint32_t version = in.Section("bandit", 3);
+  const bool whole = version >= 2;  // Version 1 had no past, nor this number.
   if (whole && in.U64() != options_.actions.size() && in.ok()) {
     in.Fail("the bandit's actions differ");
   }
@@ -452,6 +470,9 @@ Status Bandit::Load(StateReader& in) {
     p.time.micros = in.I64();
     p.action = in.U32();
     p.rewards = in.I64();
+    // Before version 3 the first and the last were those that came so.
+    p.at = p.time;
+    if (version >= 3) p.at.micros = in.I64();
     p.folded = in.F64();
     p.p = in.F64();
     in.Array(p.x);

@@ -8,11 +8,11 @@
 /// best is that of independent normals; SquareCB, Foster and Rakhlin (2020). Discounted and
 /// windowed forms: Garivier and Moulines (2011). All are mixed with a floor, so that every action
 /// stays possible and no weight is above 1 / floor. The draw of decision `id` is a pure function of
-/// (seed, id). A decision keeps its probabilities until its reward window is over; then it is
+/// (seed, name, id). A decision keeps its probabilities until its reward window is over; then it is
 /// trained on once, with the logged probability, and scored for each candidate before any of them
 /// learns from it. Shapes: the context has `context` numbers, to which a constant is added. Cost:
 /// O(actions) a decision, with contexts O(actions * context^2); Thompson computes its probabilities
-/// anew once every `refresh` rewards. Memory: 64 + 8 (actions + context) bytes a waiting decision,
+/// anew once every `refresh` rewards. Memory: some 200 + 8 * context bytes a waiting decision,
 /// at most max_pending of them; above, the oldest are trained on early. Thread safety: none.
 /// Determinism: the order of calls. Errors: bad options are an Invalid.
 #pragma once
@@ -62,7 +62,7 @@ struct PolicyOptions {
   double ridge = 1;
   double noise = 1;       ///< Gaussian Thompson: standard deviation of rewards.
   Micros half_life = 0;   ///< Of what was learnt; 0: all counts alike.
-  Micros window = 0;      ///< What is older is forgotten, in sixteenths; 0: never.
+  Micros window = 0;      ///< What is older is forgotten, in sixteenths; 0: never. Not both.
   int64_t refresh = 100;  ///< Thompson: rewards between two computations.
 };
 
@@ -86,6 +86,7 @@ class Policy {
   static constexpr size_t kParts = 16;  ///< Of a window.
   Sums Of(size_t action) const;
   void Forget(EventTime now);
+  size_t Block() const;  ///< Of the window, that which is learnt now.
 
   PolicyOptions options_;
   size_t actions_, context_;
@@ -111,9 +112,16 @@ struct BanditOptions {
   Fold fold = Fold::kSum;
   bool inverse_propensity = false;  ///< Contextual policies learn with weight 1 / p.
   int64_t max_pending = 1'000'000;
-  std::vector<PolicyKind> candidates;  ///< Learn from the same rewards and are scored.
+  struct Candidate {
+    std::string name;
+    PolicyOptions policy;
+  };
+  std::vector<Candidate> candidates;  ///< Learn from the same rewards and are scored.
   double alpha = 0.05;
 };
+
+/// A candidate that is the policy but for its kind, whose name it has.
+BanditOptions::Candidate CandidateOf(const PolicyOptions& policy, PolicyKind kind);
 
 struct BanditDecision {
   uint64_t id = 0;
@@ -139,7 +147,8 @@ class Bandit {
   /// A decision that another system took, with its probability; the policy only learns.
   void Logged(uint64_t id, size_t action, double p, std::span<const double> context,
               EventTime time);
-  /// For a decision that waits; others are counted as unknown.
+  /// For a decision that waits; others are counted as unknown. The first and the last are those by
+  /// time, whatever the order in which they come.
   void Reward(uint64_t id, double reward, EventTime time);
   /// Time has come to `now`: decisions whose window is over are trained on.
   void Advance(EventTime now);
@@ -178,14 +187,17 @@ class Bandit {
     EventTime time;
     uint32_t action = 0;
     int64_t rewards = 0;
+    EventTime at;  ///< Of the reward that is kept, when it is the first or the last.
     double folded = 0, p = 1;
     std::vector<double> x;
   };
   explicit Bandit(BanditOptions options);
   Pending* Start(uint64_t id, std::span<const double> context, EventTime time);
   void Train(uint64_t id);
+  void TrainOldest();
 
   BanditOptions options_;
+  uint64_t draws_;  ///< Seed of the draws: those of two bandits are independent.
   Policy policy_;
   std::vector<Policy> candidates_;
   std::vector<OffPolicy> scores_;  ///< Candidates, uniform, each action always.

@@ -91,17 +91,26 @@ void AppendJson(const Bandit& bandit, EventTime time, std::string& out) {
       Name(out, "refused");
       AppendJsonString(out, score.refused);
     }
-    const Interval snips = e.SnipsInterval(bandit.options().alpha).interval;
+    const double alpha = bandit.options().alpha;
+    const Interval ips = e.IpsInterval(alpha).interval, snips = e.SnipsInterval(alpha).interval,
+                   direct = e.DirectInterval(alpha).interval,
+                   switched = e.SwitchInterval(alpha).interval;
     for (const auto& [name, value] : std::initializer_list<std::pair<std::string_view, double>>{
              {"ips", e.ips()},
+             {"ips_lo", ips.lo},
+             {"ips_hi", ips.hi},
              {"snips", e.snips()},
              {"snips_lo", snips.lo},
              {"snips_hi", snips.hi},
              {"direct", e.direct()},
+             {"direct_lo", direct.lo},
+             {"direct_hi", direct.hi},
              {"doubly_robust", e.doubly_robust()},
              {"doubly_robust_lo", score.doubly_robust.interval.lo},
              {"doubly_robust_hi", score.doubly_robust.interval.hi},
              {"switch", e.switched()},
+             {"switch_lo", switched.lo},
+             {"switch_hi", switched.hi},
              {"effective_size", e.effective_size()},
              {"mean_weight", e.mean_weight()},
              {"max_weight", e.max_weight()}}) {

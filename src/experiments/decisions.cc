@@ -215,6 +215,22 @@ std::vector<Look> GroupSequential(std::span<const double> information, double al
   return looks;
 }
 
+double GroupSequentialP(std::span<const double> information, double z, double most, int sides,
+                        Spending spending) {
+  constexpr double kLeast = 1e-9;  // Of what the integration can tell.
+  const auto rejects = [&](double alpha) {
+    const std::vector<Look> looks = GroupSequential(information, alpha, sides, spending);
+    return !looks.empty() && z >= looks.back().z;
+  };
+  if (!rejects(most)) return 1;
+  double lo = std::log(kLeast), hi = std::log(most);
+  for (int i = 0; i < 26; ++i) {  // Within a millionth of it.
+    const double mid = (lo + hi) / 2;
+    (rejects(std::exp(mid)) ? hi : lo) = mid;
+  }
+  return std::exp(hi);
+}
+
 Posterior GaussianPosterior(const Effect& effect, double alpha, double prior_mean,
                             double prior_variance) {
   Posterior out;
@@ -237,8 +253,19 @@ Posterior GaussianPosterior(const Effect& effect, double alpha, double prior_mea
 }
 
 double BetaChance(const BetaArm& a, const BetaArm& b) {
-  const std::array<BetaArm, 2> arms = {a, b};
-  return ChanceBestBeta(arms)[1];
+  // The integral of B's density times A's distribution function, where B may be at all.
+  const std::array<GaussArm, 2> moments = {MomentsOf(a), MomentsOf(b)};
+  const bool steep = a.a < 1 || a.b < 1 || b.a < 1 || b.b < 1;
+  const std::vector<double> breaks = UnitBreaks(moments, steep);
+  const double norm = LogBeta(b.a, b.b);
+  double above = 0, all = 0;
+  Pieces{breaks}([&](double x, double w) {
+    const double mass = w * std::exp((b.a - 1) * std::log(x) + (b.b - 1) * std::log1p(-x) - norm);
+    if (!(mass > 1e-20)) return;
+    all += mass;
+    above += mass * BetaInc(a.a, a.b, x);
+  });
+  return all > 0 ? above / all : 0.5;
 }
 
 double BetaExpectedLoss(const BetaArm& a, const BetaArm& b) {

@@ -29,6 +29,12 @@ struct Look {
 std::vector<Look> GroupSequential(std::span<const double> information, double alpha, int sides,
                                   Spending spending);
 
+/// The smallest alpha, up to `most`, at whose boundary |z| at the last look rejects; 1 if none.
+/// The smallest of a test's looks so far is a p-value (Jennison and Turnbull 2000, chapter 9).
+/// Cost: that of GroupSequential 27 times.
+double GroupSequentialP(std::span<const double> information, double z, double most, int sides,
+                        Spending spending);
+
 // ---- Bayes ----
 struct Posterior {
   double mean = 0, sd = 0;

@@ -40,10 +40,30 @@ Arm Adjusted(double n, double theta, double y, double x, double vy, double vx, d
   arm.covariate = theta * x;
   arm.mean = y - theta * x;
   arm.variance = vy + theta * theta * vx - 2 * theta * c;
+  arm.base_variance = vy;
+  arm.base_covariance = vy - theta * c;
   // Of the control only: the unadjusted mean stands in numerator and denominator.
   arm.gradient = vy * toward * toward - 2 * theta * toward * y * c + theta * theta * y * y * vx;
   return arm;
 }
+
+/// Without adjustment.
+Arm Plain(double n, double mean, double variance) {
+  Arm arm;
+  arm.n = n;
+  arm.mean = arm.base = mean;
+  arm.variance = arm.base_variance = arm.base_covariance = variance;
+  return arm;
+}
+
+/// The squared error of (treatment - control) - lift * base: constant, linear and square in lift.
+struct LiftError {
+  LiftError(const Arm& a, const Arm& b)
+      : constant(a.variance / a.n + b.variance / b.n),
+        linear(2 * a.base_covariance / a.n),
+        square(a.base_variance / a.n) {}
+  double constant, linear, square;
+};
 
 double WelchDf(const Arm& a, const Arm& b) {
   const double va = a.variance / a.n, vb = b.variance / b.n;
@@ -53,27 +73,17 @@ double WelchDf(const Arm& a, const Arm& b) {
 }  // namespace
 
 Arm MeanArm(const MeanSums& s) {
-  Arm arm;
-  arm.n = s.n;
-  arm.mean = arm.base = s.n > 0 ? s.sum / s.n : kNone;
-  arm.variance = Variance(s.sum_squares, s.sum, s.n);
-  return arm;
+  return Plain(s.n, s.n > 0 ? s.sum / s.n : kNone, Variance(s.sum_squares, s.sum, s.n));
 }
 
 Arm ProportionArm(double n, double x) {
-  Arm arm;
-  arm.n = n;
-  arm.mean = arm.base = n > 0 ? x / n : kNone;
-  arm.variance = arm.mean * (1 - arm.mean);
-  return arm;
+  const double share = n > 0 ? x / n : kNone;
+  return Plain(n, share, share * (1 - share));
 }
 
 Arm RatioArm(const RatioSums& s) {
-  Arm arm;
-  arm.n = s.n;
-  arm.mean = arm.base = s.den != 0 ? s.num / s.den : kNone;
-  arm.variance = s.den != 0 && s.n >= 2 ? RatioVariance(s) : kNone;
-  return arm;
+  return Plain(s.n, s.den != 0 ? s.num / s.den : kNone,
+               s.den != 0 && s.n >= 2 ? RatioVariance(s) : kNone);
 }
 
 CupedArms Cuped(const CupedSums& a, const CupedSums& b) {
@@ -154,10 +164,22 @@ Effect RelativeEffect(const Arm& a, const Arm& b) {
 
 Effect RelativeEffectIf(const Arm& a, const Arm& b, double lift) {
   Effect effect = RelativeEffect(a, b);
-  const double ratio = 1 + lift;
+  const LiftError error(a, b);
   effect.standard_error =
-      std::sqrt(b.variance / b.n + ratio * ratio * a.variance / a.n) / std::abs(a.base);
+      std::sqrt(error.constant + lift * (error.linear + lift * error.square)) / std::abs(a.base);
   return effect;
+}
+
+Interval LiftsWithin(const Arm& a, const Arm& b, double reach) {
+  const LiftError error(a, b);
+  const double difference = b.mean - a.mean, base = a.base, k = reach * reach;
+  // (difference - lift base)^2 = k error(lift), a parabola in lift.
+  const double square = base * base - k * error.square;
+  const double half = difference * base + k * error.linear / 2;
+  const double disc = half * half - square * (difference * difference - k * error.constant);
+  if (!(square > 0) || !(disc >= 0)) return {};
+  const double root = std::sqrt(disc);
+  return {(half - root) / square, (half + root) / square};
 }
 
 Inference FixedHorizon(const Effect& effect, double alpha, Alternative alternative) {
@@ -252,11 +274,7 @@ PostStratified PostStratify(std::span<const Stratum> strata) {
 
 Arm QuantileToArm(const QuantileArm& q) {
   const double se = (q.hi - q.lo) / (2 * NormalQuantile(0.975));
-  Arm arm;
-  arm.n = q.n;
-  arm.mean = arm.base = q.value;
-  arm.variance = se * se * (q.n - 1);  // As gbstats has it: the interval's was with n.
-  return arm;
+  return Plain(q.n, q.value, se * se * (q.n - 1));  // As gbstats has it: the interval's was with n.
 }
 
 }  // namespace leat::experiments

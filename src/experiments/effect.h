@@ -23,6 +23,9 @@ struct Arm {
   double base = 0;       ///< The mean before adjustment.
   double gradient = 0;   ///< What CUPED adds to n * the variance of the relative effect as control.
   double covariate = 0;  ///< theta * (the covariate's mean) that was taken off; 0 without CUPED.
+  /// Of one unit before adjustment, and its covariance with what it is after; both are `variance`
+  /// without CUPED.
+  double base_variance = 0, base_covariance = 0;
 };
 
 struct MeanSums {
@@ -79,10 +82,11 @@ Effect AbsoluteEffect(const Arm& control, const Arm& treatment);
 /// treatment / control - 1; degrees of freedom those of the absolute effect.
 Effect RelativeEffect(const Arm& control, const Arm& treatment);
 
-/// The relative effect of these arms (not adjusted by CUPED) with the standard error that it has if
-/// it is `lift`, for a test of that: the control's share of the error does not follow the treatment
-/// mean. Where few units are in, the error above is too small whenever the treatment's mean is
-/// small by chance, so that a test of "not below" on it is passed too often.
+/// The relative effect of these arms with the standard error that it has if it is `lift`, for a
+/// test of that: the control's share of the error does not follow the treatment's mean. Where few
+/// units are in, the error above is too small whenever the treatment's mean is small by chance, so
+/// that a test on it rejects too often: with shares of some hundredths twice and three times too
+/// often.
 Effect RelativeEffectIf(const Arm& control, const Arm& treatment, double lift);
 
 struct Interval {
@@ -116,6 +120,11 @@ struct FiellerResult {
 };
 /// The interval of the lift when the control's mean is uncertain. Use it when g > 0.05.
 FiellerResult Fieller(const Arm& control, const Arm& treatment, double alpha);
+
+/// All lifts that are within `reach` of those standard errors: Fieller's set with any critical
+/// value, so that of a confidence sequence it is one. Without ends where the control's mean may be
+/// 0.
+Interval LiftsWithin(const Arm& control, const Arm& treatment, double reach);
 
 struct PostStratified {
   Effect absolute, relative;

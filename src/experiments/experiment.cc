@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 
 #include "experiments/compare.h"
 
 namespace leat::experiments {
 namespace {
+
+constexpr std::string_view kMultiple[] = {"holm", "benjamini_hochberg", "e_bh"};
 
 Status Refused(const AnalysedMetric& metric, const std::string& why) {
   return Status::Invalid("the metric '" + metric.data.name + "' " + why);
@@ -38,6 +41,11 @@ Status Check(const ExperimentOptions& options, const AnalysedMetric& metric) {
   if (facts.plain && (metric.data.cuped || metric.quantile > 0 || metric.cap_percentile > 0)) {
     return Refused(metric, "has cuped, quantile or cap_percentile, which the method " + name +
                                " does not go with");
+  }
+  if (options.multiple == Multiple::kEBh && metric.role != Role::kGuardrail &&
+      facts.watching != Watching::kAlways) {
+    return Refused(metric,
+                   "has the method " + name + ", which has no e-value for `multiple: e_bh`");
   }
   if (method == Method::kMsprt && !(options.effect_sd > 0)) {
     return Refused(metric,
@@ -79,6 +87,8 @@ Status CheckRamp(const ExperimentOptions& options) {
 }
 
 }  // namespace
+
+std::span<const std::string_view> MultipleNames() { return kMultiple; }
 
 Experiment::Experiment(ExperimentOptions options, Assigner assigner)
     : options_(std::move(options)),
@@ -123,7 +133,10 @@ Result<std::unique_ptr<Experiment>> Experiment::Create(ExperimentOptions options
 Experiment::Exposed Experiment::Expose(std::string_view unit, uint64_t key, EventTime time,
                                        uint64_t event, std::span<const uint32_t> segments) {
   Exposed out;
-  if (time < options_.starts || time >= options_.ends || rolled_back_) return out;
+  if (time < options_.starts || time >= options_.ends || rolled_back_) {
+    ++outside_;
+    return out;
+  }
   if (options_.ramp.traffic.empty()) {
     out.assignment = assigner_.Assign(unit, time);
   } else {
@@ -142,7 +155,10 @@ Experiment::Exposed Experiment::Expose(std::string_view unit, uint64_t key, Even
 
 int32_t Experiment::ExposeTo(std::string_view unit, uint64_t key, std::string_view variant,
                              EventTime time, uint64_t event, std::span<const uint32_t> segments) {
-  if (time < options_.starts || time >= options_.ends) return -1;
+  if (time < options_.starts || time >= options_.ends) {
+    ++outside_;
+    return -1;
+  }
   const auto& variants = options_.assignment.variants;
   const auto found = std::find_if(variants.begin(), variants.end(),
                                   [&](const Variant& v) { return v.name == variant; });
@@ -226,24 +242,7 @@ LookResult Experiment::Analyse(EventTime now, std::vector<Running>& running,
           Compare(m, v, look.mismatch, "the ratio of units is not what was assigned", running));
     }
   }
-  std::vector<double> p, log_es;
-  std::vector<size_t> where;
-  for (size_t i = 0; i < look.comparisons.size(); ++i) {
-    const Comparison& c = look.comparisons[i];
-    if (!c.withheld.empty() || !c.watchable ||
-        options_.metrics[c.metric].role == Role::kGuardrail) {
-      continue;
-    }
-    where.push_back(i);
-    p.push_back(c.running.p);
-    log_es.push_back(-std::log(c.sequence.p));
-  }
-  const std::vector<double> adjusted = Holm(p);
-  const std::vector<bool> rejected = EBenjaminiHochberg(log_es, options_.alpha);
-  for (size_t i = 0; i < where.size(); ++i) {
-    look.comparisons[where[i]].p_adjusted = adjusted[i];
-    look.comparisons[where[i]].e_rejected = rejected[i];
-  }
+  Adjust(look);
   if (!look.mismatch) {
     for (const Ledger::Segment& segment : ledger_.Segments()) {
       for (size_t m = 0; m < options_.metrics.size(); ++m) {
@@ -271,6 +270,44 @@ LookResult Experiment::Analyse(EventTime now, std::vector<Running>& running,
   return look;
 }
 
+void Experiment::Adjust(LookResult& look) const {
+  std::vector<double> p, log_es;
+  std::vector<Comparison*> family;
+  for (Comparison& c : look.comparisons) {
+    if (!c.watchable || options_.metrics[c.metric].role == Role::kGuardrail) continue;
+    c.p_adjusted = c.p_discovery = c.decision_p;
+    // A posterior is what it is, however many there are.
+    if (MethodOf(c.metric) == Method::kBayes) {
+      c.significant = c.withheld.empty() && c.decision_p <= options_.alpha;
+      continue;
+    }
+    // What is withheld now may speak later: it has its share of the level all the same.
+    family.push_back(&c);
+    p.push_back(c.decision_p);
+    log_es.push_back(-std::log(c.sequence.p));
+  }
+  const std::vector<double> holm = Holm(p), discovery = BenjaminiHochberg(p);
+  const std::vector<bool> rejected = EBenjaminiHochberg(log_es, options_.alpha);
+  for (size_t i = 0; i < family.size(); ++i) {
+    Comparison& c = *family[i];
+    c.p_adjusted = holm[i];
+    c.p_discovery = discovery[i];
+    c.e_rejected = rejected[i];
+    if (!c.withheld.empty()) continue;
+    switch (options_.multiple) {
+      case Multiple::kHolm:
+        c.significant = c.p_adjusted <= options_.alpha;
+        break;
+      case Multiple::kBenjaminiHochberg:
+        c.significant = c.p_discovery <= options_.alpha;
+        break;
+      case Multiple::kEBh:
+        c.significant = c.e_rejected;
+        break;
+    }
+  }
+}
+
 size_t Experiment::MemoryBytes() const {
   size_t bytes = ledger_.MemoryBytes() + running_.capacity() * sizeof(Running);
   for (const Running& r : running_) {
@@ -290,7 +327,7 @@ Status Experiment::Load(StateReader& in) {
 }
 
 void Experiment::SaveHead(StateWriter& out) const {
-  out.Section("experiment", 2);
+  out.Section("experiment", 3);
   ledger_.SaveHead(out);
   out.U64(running_.size());
   for (const Running& r : running_) {
@@ -298,7 +335,8 @@ void Experiment::SaveHead(StateWriter& out) const {
     out.F64(r.guard_p);
     out.I64(r.looks_done);
     out.Array(r.information);
-    out.Bool(r.crossed);
+    out.F64(r.planned_p);
+    out.F64(r.planned_effect);
     r.past.Save(out);
     out.Bool(r.bets.has_value());
     if (r.bets) r.bets->Save(out);
@@ -311,7 +349,7 @@ void Experiment::SaveHead(StateWriter& out) const {
   out.Bool(held_);
   out.I64(step_since_.micros);
   out.I64(step_units_);
-  for (const int64_t v : {looked_, mismatches_, unknown_, not_assigned_}) out.I64(v);
+  for (const int64_t v : {looked_, mismatches_, unknown_, not_assigned_, outside_}) out.I64(v);
   out.U64(decided_.size());
   for (const Decision& d : decided_) {
     out.Text(d.kind);
@@ -324,7 +362,8 @@ void Experiment::SaveHead(StateWriter& out) const {
 }
 
 Status Experiment::LoadHead(StateReader& in) {
-  const bool whole = in.Section("experiment", 2) >= 2;  // Version 1 had no history and no ramp.
+  const uint32_t version = in.Section("experiment", 3);
+  const bool whole = version >= 2;  // Version 1 had no history and no ramp.
   LEAT_RETURN_IF_ERROR(ledger_.LoadHead(in));
   if (in.U64() != running_.size() && in.ok()) in.Fail("the experiment's metrics differ");
   for (Running& r : running_) {
@@ -332,7 +371,16 @@ Status Experiment::LoadHead(StateReader& in) {
     r.guard_p = in.F64();
     r.looks_done = in.I64();
     in.Array(r.information);
-    r.crossed = in.Bool();
+    if (version >= 3) {
+      r.planned_p = in.F64();
+      r.planned_effect = in.F64();
+    } else if (in.Bool()) {
+      // A boundary was crossed, and which way was not said.
+      r.planned_p = 0;
+      r.planned_effect = std::numeric_limits<double>::quiet_NaN();
+    }
+    const size_t metric = static_cast<size_t>(&r - running_.data()) / options_.ledger.variants;
+    if (in.ok() && MethodOf(metric) == Method::kGroupSequential) r.boundary_z = BoundaryOf(r);
     if (!whole) continue;
     r.past.Load(in);
     if (in.Bool() != r.bets.has_value() && in.ok()) in.Fail("the experiment's methods differ");
@@ -352,6 +400,7 @@ Status Experiment::LoadHead(StateReader& in) {
     }
   }
   for (int64_t* v : {&looked_, &mismatches_, &unknown_, &not_assigned_}) *v = in.I64();
+  outside_ = version >= 3 ? in.I64() : 0;
   decided_.resize(in.Count(32));
   for (Decision& d : decided_) {
     d.kind = in.Text();

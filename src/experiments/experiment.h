@@ -5,9 +5,11 @@
 ///   it;
 ///   - by the metric's method (method.h), its anytime-valid confidence sequence and p-value, where
 ///     the metric may be watched (a window, and not a quantile), and the smallest p so far; methods
-///     for one look have the asymptotic sequence beside them;
+///     for one look have the asymptotic sequence beside them, and their own p as of the first look
+///     at which the planned units are in (group sequential: as of the planned looks);
 ///   - the interval at a fixed horizon, and the posterior: right at one look only;
-///   - Holm's adjusted p over all comparisons that are not guardrails, and e-BH;
+///   - over all comparisons that are not guardrails (nor posteriors), also those that are withheld:
+///     Holm's and Benjamini-Hochberg's adjusted p, and e-BH; `multiple` says which of them decides;
 ///   - guardrails: one-sided tests for "worse by more than the margin", and for "not as bad as it".
 /// Results are withheld, with the reason, while the ratio of units is wrong (sequential multinomial
 /// test, on units exposed and on units lost), or fewer than `minimum` units an arm are in.
@@ -25,6 +27,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +42,14 @@
 namespace leat::experiments {
 
 enum class Role { kSecondary, kPrimary, kGuardrail };
+
+/// How the decisions of several comparisons share the level.
+enum class Multiple {
+  kHolm,               ///< The chance of any wrong one is at most alpha.
+  kBenjaminiHochberg,  ///< Of those made, at most alpha are wrong on average (positive dependence).
+  kEBh,  ///< The same under any dependence, from e-values: methods that may be watched.
+};
+std::span<const std::string_view> MultipleNames();
 
 struct AnalysedMetric {
   MetricOptions data;
@@ -64,6 +75,7 @@ struct ExperimentOptions {
   LedgerOptions ledger;  ///< Its metrics and variants are filled in from the rest.
   std::vector<AnalysedMetric> metrics;
   Method method = Method::kSequence;
+  Multiple multiple = Multiple::kHolm;
   double alpha = 0.05;
   double planned = 20'000;     ///< Units of two arms at which sequences are narrowest.
   int64_t minimum = 100;       ///< Units an arm before anything is said.
@@ -84,7 +96,8 @@ struct Comparison {
   double control_units = 0, units = 0;
   bool relative = true;
   Effect effect;
-  double theta = 0;               ///< CUPED; 0: not used.
+  Effect null;       ///< The same with the error that it has if there is no effect: what p is of.
+  double theta = 0;  ///< CUPED; 0: not used.
   double variance_reduction = 0;  ///< Share of the variance that CUPED took away.
   bool watchable = false;
   std::string withheld;  ///< Why nothing is said; empty otherwise.
@@ -92,12 +105,16 @@ struct Comparison {
   RunningInference running;
   bool fieller = false;  ///< `fixed` is Fieller's: the control's mean is uncertain.
   Posterior posterior;
-  bool beta = false;  ///< `posterior` is of shares; its losses are too.
-  double p_adjusted = 1;
-  bool e_rejected = false;
-  double boundary_z = 0;  ///< Group sequential: the last look's; 0 before the first.
-  double guard_p = 1;     ///< Guardrails: "worse by more than the margin", smallest so far.
-  double safe_p = 1;      ///< Guardrails: "not worse by as much as the margin", of this look.
+  bool beta = false;          ///< `posterior` is of shares; its losses are too.
+  double decision_p = 1;      ///< What a decision stands on (of a posterior: the chance to lose).
+  double p_adjusted = 1;      ///< Holm's, of all decision_p.
+  double p_discovery = 1;     ///< Benjamini-Hochberg's.
+  bool e_rejected = false;    ///< By e-BH.
+  bool significant = false;   ///< By the experiment's way to share the level.
+  double decided_effect = 0;  ///< The effect that decision_p is about.
+  double boundary_z = 0;      ///< Group sequential: the last look's; 0 before the first.
+  double guard_p = 1;         ///< Guardrails: "worse by more than the margin", smallest so far.
+  double safe_p = 1;          ///< Guardrails: "not worse by as much as the margin", of this look.
 };
 
 struct Decision {
@@ -165,6 +182,8 @@ class Experiment {
   int64_t mismatches() const { return mismatches_; }
   int64_t unknown_variants() const { return unknown_; }
   int64_t not_assigned() const { return not_assigned_; }
+  /// Exposures before it starts, after it ends, or once it was rolled back.
+  int64_t outside() const { return outside_; }
   const std::vector<Decision>& decided() const { return decided_; }
   Method MethodOf(size_t metric) const {
     return options_.metrics[metric].method.value_or(options_.method);
@@ -188,9 +207,12 @@ class Experiment {
   struct Running {
     RunningInference inference;
     double guard_p = 1;
+    // Methods that look when it was planned.
     int64_t looks_done = 0;
     std::vector<double> information;  ///< Of the looks done.
-    bool crossed = false;
+    double planned_p = 1;
+    double planned_effect = 0;  ///< That planned_p is about; not a number: not known.
+    double boundary_z = 0;      ///< Follows from `information`.
     History<PastLook> past;
     std::optional<BettingMean> bets;  ///< Of this variant's units.
     std::optional<BoundedEffect> bounded;
@@ -198,9 +220,14 @@ class Experiment {
   Experiment(ExperimentOptions options, Assigner assigner);
   Comparison Compare(size_t metric, size_t variant, bool withheld, std::string_view why,
                      std::vector<Running>& running) const;
-  void Watch(Comparison& comparison, std::vector<Running>& running) const;
-  void GroupSequentialLook(Comparison& comparison, Running& running) const;
-  /// The one-sided test that a guardrail is past (`harm`) or short of its margin.
+  void Watch(Comparison& comparison, const Arm& control, const Arm& treatment,
+             std::vector<Running>& running) const;
+  /// A look of a method that looks when it was planned, if it is time for one.
+  void PlannedLook(const Comparison& comparison, Running& running) const;
+  double BoundaryOf(const Running& running) const;
+  void Adjust(LookResult& look) const;
+  /// The one-sided test that a guardrail is past (`harm`) or short of its margin; `effect` has the
+  /// error that it has at the margin.
   double GuardP(const Comparison& comparison, const Effect& effect,
                 const std::vector<Running>& running, bool harm) const;
   LookResult Analyse(EventTime now, std::vector<Running>& running, double& mismatch_log_e) const;
@@ -223,7 +250,7 @@ class Experiment {
   int64_t step_units_ = 0;
   std::vector<Ledger::Entered> entered_;  ///< Scratch.
   bool in_order_ = false;                 ///< A method asks for units one by one.
-  int64_t looked_ = 0, mismatches_ = 0, unknown_ = 0, not_assigned_ = 0;
+  int64_t looked_ = 0, mismatches_ = 0, unknown_ = 0, not_assigned_ = 0, outside_ = 0;
   std::vector<Decision> decided_;
 };
 

@@ -66,6 +66,13 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
   out.control_units = control.n;
   out.units = treatment.n;
   out.watchable = metric.data.window > 0 && metric.quantile == 0;
+  Running& own = running[m * options_.ledger.variants + variant];
+  const Method method = MethodOf(m);
+  const bool at_every_look = FactsOf(method).watching == Watching::kAlways;
+  if (out.watchable) {
+    out.running = own.inference;
+    out.decision_p = at_every_look ? own.inference.p : own.planned_p;
+  }
   if (withheld) out.withheld = why;
   if (out.withheld.empty() &&
       std::min(control.n, treatment.n) < static_cast<double>(options_.minimum)) {
@@ -76,8 +83,8 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
   }
   if (!out.withheld.empty()) return out;
 
-  const Effect plain = Choose(control, treatment, out.relative);
-  Effect effect = plain;
+  Effect effect = Choose(control, treatment, out.relative);
+  Arm watched_control = control, watched_treatment = treatment;
   if (metric.data.cuped && metric.quantile == 0) {
     const Aggregate &a = ledger_.Total(m, 0), &b = ledger_.Total(m, variant);
     CupedArms arms;
@@ -97,32 +104,37 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
           arms.control.variance / arms.control.n + arms.treatment.variance / arms.treatment.n;
       out.variance_reduction = 1 - after / before;
       effect = adjusted;
+      watched_control = arms.control;
+      watched_treatment = arms.treatment;
     }
   }
-  const Method method = MethodOf(m);
   if (method == Method::kEmpiricalBernstein) {
     out.relative = false;
     effect = AbsoluteEffect(control, treatment);
   }
+  const auto effect_if = [&](double lift) {
+    return out.relative ? RelativeEffectIf(watched_control, watched_treatment, lift) : effect;
+  };
+  const Effect null = effect_if(0);
   out.effect = effect;
+  out.null = null;
   if (!effect.ok()) {
     out.withheld = "the effect cannot be computed";
     return out;
   }
-  out.fixed = FixedHorizon(effect, options_.alpha);
+  out.fixed = {FixedHorizon(effect, options_.alpha).interval, FixedHorizon(null, options_.alpha).p};
   if (out.relative && out.theta == 0) {
     const FiellerResult fieller = Fieller(control, treatment, options_.alpha);
-    if (fieller.g > kUncertainControl && std::isfinite(fieller.interval.lo)) {
+    if (fieller.g > kUncertainControl) {
       out.fieller = true;
-      out.fixed.interval = fieller.interval;
+      // Where it is no interval the control's mean may be 0, and the lift anything.
+      out.fixed.interval = std::isfinite(fieller.interval.lo) ? fieller.interval : Interval{};
     }
   }
   const double reached_a = control.base * control.n, reached_b = treatment.base * treatment.n;
   if (method == Method::kPooledZ) {
-    const ProportionTest z =
-        TwoProportionZ(control.n, reached_a, treatment.n, reached_b, options_.alpha);
-    out.fixed = {out.relative ? z.relative_interval : z.interval, z.p};
-    out.fieller = false;
+    // The interval is the delta method's: the pooled variance holds where there is no effect.
+    out.fixed.p = TwoProportionZ(control.n, reached_a, treatment.n, reached_b, options_.alpha).p;
   }
   out.posterior = GaussianPosterior(effect, options_.alpha);
   if (method == Method::kBayes && metric.data.kind == MetricKind::kProportion && out.theta == 0) {
@@ -134,62 +146,90 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
     out.posterior.loss_if_keep = BetaExpectedLoss(b, a);
   }
   if (!out.watchable) return out;
-  Running& own = running[m * options_.ledger.variants + variant];
-  if (method == Method::kGroupSequential) GroupSequentialLook(out, own);
-  Watch(out, running);
+  Watch(out, watched_control, watched_treatment, running);
   own.inference.Add(out.sequence);
   out.running = own.inference;
+  if (at_every_look) {
+    out.decision_p = own.inference.p;
+    out.decided_effect = effect.estimate;
+  } else {
+    PlannedLook(out, own);
+    out.decision_p = own.planned_p;
+    out.decided_effect = std::isnan(own.planned_effect) ? effect.estimate : own.planned_effect;
+    out.boundary_z = own.boundary_z;
+  }
   if (metric.role == Role::kGuardrail) {
-    own.guard_p = std::min(own.guard_p, GuardP(out, out.effect, running, true));
+    const Effect at_margin = effect_if(metric.up_is_good ? -metric.margin : metric.margin);
+    own.guard_p = std::min(own.guard_p, GuardP(out, at_margin, running, true));
     out.guard_p = own.guard_p;
-    Effect within = out.effect;
-    if (out.relative && out.theta == 0) {
-      within =
-          RelativeEffectIf(control, treatment, metric.up_is_good ? -metric.margin : metric.margin);
-    }
-    out.safe_p = GuardP(out, within, running, false);
+    out.safe_p = GuardP(out, at_margin, running, false);
   }
   return out;
 }
 
-void Experiment::GroupSequentialLook(Comparison& out, Running& running) const {
-  const double share = out.effect.units / options_.planned;
-  const double next =
-      static_cast<double>(running.looks_done + 1) / static_cast<double>(options_.looks);
-  if (running.looks_done < options_.looks && share >= next) {
-    ++running.looks_done;
-    running.information.push_back(std::min(1.0, share));
-    const auto looks =
-        GroupSequential(running.information, options_.alpha, 2, Spending::kObrienFleming);
-    const double z = std::abs(out.effect.estimate / out.effect.standard_error);
-    if (!looks.empty() && z >= looks.back().z) running.crossed = true;
-    if (share >= 1) running.looks_done = options_.looks;
-  }
-  if (running.information.empty()) return;
-  out.boundary_z =
-      GroupSequential(running.information, options_.alpha, 2, Spending::kObrienFleming).back().z;
+double Experiment::BoundaryOf(const Running& running) const {
+  const auto looks =
+      GroupSequential(running.information, options_.alpha, 2, Spending::kObrienFleming);
+  return looks.empty() ? 0 : looks.back().z;
 }
 
-void Experiment::Watch(Comparison& c, std::vector<Running>& running) const {
+void Experiment::PlannedLook(const Comparison& c, Running& running) const {
+  const Method method = MethodOf(c.metric);
+  const bool several = method == Method::kGroupSequential;
+  const int64_t looks = several ? options_.looks : 1;
+  if (options_.metrics[c.metric].role == Role::kGuardrail) return;  // It has tests of its own.
+  const double share = std::min(1.0, c.effect.units / options_.planned);
+  const double next = static_cast<double>(running.looks_done + 1) / static_cast<double>(looks);
+  if (running.looks_done >= looks || share < next ||
+      (!running.information.empty() && share <= running.information.back())) {
+    return;
+  }
+  // A look that comes late stands for those before it, too.
+  running.looks_done =
+      std::max(running.looks_done + 1, static_cast<int64_t>(share * static_cast<double>(looks)));
+  running.information.push_back(share);
+  double p = c.fixed.p;
+  if (several) {
+    running.boundary_z = BoundaryOf(running);
+    const double z = std::abs(c.null.estimate / c.null.standard_error);
+    p = z >= running.boundary_z
+            ? GroupSequentialP(running.information, z, options_.alpha, 2, Spending::kObrienFleming)
+            : 1;
+  } else if (method == Method::kBayes) {
+    const double wins = c.posterior.chance_to_win;
+    p = options_.metrics[c.metric].up_is_good ? 1 - wins : wins;
+  }
+  if (p >= running.planned_p) return;
+  running.planned_p = p;
+  running.planned_effect = c.effect.estimate;
+}
+
+void Experiment::Watch(Comparison& c, const Arm& control, const Arm& treatment,
+                       std::vector<Running>& running) const {
   const Running* const arms = &running[c.metric * options_.ledger.variants];
   const double scale = Reach(options_.metrics[c.metric]);
   const SequenceOptions two_sided{options_.alpha, options_.planned, Alternative::kTwoSided};
+  // Where p is at most alpha the interval leaves out 0, and only there.
+  const auto take = [&](const Inference& of_null) {
+    c.sequence = of_null;
+    if (!c.relative || !c.null.ok()) return;
+    c.sequence.interval = LiftsWithin(
+        control, treatment, (of_null.interval.hi - c.null.estimate) / c.null.standard_error);
+  };
   switch (MethodOf(c.metric)) {
     case Method::kMsprt:
-      c.sequence = MixtureSequence(c.effect, options_.effect_sd * options_.effect_sd,
-                                   options_.alpha, Alternative::kTwoSided);
-      return;
+      return take(MixtureSequence(c.null, options_.effect_sd * options_.effect_sd, options_.alpha,
+                                  Alternative::kTwoSided));
     case Method::kAnytimeT:
-      c.sequence = AnytimeTSequence(c.effect, c.theta == 0 ? 2 : 3, two_sided);
-      return;
+      return take(AnytimeTSequence(c.null, c.theta == 0 ? 2 : 3, two_sided));
     case Method::kBetting: {
-      const BettingMean &control = *arms[0].bets, &treatment = *arms[c.variant].bets;
-      const Interval a = control.interval(), b = treatment.interval();
+      const BettingMean &first = *arms[0].bets, &other = *arms[c.variant].bets;
+      const Interval a = first.interval(), b = other.interval();
       c.sequence.interval = {(b.lo - a.hi) * scale, (b.hi - a.lo) * scale};
       if (c.relative) {
         c.sequence.interval = {b.lo / a.hi - 1, a.lo > 0 ? b.hi / a.lo - 1 : Interval{}.hi};
       }
-      const double above = treatment.LogEAbove(control, 1), below = treatment.LogEBelow(control, 1);
+      const double above = other.LogEAbove(first, 1), below = other.LogEBelow(first, 1);
       const double most = std::max(above, below);
       const double log_e = most + std::log((std::exp(above - most) + std::exp(below - most)) / 2);
       c.sequence.p = std::min(1.0, std::exp(-log_e));
@@ -203,8 +243,7 @@ void Experiment::Watch(Comparison& c, std::vector<Running>& running) const {
       return;
     }
     default:
-      c.sequence = AsymptoticSequence(c.effect, two_sided);
-      return;
+      return take(AsymptoticSequence(c.null, two_sided));
   }
 }
 

@@ -43,10 +43,8 @@ void Experiment::Decide(LookResult& look) {
       safe[c.variant] = false;
       continue;
     }
-    const bool breach = c.guard_p <= options_.alpha;
-    const double low = metric.up_is_good ? c.running.intersection.lo : -c.running.intersection.hi;
-    if (metric.margin > 0 && low < -metric.margin) safe[c.variant] = false;
-    if (!breach) continue;
+    if (metric.margin > 0 && c.safe_p > options_.alpha) safe[c.variant] = false;
+    if (c.guard_p > options_.alpha) continue;
     breached[c.variant] = true;
     const std::string numbers = fmt::format(
         "effect {:+.4f} [{:+.4f}, {:+.4f}], one-sided always-valid p {:.3g}, margin {:g}",
@@ -64,29 +62,15 @@ void Experiment::Decide(LookResult& look) {
     const AnalysedMetric& metric = options_.metrics[c.metric];
     if (metric.role != Role::kPrimary || !c.withheld.empty() || !c.watchable) continue;
     if (breached[c.variant]) continue;
-    const double good = metric.up_is_good ? c.effect.estimate : -c.effect.estimate;
-    bool significant = c.p_adjusted <= options_.alpha;
-    const Method method = MethodOf(c.metric);
-    switch (FactsOf(method).watching) {
-      case Watching::kAlways:
-        break;
-      case Watching::kPlannedLooks:
-        significant = running_[c.metric * variants + c.variant].crossed;
-        break;
-      case Watching::kOneLook: {
-        const double wins =
-            metric.up_is_good ? c.posterior.chance_to_win : 1 - c.posterior.chance_to_win;
-        significant =
-            c.effect.units >= options_.planned &&
-            (method == Method::kBayes ? wins >= 1 - options_.alpha : c.fixed.p <= options_.alpha);
-        break;
-      }
-    }
+    const double good = metric.up_is_good ? c.decided_effect : -c.decided_effect;
     const std::string numbers = fmt::format(
-        "effect {:+.4f} [{:+.4f}, {:+.4f}], always-valid p {:.3g}, adjusted {:.3g}, {:.0f} units",
+        "effect {:+.4f} [{:+.4f}, {:+.4f}], always-valid p {:.3g}, {} {:.3g}, adjusted {:.3g}, "
+        "{:.0f} units",
         c.effect.estimate, c.sequence.interval.lo, c.sequence.interval.hi, c.running.p,
-        c.p_adjusted, c.effect.units);
-    if (significant && good > 0 && safe[c.variant]) decide("ship", c.metric, c.variant, numbers);
+        MethodOf(c.metric) == Method::kBayes ? "chance to lose" : "decided on", c.decision_p,
+        options_.multiple == Multiple::kBenjaminiHochberg ? c.p_discovery : c.p_adjusted,
+        c.effect.units);
+    if (c.significant && good > 0 && safe[c.variant]) decide("ship", c.metric, c.variant, numbers);
     const double best = metric.up_is_good ? c.sequence.interval.hi : -c.sequence.interval.lo;
     if (options_.smallest_effect > 0 && c.relative && best < options_.smallest_effect) {
       decide("stop_for_futility", c.metric, c.variant,

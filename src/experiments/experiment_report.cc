@@ -77,6 +77,22 @@ std::string_view MethodOf(const Experiment& e, const Comparison& c) {
   return FactsOf(e.MethodOf(c.metric)).title;
 }
 
+/// Why a comparison may not be watched; empty when it may.
+std::string_view NotWatchable(const Experiment& e, const Comparison& c) {
+  const AnalysedMetric& metric = e.options().metrics[c.metric];
+  if (metric.quantile > 0) return "a quantile, whose interval holds at one look";
+  if (metric.data.window == 0) return "an open-ended metric: its totals keep growing";
+  switch (FactsOf(e.MethodOf(c.metric)).watching) {
+    case Watching::kAlways:
+      return "";
+    case Watching::kPlannedLooks:
+      return "the method holds at the planned looks";
+    case Watching::kOneLook:
+      return "the method holds at one look, when the planned units are in";
+  }
+  return "";
+}
+
 void AppendComparison(Json& json, const Experiment& e, const Comparison& c) {
   const AnalysedMetric& metric = e.options().metrics[c.metric];
   json.Open('{');
@@ -84,8 +100,9 @@ void AppendComparison(Json& json, const Experiment& e, const Comparison& c) {
   json.Text("role", kRoles[static_cast<size_t>(metric.role)]);
   json.Text("variant", e.options().assignment.variants[c.variant].name);
   json.Text("method", MethodOf(e, c));
-  json.Bool("watchable",
-            c.watchable && FactsOf(e.MethodOf(c.metric)).watching == Watching::kAlways);
+  const std::string_view not_watchable = NotWatchable(e, c);
+  json.Bool("watchable", not_watchable.empty());
+  if (!not_watchable.empty()) json.Text("not_watchable", not_watchable);
   json.Number("control_units", c.control_units);
   json.Number("units", c.units);
   json.Number("control_mean", c.control_mean);
@@ -103,8 +120,11 @@ void AppendComparison(Json& json, const Experiment& e, const Comparison& c) {
     json.Range("intersection", c.running.intersection);
     json.Number("p", c.running.p);
     if (metric.role != Role::kGuardrail) {
+      json.Number("decision_p", c.decision_p);
       json.Number("p_adjusted", c.p_adjusted);
+      json.Number("p_discovery", c.p_discovery);
       json.Bool("e_bh_rejects", c.e_rejected);
+      json.Bool("significant", c.significant);
     }
   }
   json.Range("fixed_interval", c.fixed.interval);
@@ -119,7 +139,10 @@ void AppendComparison(Json& json, const Experiment& e, const Comparison& c) {
     json.Number("variance_reduction", c.variance_reduction);
   }
   if (c.boundary_z > 0) json.Number("boundary_z", c.boundary_z);
-  if (metric.role == Role::kGuardrail && c.watchable) json.Number("harm_p", c.guard_p);
+  if (metric.role == Role::kGuardrail && c.watchable) {
+    json.Number("harm_p", c.guard_p);
+    json.Number("safe_p", c.safe_p);
+  }
   json.Close('}');
 }
 
@@ -144,6 +167,7 @@ void AppendAccount(Json& json, const Experiment& e) {
            {"of_lost", a.of_lost},
            {"refused", a.refused},
            {"not_assigned", e.not_assigned()},
+           {"outside", e.outside()},
            {"unknown_variant", e.unknown_variants()},
            {"mismatched", e.mismatches()}}) {
     json.Count(name, value);
@@ -270,14 +294,22 @@ std::string Table(const Experiment& e, const LookResult& look) {
       return fmt::format("[{:+.2f}, {:+.2f}]{}", i.lo * scale, i.hi * scale, unit);
     };
     out += fmt::format("    effect {:+.2f}{}\n", c.effect.estimate * scale, unit);
+    const std::string_view not_watchable = NotWatchable(e, c);
+    out += fmt::format(
+        "    {}; {}{}\n", MethodOf(e, c),
+        not_watchable.empty() ? "may be watched" : "may NOT be watched: ", not_watchable);
     if (c.watchable) {
-      if (e.MethodOf(c.metric) != Method::kSequence) out += fmt::format("    {}\n", MethodOf(e, c));
+      out += fmt::format("    sequence {}, always-valid p {:.3g}\n", range(c.sequence.interval),
+                         c.running.p);
+    }
+    if (c.watchable && metric.role != Role::kGuardrail) {
+      const bool discovery = e.options().multiple == Multiple::kBenjaminiHochberg;
       out += fmt::format(
-          "    may be watched: {}, p {:.3g}{}\n", range(c.sequence.interval), c.running.p,
-          metric.role == Role::kGuardrail ? std::string()
-                                          : fmt::format(", adjusted {:.3g}", c.p_adjusted));
-    } else {
-      out += "    may NOT be watched: open-ended or a quantile\n";
+          "    p to decide on {:.3g}, {}: {}significant\n", c.decision_p,
+          e.options().multiple == Multiple::kEBh
+              ? std::string("by e-BH")
+              : fmt::format("adjusted {:.3g}", discovery ? c.p_discovery : c.p_adjusted),
+          c.significant ? "" : "not ");
     }
     out += fmt::format("    one look only: {}{}, p {:.3g}, chance to win {:.1f} %\n",
                        range(c.fixed.interval), c.fieller ? " (Fieller)" : "", c.fixed.p,

@@ -25,18 +25,36 @@ void OffPolicy::Add(const LoggedReward& step) {
   direct_ += step.direct;
   correction_ += off;
   scores2_ += score * score;
-  if (w <= options_.switch_at) switched_ += off;
+  direct2_ += step.direct * step.direct;
+  const double kept = w <= options_.switch_at ? off : 0;
+  switched_ += kept;
+  switched2_ += (step.direct + kept) * (step.direct + kept);
   const double l = options_.shrink;
   shrunk_ += l * off / (w * w + l);
   const double s = options_.subgaussian;
   subgaussian_ += w * r / (1 - s + s * w);
 }
 
-Inference OffPolicy::IpsInterval(double alpha) const {
-  return FixedHorizon(
-      {ips(), n_ > 1 ? std::sqrt(std::max(0.0, w2r2_ - wr_ * wr_ / n_) / (n_ * (n_ - 1))) : 0,
-       std::numeric_limits<double>::infinity(), n_},
-      alpha);
+Inference OffPolicy::MeanInterval(double sum, double squares, double alpha) const {
+  Effect mean;
+  mean.units = n_;
+  if (n_ > 1) {
+    mean.estimate = sum / n_;
+    // Rounding may leave a variance of 0 a little below it; not a number stays that.
+    const double spread = squares - sum * sum / n_;
+    mean.standard_error = std::sqrt((spread < 0 ? 0 : spread) / (n_ * (n_ - 1)));
+  }
+  return FixedHorizon(mean, alpha);
+}
+
+Inference OffPolicy::IpsInterval(double alpha) const { return MeanInterval(wr_, w2r2_, alpha); }
+
+Inference OffPolicy::DirectInterval(double alpha) const {
+  return MeanInterval(direct_, direct2_, alpha);
+}
+
+Inference OffPolicy::SwitchInterval(double alpha) const {
+  return MeanInterval(direct_ + switched_, switched2_, alpha);
 }
 
 Inference OffPolicy::SnipsInterval(double alpha) const {
@@ -69,18 +87,23 @@ std::string OffPolicy::Refusal() const {
 }
 
 void OffPolicy::Save(StateWriter& out) const {
-  out.Section("off_policy", 1);
+  out.Section("off_policy", 2);
   for (const double v : {n_, w_, w2_, wr_, w2r_, w2r2_, max_, direct_, correction_, scores2_,
-                         switched_, shrunk_, subgaussian_}) {
+                         switched_, shrunk_, subgaussian_, direct2_, switched2_}) {
     out.F64(v);
   }
 }
 
 Status OffPolicy::Load(StateReader& in) {
-  in.Section("off_policy", 1);
+  const uint32_t version = in.Section("off_policy", 2);
   for (double* v : {&n_, &w_, &w2_, &wr_, &w2r_, &w2r2_, &max_, &direct_, &correction_, &scores2_,
                     &switched_, &shrunk_, &subgaussian_}) {
     *v = in.F64();
+  }
+  direct2_ = switched2_ = std::numeric_limits<double>::quiet_NaN();
+  if (version >= 2) {
+    direct2_ = in.F64();
+    switched2_ = in.F64();
   }
   return in.status();
 }

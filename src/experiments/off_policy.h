@@ -60,6 +60,9 @@ class OffPolicy {
   /// Normal intervals at one time.
   Inference IpsInterval(double alpha) const;
   Inference SnipsInterval(double alpha) const;
+  /// Of the direct method: how much its predictions vary, and nothing of how far they are off.
+  Inference DirectInterval(double alpha) const;
+  Inference SwitchInterval(double alpha) const;
   /// Of the doubly robust scores; the sequence may be watched.
   Effect DoublyRobustEffect() const;
 
@@ -70,10 +73,15 @@ class OffPolicy {
   Status Load(StateReader& in);
 
  private:
+  /// The mean of n scores with these sums.
+  Inference MeanInterval(double sum, double squares, double alpha) const;
+
   OffPolicyOptions options_;
   double n_ = 0, w_ = 0, w2_ = 0, wr_ = 0, w2r_ = 0, w2r2_ = 0, max_ = 0;
   double direct_ = 0, correction_ = 0, scores2_ = 0;
   double switched_ = 0, shrunk_ = 0, subgaussian_ = 0;
+  /// Of squares; not a number in what a version loaded that did not keep them: no interval then.
+  double direct2_ = 0, switched2_ = 0;
 };
 
 /// A lower confidence sequence for the mean, in [0, 1], of non-negative numbers however large.

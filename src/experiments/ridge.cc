@@ -5,12 +5,13 @@
 
 namespace leat::experiments {
 
-Ridge::Ridge(size_t dimensions, double lambda)
+Ridge::Ridge(size_t dimensions, double lambda, size_t parts)
     : d_(dimensions),
       lambda_(lambda),
       factor_(dimensions * dimensions, 0.0),
       b_(dimensions, 0.0),
-      theta_(dimensions, 0.0) {
+      theta_(dimensions, 0.0),
+      parts_(parts * dimensions * (dimensions + 1), 0.0) {
   for (size_t i = 0; i < d_; ++i) L(i, i) = std::sqrt(lambda);
 }
 
@@ -44,7 +45,8 @@ void Ridge::Solve() {
   }
 }
 
-void Ridge::Learn(std::span<const double> x, double y, double weight, double discount) {
+void Ridge::Learn(std::span<const double> x, double y, double weight, double discount,
+                  size_t part) {
   const auto finite = [](double v) { return std::isfinite(v); };
   if (!std::all_of(x.begin(), x.end(), finite) || !finite(y) || !(weight > 0) || !finite(weight)) {
     return;
@@ -61,6 +63,13 @@ void Ridge::Learn(std::span<const double> x, double y, double weight, double dis
     Factorise(std::move(a));
     for (double& v : b_) v *= discount;
   }
+  if (!parts_.empty()) {
+    const std::span<double> own = Part(part);
+    for (size_t i = 0; i < d_; ++i) {
+      for (size_t j = 0; j <= i; ++j) own[i * d_ + j] += weight * x[i] * x[j];
+      own[d_ * d_ + i] += weight * y * x[i];
+    }
+  }
   std::vector<double> r(x.begin(), x.end());
   const double root = std::sqrt(weight);
   for (double& v : r) v *= root;
@@ -75,6 +84,22 @@ void Ridge::Learn(std::span<const double> x, double y, double weight, double dis
     }
   }
   for (size_t i = 0; i < d_; ++i) b_[i] += weight * y * x[i];
+  Solve();
+}
+
+void Ridge::Forget(size_t part) {
+  const std::span<double> gone = Part(part);
+  if (std::all_of(gone.begin(), gone.end(), [](double v) { return v == 0; })) return;
+  std::fill(gone.begin(), gone.end(), 0.0);
+  std::vector<double> a(d_ * d_, 0.0);
+  for (size_t i = 0; i < d_; ++i) a[i * d_ + i] = lambda_;
+  std::fill(b_.begin(), b_.end(), 0.0);
+  for (size_t p = 0; p < parts_.size() / (d_ * (d_ + 1)); ++p) {
+    const std::span<const double> left = Part(p);
+    for (size_t i = 0; i < d_ * d_; ++i) a[i] += left[i];
+    for (size_t i = 0; i < d_; ++i) b_[i] += left[d_ * d_ + i];
+  }
+  Factorise(std::move(a));
   Solve();
 }
 
@@ -117,14 +142,15 @@ std::vector<double> Ridge::Covariance() const {
 }
 
 void Ridge::Save(StateWriter& out) const {
-  out.Section("ridge", 1);
+  out.Section("ridge", 2);
   out.Array(factor_);
   out.Array(b_);
   out.Array(theta_);
+  out.Array(parts_);
 }
 
 Status Ridge::Load(StateReader& in) {
-  in.Section("ridge", 1);
+  const uint32_t version = in.Section("ridge", 2);
   const auto read = [&](std::vector<double>& to) {
     std::vector<double> values;
     in.Array(values);
@@ -134,6 +160,7 @@ Status Ridge::Load(StateReader& in) {
   read(factor_);
   read(b_);
   read(theta_);
+  if (version >= 2) read(parts_);  // Version 1 had none.
   return in.status();
 }
 

@@ -47,7 +47,64 @@ void ReadRewards(Build& b, YamlParams& p, BanditConfig& bandit) {
   }
 }
 
+/// Names of policies, or a map of names to what differs from the bandit's policy.
+void ReadCandidates(Build& b, YamlParams& p, BanditConfig& bandit) {
+  const YamlNode* const node = p.Get("candidates");
+  if (node == nullptr) return;
+  const auto policies = Strings(experiments::PolicyNames());
+  if (!bandit.candidates_have_settings) {
+    for (const YamlNode* at : NameNodes(node)) {
+      const auto found = std::find(policies.begin(), policies.end(), at->scalar);
+      if (found == policies.end()) {
+        p.Problem(*at, "candidates",
+                  "no policy is called " + Quote(at->scalar) + Suggestion(at->scalar, policies));
+        continue;
+      }
+      bandit.options.candidates.push_back(experiments::CandidateOf(
+          bandit.options.policy, static_cast<experiments::PolicyKind>(found - policies.begin())));
+    }
+    return;
+  }
+  for (const YamlNode& item : node->items) {
+    YamlParams own = b.Map(item, p.Path("candidates") + "." + item.key);
+    if (!item.IsMap()) continue;
+    const bool taken =
+        item.key == "uniform" ||
+        std::any_of(bandit.options.actions.begin(), bandit.options.actions.end(),
+                    [&](const auto& action) { return item.key == "always " + action; });
+    if (taken) p.Problem(item, "candidates", Quote(item.key) + " is scored anyway");
+    experiments::BanditOptions::Candidate candidate{item.key, bandit.options.policy};
+    DescribeCandidate(own, candidate.policy);
+    own.Finish();
+    bandit.options.candidates.push_back(std::move(candidate));
+  }
+}
+
 }  // namespace
+
+void DescribeCandidate(SectionParams& p, experiments::PolicyOptions& policy) {
+  p.Enumeration("policy", policy.kind, experiments::PolicyNames(),
+                "How its actions would be chosen; the bandit's policy unless said.");
+  DescribePolicy(p, policy);
+}
+
+void DescribePolicy(SectionParams& p, experiments::PolicyOptions& policy) {
+  p.Number("floor", policy.floor, kFraction, "Probability of each action, at least.");
+  p.Number("epsilon", policy.epsilon, kFraction, "Epsilon-greedy: share of exploration.");
+  p.Number("decay", policy.decay, kNotNegative, "Epsilon-greedy: epsilon / (1 + decay * rewards).");
+  p.Number("width", policy.width, kNotNegative, "ucb1, linucb, lints: of the exploration.");
+  p.Number("temperature", policy.temperature, kPositive, "softmax: of the mean rewards.");
+  p.Number("gamma", policy.gamma, kNotNegative, "squarecb: gamma * sqrt(rewards).");
+  p.Number("ridge", policy.ridge, kPositive, "Policies with context: of the regressions.");
+  p.Number("noise", policy.noise, kPositive, "thompson_gauss: standard deviation of a reward.");
+  p.Duration("half_life", policy.half_life, kLength,
+             "Of what was learnt, for rewards that change; 0: nothing fades.");
+  p.Duration(
+      "window", policy.window, kLength,
+      "What is older is forgotten, in sixteenths of it; 0: never. Either this or `half_life`.");
+  p.Integer("refresh", policy.refresh, {1, 1e9},
+            "Thompson: rewards between two computations of the probabilities.");
+}
 
 void DescribeBandit(SectionParams& p, BanditConfig& b) {
   experiments::BanditOptions& o = b.options;
@@ -79,25 +136,17 @@ void DescribeBandit(SectionParams& p, BanditConfig& b) {
              "How long rewards of a decision are waited for; then it is learnt from, once.");
   p.Number("default_reward", o.default_reward, Range{}, "Of a decision that had none.");
   p.Enumeration("fold", o.fold, experiments::FoldNames(), "What several rewards make.");
-  p.Number("floor", policy.floor, kFraction, "Probability of each action, at least.");
-  p.Number("epsilon", policy.epsilon, kFraction, "Epsilon-greedy: share of exploration.");
-  p.Number("decay", policy.decay, kNotNegative, "Epsilon-greedy: epsilon / (1 + decay * rewards).");
-  p.Number("width", policy.width, kNotNegative, "ucb1, linucb, lints: of the exploration.");
-  p.Number("temperature", policy.temperature, kPositive, "softmax: of the mean rewards.");
-  p.Number("gamma", policy.gamma, kNotNegative, "squarecb: gamma * sqrt(rewards).");
-  p.Number("ridge", policy.ridge, kPositive, "Policies with context: of the regressions.");
-  p.Number("noise", policy.noise, kPositive, "thompson_gauss: standard deviation of a reward.");
-  p.Duration("half_life", policy.half_life, kLength,
-             "Of what was learnt, for rewards that change; 0: nothing fades.");
-  p.Duration("window", policy.window, kLength,
-             "Policies without context: what is older is forgotten; 0: never.");
-  p.Integer("refresh", policy.refresh, {1, 1e9},
-            "Thompson: rewards between two computations of the probabilities.");
+  DescribePolicy(p, policy);
   p.Boolean("inverse_propensity", o.inverse_propensity,
             "Policies with context learn with weight 1 / p.");
-  p.TextList("candidates", b.candidates,
-             "Policies that learn from the same rewards and are scored off-policy, beside uniform "
-             "and each action alone.");
+  if (b.candidates_have_settings) {
+    p.Shape("candidates", "", "", "");
+  } else {
+    p.TextList("candidates", b.candidates,
+               "Policies that learn from the same rewards and are scored off-policy, beside "
+               "uniform and each action alone. Or a map of names to what differs from the policy "
+               "above, see below.");
+  }
   p.Integer("max_pending", o.max_pending, {1, 1e9},
             "Decisions that wait; beyond, the oldest are learnt from early.");
   int64_t seed = static_cast<int64_t>(o.seed);
@@ -120,6 +169,8 @@ void ReadBandits(Build& b, const YamlNode& node) {
     if (!item.IsMap()) continue;
     CheckName(b, item, "bandits");
     bandit.options.name = item.key;
+    const YamlNode* const candidates = item.Find("candidates");
+    bandit.candidates_have_settings = candidates != nullptr && candidates->IsMap();
     DescribeBandit(p, bandit);
     p.Finish();
     for (const YamlNode* at : NameNodes(p.Get("context"))) {
@@ -150,17 +201,7 @@ void ReadBandits(Build& b, const YamlNode& node) {
     if (b.config.schema.id_column.empty()) {
       p.Refuse("", "decisions are known by the record's id: `record.id` is missing");
     }
-    const auto policies = Strings(experiments::PolicyNames());
-    for (const YamlNode* at : NameNodes(p.Get("candidates"))) {
-      const auto found = std::find(policies.begin(), policies.end(), at->scalar);
-      if (found == policies.end()) {
-        p.Problem(*at, "candidates",
-                  "no policy is called " + Quote(at->scalar) + Suggestion(at->scalar, policies));
-        continue;
-      }
-      bandit.options.candidates.push_back(
-          static_cast<experiments::PolicyKind>(found - policies.begin()));
-    }
+    ReadCandidates(b, p, bandit);
     bandit.options.context = bandit.context.size();
     if (b.problems.size() == before) {
       const auto made = experiments::Bandit::Create(bandit.options);
@@ -183,6 +224,13 @@ std::string BanditsText(const std::vector<BanditConfig>& bandits) {
     ValueParams values("  ");
     DescribeBandit(values, bandit);
     out += "bandit " + bandit.options.name + ":\n" + values.text();
+    if (bandit.candidates_have_settings) {
+      for (experiments::BanditOptions::Candidate& candidate : bandit.options.candidates) {
+        ValueParams own("    ");
+        DescribeCandidate(own, candidate.policy);
+        out += "  candidate " + YamlText(candidate.name) + ":\n" + own.text();
+      }
+    }
     for (size_t a = 0; a < bandit.rewards.size(); ++a) {
       out += "  reward of " + YamlText(bandit.options.actions[a]) + ": " +
              YamlText(bandit.rewards[a]) + "\n";

@@ -21,8 +21,9 @@ struct BanditConfig {
   bool serve = false;                   ///< Actions are models, and the chosen one serves.
   std::string taken;                    ///< Field with the action that another system took,
   std::string propensity;               ///< and its probability.
-  std::vector<std::string> candidates;  ///< Names of policies.
-  Micros every = kHour;                 ///< Event time between two rows of the metrics sink.
+  std::vector<std::string> candidates;  ///< Names of policies,
+  bool candidates_have_settings = false;  ///< or, instead, policies with settings of their own.
+  Micros every = kHour;                   ///< Event time between two rows of the metrics sink.
   bool log_decisions = true;
 };
 
@@ -30,6 +31,10 @@ namespace config {
 
 struct Build;
 void DescribeBandit(SectionParams& p, BanditConfig& bandit);
+/// What a policy has besides its kind.
+void DescribePolicy(SectionParams& p, experiments::PolicyOptions& policy);
+/// A candidate with settings of its own.
+void DescribeCandidate(SectionParams& p, experiments::PolicyOptions& policy);
 void ReadBandits(Build& b, const YamlNode& node);
 /// A line a setting, a `bandit NAME:` before each: the canonical text.
 std::string BanditsText(const std::vector<BanditConfig>& bandits);

@@ -235,6 +235,12 @@ void DescribeExperiment(SectionParams& p, ExperimentConfig& e) {
              "Event time between two looks; each is a row in the metrics sink.");
   p.Enumeration("method", o.method, experiments::MethodNames(),
                 "How results are made, and ship decisions.");
+  if (p.Wants(o.multiple != experiments::Multiple::kHolm)) {
+    p.Enumeration("multiple", o.multiple, experiments::MultipleNames(),
+                  "How the decisions of all comparisons that are not guardrails share the level: "
+                  "no wrong one at all, or few of those made (e_bh: however they depend; methods "
+                  "that may be watched only).");
+  }
   p.Number("alpha", o.alpha, kOpenFraction, "Level of intervals and decisions.");
   p.Number("planned", o.planned, kPositive,
            "Units of two arms at which confidence sequences are narrowest: the planned sample.");

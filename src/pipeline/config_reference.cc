@@ -178,6 +178,9 @@ std::string ConfigReference() {
   out += Section("bandits", "Each bandit by its name; docs/experiments.md has the meaning.");
   BanditConfig bandit;
   out += Table([&](SectionParams& p) { config::DescribeBandit(p, bandit); });
+  out += "### bandits.candidates\n\nWhat is not said is as the bandit has it.\n\n";
+  experiments::PolicyOptions candidate;
+  out += Table([&](SectionParams& p) { config::DescribeCandidate(p, candidate); });
 
   out += Section("sinks", "A path alone stands for `{file: PATH}`; `none` is no sink.");
   out += Table([&](SectionParams& p) { config::DescribeSinks(p, c.sinks); });

@@ -72,46 +72,62 @@ TEST(Bandit, EveryPolicyLogsProbabilitiesThatSumToOneAboveTheFloor) {
 }
 
 /// Chi-squared of realised actions against logged probabilities, over bins of what was logged.
-double PropensityAudit(PolicyKind kind, int64_t decisions, double* mean_weight) {
+struct Audit {
+  double p = 0;  ///< Chi-squared.
+  /// Of the uniform policy, and of the policy itself as a candidate that learns from the same
+  /// rewards; and the standard error of the first.
+  double uniform_weight = 0, own_weight = 0, uniform_error = 0;
+};
+
+Audit PropensityAudit(PolicyKind kind, int64_t decisions) {
   BanditOptions options = Options(kind, 3, 1);
   options.policy.refresh = 1000;
+  options.candidates = {CandidateOf(options.policy, kind)};
   const auto bandit = Make(options);
   constexpr int kBins = 20;
   std::vector<double> expected(kBins * 3, 0.0), seen(kBins * 3, 0.0), variance(kBins * 3, 0.0);
-  double weights = 0;
+  double weights = 0, squares = 0;
   Play(*bandit, 0, decisions, [&](const BanditDecision& d) {
+    ASSERT_NEAR(std::accumulate(d.p.begin(), d.p.end(), 0.0), 1, 1e-12);
     for (size_t a = 0; a < 3; ++a) {
       const auto bin = static_cast<size_t>(std::min(kBins - 1.0, d.p[a] * kBins)) * 3 + a;
       expected[bin] += d.p[a];
       variance[bin] += d.p[a] * (1 - d.p[a]);
       if (d.action == a) seen[bin] += 1;
     }
-    // Its own policy, weighted by what was logged: 1 on average when weighted by uniform.
-    weights += 1 / (3 * d.p[d.action]);
+    const double weight = 1 / (3 * d.p[d.action]);
+    weights += weight;
+    squares += weight * weight;
   });
-  *mean_weight = weights / static_cast<double>(decisions);
+  const double n = static_cast<double>(decisions);
+  Audit audit;
+  audit.uniform_weight = weights / n;
+  audit.uniform_error = std::sqrt((squares / n - weights / n * (weights / n)) / n);
+  bandit->Advance({INT64_MAX});
+  audit.own_weight = bandit->Scores()[0].estimates.mean_weight();
   double chi = 0, bins = 0;
   for (size_t i = 0; i < expected.size(); ++i) {
     if (variance[i] < 20) continue;
     chi += (seen[i] - expected[i]) * (seen[i] - expected[i]) / variance[i];
     bins += 1;
   }
-  return statistics::ChiSquaredSf(chi, bins);
+  audit.p = statistics::ChiSquaredSf(chi, bins);
+  return audit;
 }
 
 TEST(Bandit, ActionsAreDrawnAsTheirLoggedProbabilitiesSay) {
   // LEAT_AUDIT_DECISIONS=1000000 for the full audit.
   const char* const asked = std::getenv("LEAT_AUDIT_DECISIONS");
   const int64_t decisions = asked != nullptr ? std::atoll(asked) : 60'000;
-  for (const PolicyKind kind : {PolicyKind::kThompsonBeta, PolicyKind::kSquareCb,
-                                PolicyKind::kEpsilonGreedy, PolicyKind::kSoftmax}) {
-    double mean_weight = 0;
-    const double p = PropensityAudit(kind, decisions, &mean_weight);
-    printf("propensity audit of %s: %lld decisions, p = %.4f, mean weight of uniform %.4f\n",
-           std::string(PolicyNames()[static_cast<int>(kind)]).c_str(),
-           static_cast<long long>(decisions), p, mean_weight);
-    EXPECT_GT(p, 0.001);
-    EXPECT_NEAR(mean_weight, 1, decisions >= 1'000'000 ? 0.01 : 0.1);
+  for (const PolicyKind kind : kAll) {
+    const Audit audit = PropensityAudit(kind, decisions);
+    const std::string name(PolicyNames()[static_cast<int>(kind)]);
+    printf("%s: %lld decisions, p = %.4f, mean weight of itself %.4f, of uniform %.4f (se %.4f)\n",
+           name.c_str(), static_cast<long long>(decisions), audit.p, audit.own_weight,
+           audit.uniform_weight, audit.uniform_error);
+    EXPECT_GT(audit.p, 0.001) << name;
+    EXPECT_NEAR(audit.own_weight, 1, decisions >= 1'000'000 ? 0.01 : 0.05) << name;
+    EXPECT_NEAR(audit.uniform_weight, 1, 4 * audit.uniform_error + 1e-9) << name;
   }
 }
 
@@ -182,9 +198,9 @@ TEST(Bandit, TheSameDecisionIsDrawnTheSameWayAgain) {
 TEST(Bandit, SavedAndLoadedItGoesOnBitForBit) {
   for (const PolicyKind kind : kAll) {
     BanditOptions options = Options(kind, 3, 1);
-    options.candidates = {PolicyKind::kLinUcb, PolicyKind::kThompsonBeta};
-    if (!IsContextual(kind)) options.policy.window = kHour;
-    if (kind == PolicyKind::kLinTs) options.policy.half_life = kHour;
+    (kind == PolicyKind::kLinTs ? options.policy.half_life : options.policy.window) = 10 * kMinute;
+    options.candidates = {CandidateOf(options.policy, PolicyKind::kLinUcb),
+                          CandidateOf(options.policy, PolicyKind::kThompsonBeta)};
     const auto whole = Make(options);
     Play(*whole, 0, 1500, [](const BanditDecision&) {});
     const auto first = Make(options);
@@ -233,24 +249,39 @@ TEST(Bandit, CandidatesAreScoredAtTheirTrueValue) {
   }
 }
 
-TEST(Bandit, ForgettingFollowsRewardsThatChange) {
-  for (const bool windowed : {false, true}) {
-    BanditOptions options = Options(PolicyKind::kThompsonBeta, 2);
-    options.policy.refresh = 50;
-    (windowed ? options.policy.window : options.policy.half_life) = 20 * kMinute;
-    const auto bandit = Make(options);
-    int64_t late_best = 0;
-    for (int64_t i = 0; i < 20'000; ++i) {
-      const EventTime now{i * kSecond};
-      bandit->Advance(now);
-      const auto* d = bandit->Decide(Mix64(static_cast<uint64_t>(i)), {}, now);
-      const size_t best = i < 10'000 ? 0 : 1;
-      if (i >= 16'000) late_best += d->action == 1;
-      if (DrawOf(5, static_cast<uint64_t>(i)) < (d->action == best ? 0.6 : 0.3)) {
-        bandit->Reward(d->id, 1, now);
-      }
+/// The better one of two actions becomes the worse one half way.
+void FollowsAChange(const BanditOptions& options, const char* how) {
+  const auto bandit = Make(options);
+  int64_t late_best = 0;
+  for (int64_t i = 0; i < 20'000; ++i) {
+    const EventTime now{i * kSecond};
+    bandit->Advance(now);
+    const auto* d = bandit->Decide(Mix64(static_cast<uint64_t>(i)), {}, now);
+    const size_t best = i < 10'000 ? 0 : 1;
+    if (i >= 16'000) late_best += d->action == 1;
+    if (DrawOf(5, static_cast<uint64_t>(i)) < (d->action == best ? 0.6 : 0.3)) {
+      bandit->Reward(d->id, 1, now);
     }
-    EXPECT_GT(late_best, 3200) << (windowed ? "window" : "half-life");
+  }
+  EXPECT_GT(late_best, 3200) << how;
+}
+
+TEST(Bandit, ForgettingFollowsRewardsThatChange) {
+  const PolicyKind kinds[] = {PolicyKind::kThompsonBeta,  PolicyKind::kUcb1,
+                              PolicyKind::kEpsilonGreedy, PolicyKind::kSoftmax,
+                              PolicyKind::kThompsonGauss, PolicyKind::kLinUcb,
+                              PolicyKind::kLinTs,         PolicyKind::kSquareCb};
+  for (const PolicyKind kind : kinds) {
+    for (const bool windowed : {false, true}) {
+      SCOPED_TRACE(PolicyNames()[static_cast<int>(kind)]);
+      BanditOptions options = Options(kind, 2);
+      options.policy.refresh = 50;
+      options.policy.width = 0.5;
+      options.policy.temperature = 0.05;
+      options.policy.noise = 0.5;
+      (windowed ? options.policy.window : options.policy.half_life) = 20 * kMinute;
+      FollowsAChange(options, windowed ? "window" : "half-life");
+    }
   }
 }
 
@@ -283,13 +314,114 @@ TEST(Bandit, RewardsAreFoldedJoinedAndDefaulted) {
   EXPECT_EQ(bandit->account().repeated, 1);
 }
 
+TEST(Bandit, TheFirstAndTheLastRewardAreThoseByTime) {
+  for (const auto& [fold, expected] :
+       std::vector<std::pair<Fold, double>>{{Fold::kFirst, 5}, {Fold::kLast, 7}}) {
+    for (const bool saved : {false, true}) {
+      BanditOptions options = Options(PolicyKind::kUniform, 2);
+      options.fold = fold;
+      auto bandit = Make(options);
+      bandit->Decide(1, {}, {0});
+      bandit->Reward(1, 6, {20 * kSecond});
+      bandit->Reward(1, 7, {30 * kSecond});
+      if (saved) {
+        StateWriter out;
+        bandit->Save(out);
+        bandit = Make(options);
+        StateReader in(out.bytes());
+        ASSERT_TRUE(bandit->Load(in).ok());
+      }
+      bandit->Reward(1, 5, {10 * kSecond});  // It comes last, and happened first.
+      bandit->Advance({kMinute});
+      EXPECT_DOUBLE_EQ(bandit->mean_reward(), expected);
+    }
+  }
+}
+
+TEST(Bandit, WhenTooManyWaitTheOldestIsTrainedOnEvenIfALaterOneCameLate) {
+  BanditOptions options = Options(PolicyKind::kUniform, 2);
+  options.max_pending = 2;
+  const auto bandit = Make(options);
+  ASSERT_NE(bandit->Decide(1, {}, {20 * kSecond}), nullptr);
+  ASSERT_NE(bandit->Decide(2, {}, {30 * kSecond}), nullptr);
+  // Older than both: it is decided all the same.
+  ASSERT_NE(bandit->Decide(3, {}, {10 * kSecond}), nullptr);
+  EXPECT_EQ(bandit->account().early, 1);
+  EXPECT_EQ(bandit->account().trained, 1);
+  EXPECT_FALSE(bandit->Waiting(1));
+  EXPECT_TRUE(bandit->Waiting(2));
+  EXPECT_TRUE(bandit->Waiting(3));
+}
+
+TEST(Bandit, TwoOfOneSeedDrawIndependently) {
+  BanditOptions options = Options(PolicyKind::kUniform, 2);
+  const auto banner = Make(options);
+  options.name = "another";
+  const auto offer = Make(options);
+  int same = 0;
+  constexpr int kDecisions = 10'000;
+  for (uint64_t id = 1; id <= kDecisions; ++id) {
+    same += banner->Decide(id, {}, {0})->action == offer->Decide(id, {}, {0})->action;
+  }
+  EXPECT_NEAR(same, kDecisions / 2, 4 * 50);
+}
+
+TEST(Bandit, CandidatesOfOneKindMayDifferInTheirSettings) {
+  BanditOptions options = Options(PolicyKind::kEpsilonGreedy, 3, 1);
+  options.policy.epsilon = 0.5;
+  options.candidates = {CandidateOf(options.policy, PolicyKind::kEpsilonGreedy),
+                        {"careful", options.policy}};
+  options.candidates[1].policy.epsilon = 0.03;
+  const auto bandit = Make(options);
+  Play(*bandit, 0, 20'000, [](const BanditDecision&) {});
+  const auto scores = bandit->Scores();
+  EXPECT_EQ(scores[0].name, "epsilon_greedy");
+  EXPECT_EQ(scores[1].name, "careful");
+  // The policy itself: every weight is nearly 1. The careful one earns more.
+  EXPECT_NEAR(scores[0].estimates.mean_weight(), 1, 0.01);
+  EXPECT_GT(scores[0].estimates.effective_size(), 15'000);
+  EXPECT_GT(scores[1].estimates.doubly_robust(), scores[0].estimates.doubly_robust() + 0.01);
+  options.candidates[1].policy.floor = 0.5;
+  EXPECT_FALSE(Bandit::Create(options).ok());
+}
+
+TEST(OffPolicy, EveryEstimateHasTheIntervalOfItsScores) {
+  OffPolicy estimates;
+  std::vector<double> ips, direct, switched;
+  CounterRandom random(6, 1);
+  for (int i = 0; i < 500; ++i) {
+    LoggedReward step;
+    step.weight = 20 * random.Uniform() * random.Uniform();
+    step.reward = random.Normal();
+    step.direct = random.Uniform();
+    step.predicted = random.Uniform();
+    estimates.Add(step);
+    ips.push_back(step.weight * step.reward);
+    direct.push_back(step.direct);
+    switched.push_back(step.direct +
+                       (step.weight <= 10 ? step.weight * (step.reward - step.predicted) : 0));
+  }
+  const auto expect = [](const Inference& found, const std::vector<double>& scores) {
+    const double n = static_cast<double>(scores.size());
+    const double mean = std::accumulate(scores.begin(), scores.end(), 0.0) / n;
+    double squares = 0;
+    for (const double s : scores) squares += (s - mean) * (s - mean);
+    const double reach = 1.959963984540054 * std::sqrt(squares / (n - 1) / n);
+    EXPECT_NEAR(found.interval.lo, mean - reach, 1e-9);
+    EXPECT_NEAR(found.interval.hi, mean + reach, 1e-9);
+  };
+  expect(estimates.IpsInterval(0.05), ips);
+  expect(estimates.DirectInterval(0.05), direct);
+  expect(estimates.SwitchInterval(0.05), switched);
+}
+
 TEST(Bandit, StateOfVersionOneIsStillRead) {
   const auto bandit = Make(Options(PolicyKind::kUniform, 3));
   for (uint64_t id = 1; id < 50; ++id) bandit->Decide(id, {}, {static_cast<int64_t>(id)});
-  bandit->Advance({20 + kMinute});
+  bandit->Advance({50 + kMinute});  // None waits: they had no time of a reward then.
   StateWriter now, head_now, head_old;
   bandit->Save(now);
-  head_now.Section("bandit", 2);
+  head_now.Section("bandit", 3);
   head_old.Section("bandit", 1);
   // It had neither the number of actions nor the past, which is empty.
   const size_t at = head_now.bytes().size() + 8;
@@ -301,6 +433,28 @@ TEST(Bandit, StateOfVersionOneIsStillRead) {
   StateWriter again;
   loaded->Save(again);
   EXPECT_EQ(again.bytes(), now.bytes());
+}
+
+TEST(Ridge, WhatIsForgottenLeavesNothingBehind) {
+  constexpr size_t kD = 4, kParts = 3;
+  Ridge parted(kD, 0.7, kParts), whole(kD, 0.7);
+  CounterRandom random(8, 2);
+  for (int i = 0; i < 300; ++i) {
+    std::vector<double> x(kD);
+    for (double& v : x) v = random.Normal();
+    const size_t part = static_cast<size_t>(i) % kParts;
+    const double y = random.Normal() + static_cast<double>(part), weight = 0.5 + random.Uniform();
+    parted.Learn(x, y, weight, 1, part);
+    if (part != 1) whole.Learn(x, y, weight);
+  }
+  parted.Forget(1);
+  const auto a = parted.Coefficients(), b = whole.Coefficients();
+  for (size_t i = 0; i < kD; ++i) EXPECT_NEAR(a[i], b[i], 1e-12);
+  const auto u = parted.Covariance(), v = whole.Covariance();
+  for (size_t i = 0; i < kD * kD; ++i) EXPECT_NEAR(u[i], v[i], 1e-12);
+  parted.Forget(0);
+  parted.Forget(2);
+  for (const double c : parted.Coefficients()) EXPECT_EQ(c, 0);
 }
 
 TEST(Ridge, TheFactorStaysTheInverseOverManyRows) {
@@ -376,9 +530,10 @@ TEST(OpenBandit, TheUniformPolicyFromBothLogsAndAReplay) {
   }
   // Off-policy over all rows: what learns from the log as it goes, scored before it learns.
   options.context = contexts[0].size();
-  options.candidates = {PolicyKind::kThompsonBeta, PolicyKind::kLinUcb};
   options.policy.floor = 0.001;
   options.policy.refresh = 20;
+  options.candidates = {CandidateOf(options.policy, PolicyKind::kThompsonBeta),
+                        CandidateOf(options.policy, PolicyKind::kLinUcb)};
   const auto scored = Make(options);
   for (size_t i = 0; i < random->rows.size(); ++i) {
     const auto& row = random->rows[i];

@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "base/random.h"
+#include "experiments/decisions.h"
 #include "experiments/sequential.h"
 #include "state/memory/memory_store.h"
 
@@ -125,6 +126,209 @@ TEST(ExperimentMethods, ThoseForOneLookSayNothingBeforeThePlannedUnitsAreIn) {
   }
 }
 
+TEST(ExperimentMethods, ThoseForOneLookDecideOnceHoweverOftenTheyAreLookedAtAfterwards) {
+  for (const Method method : kAtOneLook) {
+    const auto e = Make(Options(method));
+    World world{0.2, 0.2, 4};
+    std::vector<LookResult> looks;
+    world.Run(*e, 5000, &looks);
+    const double then = looks.back().comparisons[0].decision_p;
+    ASSERT_GT(then, 0.05) << FactsOf(method).name;
+    ASSERT_LT(then, 1) << FactsOf(method).name;
+    world.treatment = 0.6;  // What comes later was not part of the plan.
+    world.Run(*e, 9000, &looks);
+    EXPECT_LT(looks.back().comparisons[0].fixed.p, 1e-9);
+    EXPECT_EQ(looks.back().comparisons[0].decision_p, then);
+    EXPECT_FALSE(looks.back().comparisons[0].significant);
+    EXPECT_TRUE(e->decided().empty()) << FactsOf(method).name;
+  }
+}
+
+TEST(ExperimentMethods, APlannedLookThatComesLateIsOneLookAndNobodyNewIsNone) {
+  ExperimentOptions options = Options(Method::kGroupSequential);
+  options.looks = 5;
+  const auto e = Make(options);
+  World world{0.2, 0.22};
+  world.Run(*e, 2000);  // Half of the units: two looks late.
+  const EventTime now{1'000'000'000'000'000 + 2000 * kSecond};
+  const double first = e->Look(now).comparisons[0].boundary_z;
+  EXPECT_GT(first, 2);
+  // It was time for the next one by its number, but there is nothing new to see.
+  EXPECT_EQ(e->Look(now + kMinute / 4).comparisons[0].boundary_z, first);
+  std::vector<LookResult> looks;
+  world.Run(*e, 4200, &looks);
+  const Comparison& last = looks.back().comparisons[0];
+  EXPECT_GT(last.boundary_z, 1.959);
+  EXPECT_LT(last.boundary_z, first);
+}
+
+TEST(ExperimentMethods, AGroupSequentialFindingIsAboutTheEffectThatWasFound) {
+  ExperimentOptions options = Options(Method::kGroupSequential);
+  options.looks = 4;
+  const auto e = Make(options);
+  World world{0.4, 0.2};
+  std::vector<LookResult> looks;
+  world.Run(*e, 1400, &looks, 100);  // It is worse, and that is known at the first look.
+  ASSERT_TRUE(looks.back().comparisons[0].significant);
+  const double p = looks.back().comparisons[0].decision_p;
+  EXPECT_LT(p, 0.001);
+  world.treatment = 0.48;  // It ends a little better: nothing was found about that.
+  world.Run(*e, 8000, &looks, 100);
+  EXPECT_GT(looks.back().comparisons[0].effect.estimate, 0);
+  EXPECT_LT(looks.back().comparisons[0].decided_effect, 0);
+  EXPECT_TRUE(e->decided().empty());
+}
+
+TEST(ExperimentMethods, PIsOfTheErrorThatThereIsWithoutAnEffect) {
+  // A treatment that is far below the control by few units: the lift's own error is too small.
+  const auto e = Make(Options(Method::kSequence));
+  World{0.2, 0.06}.Run(*e, 400);
+  const Comparison c = e->Peek(e->ledger().watermark()).comparisons[0];
+  ASSERT_TRUE(c.withheld.empty()) << c.withheld;
+  const Effect difference =
+      AbsoluteEffect(ProportionArm(c.control_units, c.control_mean * c.control_units),
+                     ProportionArm(c.units, c.mean * c.units));
+  const double z = difference.estimate / difference.standard_error;
+  EXPECT_LT(z, -2);
+  EXPECT_NEAR(c.null.estimate / c.null.standard_error, z, 1e-9);
+  EXPECT_LT(c.effect.estimate / c.effect.standard_error, z - 0.5);
+  EXPECT_NEAR(c.fixed.p, FixedHorizon(difference, 0.05).p, 1e-12);
+  EXPECT_EQ(c.sequence.interval.hi < 0, c.sequence.p <= 0.05) << "they agree about 0";
+  EXPECT_NEAR(c.sequence.p, AsymptoticSequence(difference, {0.05, 4000, Alternative::kTwoSided}).p,
+              1e-9);
+}
+
+TEST(LiftsWithin, AreThoseWhoseOwnTestDoesNotReject) {
+  const Arm control = ProportionArm(900, 60), treatment = ProportionArm(1100, 110);
+  for (const double reach : {1.96, 3.5}) {
+    const Interval lifts = LiftsWithin(control, treatment, reach);
+    for (const double end : {lifts.lo, lifts.hi}) {
+      const Effect effect = RelativeEffectIf(control, treatment, end);
+      EXPECT_NEAR(std::abs(effect.estimate - end) / effect.standard_error, reach, 1e-9);
+    }
+  }
+  const FiellerResult fieller = Fieller(control, treatment, 0.05);
+  const Interval same = LiftsWithin(control, treatment, 1.959963984540054);
+  EXPECT_NEAR(same.lo, fieller.interval.lo, 1e-9);
+  EXPECT_NEAR(same.hi, fieller.interval.hi, 1e-9);
+  EXPECT_TRUE(std::isinf(LiftsWithin(ProportionArm(100, 2), treatment, 1.96).hi));
+  // Adjusted: at no effect the error is that of the adjusted difference, over the control's mean.
+  const CupedSums a{500, 1000, 2600, 950, 2300, 2250}, b{500, 1100, 3000, 1000, 2500, 2500};
+  const CupedArms cuped = Cuped(a, b);
+  ASSERT_NE(cuped.theta, 0);
+  const Effect none = RelativeEffectIf(cuped.control, cuped.treatment, 0);
+  const Effect difference = AbsoluteEffect(cuped.control, cuped.treatment);
+  EXPECT_NEAR(none.estimate / none.standard_error, difference.estimate / difference.standard_error,
+              1e-9);
+  // And if it is what it seems, nearly the delta method's.
+  const Effect delta = RelativeEffect(cuped.control, cuped.treatment);
+  EXPECT_NEAR(RelativeEffectIf(cuped.control, cuped.treatment, delta.estimate).standard_error,
+              delta.standard_error, 0.05 * delta.standard_error);
+}
+
+TEST(GroupSequential, ItsPIsTheLevelWhoseBoundaryWasReached) {
+  const std::vector<double> information = {0.3, 0.7, 1.0};
+  for (const double alpha : {0.05, 0.02, 0.001}) {
+    const double z = GroupSequential(information, alpha, 2, Spending::kObrienFleming).back().z;
+    EXPECT_NEAR(GroupSequentialP(information, z, 0.05, 2, Spending::kObrienFleming) / alpha, 1,
+                1e-4);
+  }
+  EXPECT_EQ(GroupSequentialP(information, 1.5, 0.05, 2, Spending::kObrienFleming), 1);
+}
+
+// ---- Several comparisons ----
+
+TEST(ExperimentMultiple, WhatIsWithheldHasItsShareOfTheLevel) {
+  ExperimentOptions options = Options(Method::kSequence);
+  options.assignment.variants = {{"control", 10}, {"a", 10}, {"rare", 0.02}};
+  options.metrics.push_back(Metric("harm", Role::kGuardrail));
+  const auto e = Make(options);
+  std::vector<LookResult> looks;
+  World{0.2, 0.4}.Run(*e, 4000, &looks);
+  const std::vector<Comparison>& c = looks.back().comparisons;
+  ASSERT_TRUE(c[0].withheld.empty());
+  ASSERT_FALSE(c[1].withheld.empty());
+  EXPECT_DOUBLE_EQ(c[0].p_adjusted, 2 * c[0].decision_p);
+  EXPECT_DOUBLE_EQ(c[0].p_discovery, 2 * c[0].decision_p);
+  EXPECT_TRUE(c[0].significant);
+  EXPECT_FALSE(c[1].significant);
+}
+
+TEST(ExperimentMultiple, TheWayThatIsAskedForDecides) {
+  ExperimentOptions options = Options(Method::kSequence);
+  for (const char* const name : {"b", "c", "d"}) options.metrics.push_back(Metric(name));
+  std::map<Multiple, std::vector<bool>> found;
+  for (const Multiple multiple : {Multiple::kHolm, Multiple::kBenjaminiHochberg, Multiple::kEBh}) {
+    options.multiple = multiple;
+    const auto e = Make(options);
+    std::vector<LookResult> looks;
+    World{0.2, 0.27}.Run(*e, 3000, &looks);
+    const std::vector<Comparison>& c = looks.back().comparisons;
+    std::vector<double> p;
+    for (const Comparison& one : c) p.push_back(one.decision_p);
+    const auto holm = Holm(p), discovery = BenjaminiHochberg(p);
+    for (size_t i = 0; i < c.size(); ++i) {
+      EXPECT_EQ(c[i].p_adjusted, holm[i]);
+      EXPECT_EQ(c[i].p_discovery, discovery[i]);
+      found[multiple].push_back(c[i].significant);
+      const bool expected = multiple == Multiple::kHolm                ? holm[i] <= 0.05
+                            : multiple == Multiple::kBenjaminiHochberg ? discovery[i] <= 0.05
+                                                                       : c[i].e_rejected;
+      EXPECT_EQ(c[i].significant, expected);
+    }
+    const auto kinds = e->decided();
+    EXPECT_GE(kinds.size(), 1u);
+  }
+  options.multiple = Multiple::kEBh;
+  options.metrics[2].method = Method::kFixed;
+  EXPECT_THAT(Refusal(options), HasSubstr("no e-value"));
+}
+
+TEST(ExperimentMethods, AnUncertainControlHasFiellersIntervalOrNone) {
+  // Outcomes around 0: nobody knows whether the control's mean is 0, and the lift is anything.
+  for (const double mean : {0.0, 0.35}) {
+    ExperimentOptions options = Options(Method::kFixed);
+    options.metrics[0].data.kind = MetricKind::kSum;
+    const auto e = Make(options);
+    CounterRandom random(3, 3);
+    for (int64_t i = 0; i < 1000; ++i) {
+      const std::string unit = World::Name(i);
+      const EventTime now{1'000'000'000'000'000 + i * kSecond};
+      e->Advance(now);
+      if (!e->Expose(unit, Hash64(unit), now, 0, {}).counted) continue;
+      e->Outcome(Hash64(unit), 0, mean + (random.Uniform() < 0.5 ? -3 : 3), 0, now, 0);
+    }
+    const EventTime end{1'000'000'000'000'000 + 2000 * kSecond};
+    e->Advance(end);
+    const Comparison c = e->Peek(end).comparisons[0];
+    ASSERT_TRUE(c.withheld.empty()) << c.withheld;
+    EXPECT_TRUE(c.fieller) << mean;
+    EXPECT_EQ(std::isfinite(c.fixed.interval.lo), mean > 0);
+    if (mean > 0) {
+      EXPECT_NE(c.effect.estimate - c.fixed.interval.lo, c.fixed.interval.hi - c.effect.estimate);
+    }
+  }
+}
+
+TEST(Experiment, ExposuresOutsideOfItsTimeAreCounted) {
+  ExperimentOptions options = Options(Method::kSequence);
+  options.starts = {10 * kSecond};
+  options.ends = {20 * kSecond};
+  const auto e = Make(options);
+  for (int64_t s = 5; s < 25; ++s) {
+    const std::string unit = World::Name(s);
+    e->Expose(unit, Hash64(unit), {s * kSecond}, 0, {});
+  }
+  EXPECT_EQ(e->outside(), 10);
+  EXPECT_EQ(e->ledger().account().exposures, 10);
+  const std::string unit = "one more";
+  EXPECT_LT(e->ExposeTo(unit, Hash64(unit), "control", {30 * kSecond}, 0, {}), 0);
+  EXPECT_EQ(e->outside(), 11);
+  std::string json;
+  AppendJson(*e, e->Peek({30 * kSecond}), json);
+  EXPECT_THAT(json, HasSubstr("\"outside\":11"));
+}
+
 TEST(ExperimentMethods, ASharesTestIsTheLibrarys) {
   const auto z = Make(Options(Method::kPooledZ));
   const auto bayes = Make(Options(Method::kBayes));
@@ -135,7 +339,12 @@ TEST(ExperimentMethods, ASharesTestIsTheLibrarys) {
   const double x0 = pooled.control_mean * pooled.control_units, x1 = pooled.mean * pooled.units;
   const ProportionTest test = TwoProportionZ(pooled.control_units, x0, pooled.units, x1, 0.05);
   EXPECT_DOUBLE_EQ(pooled.fixed.p, test.p);
-  EXPECT_DOUBLE_EQ(pooled.fixed.interval.lo, test.relative_interval.lo);
+  // The lift's interval knows that the control's share is uncertain, too.
+  const Arm control = ProportionArm(pooled.control_units, x0);
+  const Arm treatment = ProportionArm(pooled.units, x1);
+  EXPECT_DOUBLE_EQ(pooled.fixed.interval.lo,
+                   FixedHorizon(RelativeEffect(control, treatment), 0.05).interval.lo);
+  EXPECT_NE(pooled.fixed.interval.lo, test.relative_interval.lo);
   const Comparison posterior = bayes->Peek(now).comparisons[0];
   EXPECT_DOUBLE_EQ(
       posterior.posterior.chance_to_win,
@@ -277,6 +486,33 @@ TEST(Ramp, GoesOnOnlyOnceHarmIsExcludedAndNeverMovesAUnit) {
               variant);
   }
   EXPECT_EQ(e->ledger().account().second_variant, 0);
+}
+
+TEST(Ramp, AShipNeedsGuardrailsThatAreKnownToBeWithinTheirMargin) {
+  for (const double margin : {0.02, 0.5}) {
+    ExperimentOptions options = Ramped(margin);
+    options.ramp = {};
+    const auto e = Make(options);
+    std::vector<LookResult> looks;
+    World world{0.2, 0.2};
+    // `done` and `harm` are drawn alike; only the first has an effect.
+    for (; world.at < 6000; ++world.at) {
+      const EventTime now{1'000'000'000'000'000 + world.at * kSecond};
+      e->Advance(now);
+      if (world.at % 600 == 599) looks.push_back(e->Look(now));
+      const std::string unit = World::Name(world.at);
+      const auto exposed = e->Expose(unit, Hash64(unit), now, 0, {});
+      CounterRandom random(2, 7, static_cast<uint64_t>(world.at) << 8);
+      if (random.Uniform() < (exposed.assignment.variant == 0 ? 0.2 : 0.4)) {
+        e->Outcome(Hash64(unit), 0, 1, 0, now, 0);
+      }
+      if (random.Uniform() < 0.2) e->Outcome(Hash64(unit), 1, 1, 0, now, 0);
+    }
+    EXPECT_TRUE(looks.back().comparisons[0].significant);
+    EXPECT_EQ(looks.back().comparisons[1].safe_p <= 0.05, margin > 0.1);
+    EXPECT_EQ(Kinds(*e),
+              margin > 0.1 ? std::vector<std::string>{"ship"} : std::vector<std::string>{});
+  }
 }
 
 TEST(Ramp, WithoutEvidenceItWaits) {
@@ -436,19 +672,22 @@ TEST(ExperimentState, OfVersionOneIsStillRead) {
   e->SaveHead(whole);
   const std::string& now = whole.bytes();
   std::string old = Head("experiment", 1) + OldLedger(e->ledger());
-  size_t at = Head("experiment", 2).size() + ledger.bytes().size();
+  size_t at = Head("experiment", 3).size() + ledger.bytes().size();
   const auto keep = [&](size_t bytes) {
     old += now.substr(at, bytes);
     at += bytes;
   };
   keep(8);  // How many comparisons.
   for (int i = 0; i < 2; ++i) {
-    keep(50);
-    at += 26;  // An empty history, and two that are not there.
+    keep(49);
+    old += '\0';    // No boundary was crossed.
+    at += 16 + 26;  // What planned looks found; an empty history, and two that are not there.
   }
   keep(9);
   at += 25;  // The ramp.
-  keep(40);
+  keep(32);
+  at += 8;  // Exposures outside.
+  keep(8);
   ASSERT_EQ(at, now.size());
   const auto loaded = Make(Options(Method::kSequence));
   StateReader in(old);
@@ -479,6 +718,49 @@ TEST(ExperimentState, OfVersionOneIsStillRead) {
                         })
                   .ok());
   EXPECT_EQ(items, static_cast<size_t>(loaded->ledger().units()));
+}
+
+TEST(ExperimentState, OfVersionTwoSaysThatABoundaryWasCrossed) {
+  ExperimentOptions options = Options(Method::kGroupSequential);
+  const auto e = Make(options);
+  std::vector<LookResult> looks;
+  World world{0.2, 0.5};
+  world.Run(*e, 1800, &looks);
+  ASSERT_TRUE(looks.back().comparisons[0].significant);
+  StateWriter ledger, whole;
+  e->ledger().SaveHead(ledger);
+  e->SaveHead(whole);
+  const std::string& now = whole.bytes();
+  std::string old = Head("experiment", 2) + ledger.bytes();
+  size_t at = Head("experiment", 3).size() + ledger.bytes().size();
+  const auto keep = [&](size_t bytes) {
+    old += now.substr(at, bytes);
+    at += bytes;
+  };
+  keep(8);
+  const size_t points = e->Past(0, 1).size() * sizeof(PastLook);
+  for (const bool treatment : {false, true}) {
+    keep(49 + (treatment ? 16 : 0));  // Two looks were taken.
+    old += static_cast<char>(treatment);
+    at += 16;
+    keep(26 + (treatment ? points : 0));
+  }
+  keep(9 + 25 + 32);
+  at += 8;
+  old += now.substr(at);
+  const auto loaded = Make(options);
+  StateReader in(old);
+  const Status status = loaded->LoadHead(in);
+  ASSERT_TRUE(status.ok()) << status.message();
+  ASSERT_TRUE(in.AtEnd());
+  StateWriter units;
+  e->ledger().SaveUnits(units);
+  StateReader units_in(units.bytes());
+  ASSERT_TRUE(loaded->ledger().LoadUnits(units_in).ok());
+  const LookResult look = loaded->Peek(looks.back().time);
+  EXPECT_TRUE(look.comparisons[0].significant);
+  EXPECT_GT(look.comparisons[0].decided_effect, 0) << "as it is now, since that was not kept";
+  EXPECT_EQ(look.comparisons[0].boundary_z, looks.back().comparisons[0].boundary_z);
 }
 
 TEST(ExperimentState, ItsPastIsBoundedAndEvenlySpread) {

@@ -127,6 +127,7 @@ class Feed {
 
 struct Answer {
   std::vector<Aggregate> totals;
+  std::vector<UnitHistogram> revenue;  ///< By variant.
   std::map<std::string, std::vector<Aggregate>> by_country;
   std::vector<int64_t> exposed, lost;
   int64_t bots = 0;
@@ -144,6 +145,7 @@ Answer AnswerOf(const Ledger& ledger) {
     }
   }
   for (size_t v = 0; v < o.variants; ++v) {
+    out.revenue.push_back(ledger.Histogram(1, v));
     out.exposed.push_back(ledger.exposed(v));
     out.lost.push_back(ledger.lost(v));
   }
@@ -161,6 +163,7 @@ Answer Batch(const std::vector<Event>& events, const LedgerOptions& o, int64_t e
   }
   Answer out;
   out.totals.resize(o.metrics.size() * o.variants);
+  out.revenue.resize(o.variants);
   out.exposed.resize(o.variants);
   out.lost.resize(o.variants);
   for (const char* country : {"DE", "FR", "NL"}) out.by_country[country].resize(out.totals.size());
@@ -210,6 +213,7 @@ Answer Batch(const std::vector<Event>& events, const LedgerOptions& o, int64_t e
       if (metric.kind != MetricKind::kRatio) d = w = 0;
       const size_t cell = m * o.variants + first.second;
       out.totals[cell].Add({y, d, x, w});
+      if (metric.histogram) out.revenue[first.second].Add(y);
       out.by_country[std::string(CountryOf(unit))][cell].Add({y, d, x, w});
     }
   }

@@ -1,8 +1,9 @@
 // How often methods that may be watched are wrong when they are, and what naive ones do.
 //
-// LEAT_REPLICATIONS=20000 for the full gate (its figures are in docs/experiments.md); seeded. Each
-// replication is an A/A of a share of 0.1 with 10,000 units an arm that enter one by one, looked at
-// after every 50 units an arm from 100 on.
+// LEAT_REPLICATIONS=20000 for the full gate (its figures are in docs/experiments.md); seeded. First
+// the functions by themselves: a replication is an A/A of a share of 0.1 with 10,000 units an arm
+// that enter one by one, looked at after every 50 units an arm from 100 on. Then whole experiments
+// of each method, as a pipeline has them.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -18,9 +19,9 @@
 namespace leat::experiments {
 namespace {
 
-int64_t Replications() {
+int64_t Replications(int64_t unless_said = 400) {
   const char* const asked = std::getenv("LEAT_REPLICATIONS");
-  return asked != nullptr ? std::atoll(asked) : 400;
+  return asked != nullptr ? std::atoll(asked) : unless_said;
 }
 
 struct Tally {
@@ -126,6 +127,89 @@ TEST(MonteCarlo, WatchedContinuouslyAnAaIsRarelyRejected) {
   EXPECT_GT(static_cast<double>(tallies.at("z test, peeked at").wrong),
             0.2 * static_cast<double>(replications))
       << "a test that is peeked at is wrong often: else this gate measures nothing";
+}
+
+/// What an A/A experiment ever says while it is looked at after every 50 units.
+struct Said {
+  bool significant = false, breach = false, mismatch = false;
+};
+
+Said WatchAnAa(const ExperimentOptions& options, uint64_t replication, int64_t units) {
+  constexpr double kRate = 0.2;
+  auto made = Experiment::Create(options);
+  EXPECT_TRUE(made.ok()) << made.status().message();
+  Experiment& e = **made;
+  CounterRandom random(2026, 11, replication << 32);
+  Said said;
+  for (int64_t i = 0; i < units; ++i) {
+    const EventTime now{(i + 1) * kSecond};
+    e.Advance(now);
+    if (i % 50 == 49) {
+      const LookResult look = e.Look(now);
+      said.mismatch = said.mismatch || look.mismatch;
+      for (const Comparison& c : look.comparisons) {
+        said.significant = said.significant || c.significant;
+        said.breach = said.breach || c.guard_p <= options.alpha;
+      }
+    }
+    const auto key = static_cast<uint64_t>(i + 1);
+    e.Expose(std::to_string(i), key, now, 0, {});
+    for (size_t m = 0; m < options.metrics.size(); ++m) {
+      if (random.Uniform() < kRate) e.Outcome(key, m, 1, 0, now, 0);
+    }
+  }
+  return said;
+}
+
+TEST(MonteCarlo, AnExperimentOfAnyMethodSeldomSaysWhatIsNotSo) {
+  const int64_t replications = Replications(150);
+  const auto run = [](const std::string& name, ExperimentOptions options, bool guarded,
+                      int64_t times) {
+    options.planned = 1000;
+    options.effect_sd = 0.2;
+    options.mismatch_alpha = 0.05;
+    Tally significant{true}, breach{true}, mismatch{true};
+    for (int64_t r = 0; r < times; ++r) {
+      options.assignment.salt = std::to_string(r);
+      const Said said = WatchAnAa(options, static_cast<uint64_t>(r), 2000);
+      significant.wrong += said.significant;
+      breach.wrong += said.breach;
+      mismatch.wrong += said.mismatch;
+    }
+    printf("%s:\n", name.c_str());
+    std::map<std::string, Tally> said = {{"finds something", significant},
+                                         {"sample ratio", mismatch}};
+    if (guarded) said.emplace("guardrail", breach);
+    Report(said, times);
+  };
+  AnalysedMetric metric;
+  metric.data = {.name = "done", .kind = MetricKind::kProportion, .window = kSecond};
+  metric.role = Role::kPrimary;
+  for (size_t m = 0; m < MethodNames().size(); ++m) {
+    ExperimentOptions options;
+    options.name = "aa";
+    options.assignment.variants = {{"control", 1}, {"treatment", 1}};
+    options.method = static_cast<Method>(m);
+    options.metrics = {metric};
+    const bool guarded = options.method != Method::kEmpiricalBernstein;
+    if (guarded) {
+      options.metrics.push_back(metric);
+      options.metrics[1].data.name = "harm";
+      options.metrics[1].role = Role::kGuardrail;
+      options.metrics[1].up_is_good = false;
+    }
+    // Integrals, made anew for each experiment or look.
+    const bool slow =
+        options.method == Method::kGroupSequential || options.method == Method::kBayes;
+    run(std::string(MethodNames()[m]), options, guarded,
+        slow ? std::max<int64_t>(20, replications / 20) : replications);
+  }
+  ExperimentOptions options;
+  options.name = "many";
+  options.assignment.variants = {{"control", 1}, {"a", 1}, {"b", 1}, {"c", 1}};
+  options.metrics = {metric, metric};
+  options.metrics[1].data.name = "more";
+  run("six comparisons at once (Holm)", options, false, replications);
 }
 
 TEST(MonteCarlo, ARampSeldomGoesOnWhenTheHarmIsAsLargeAsTheMargin) {

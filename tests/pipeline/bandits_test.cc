@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "pipeline/config_bandits.h"
 #include "pipeline/harness.h"
 
 namespace leat {
@@ -93,6 +94,52 @@ TEST(PipelineBandits, SavedAndLoadedTheyGoOnBitForBit) {
   DriveText(*second, config, log, sink, {}, half.position);
   EXPECT_EQ(second->Digest(), whole->Digest());
   EXPECT_EQ(sink.all.events, whole_sink.all.events);
+}
+
+TEST(PipelineBandits, CandidatesMayHaveSettingsOfTheirOwn) {
+  std::string text = kBandit;
+  const std::string list = "    candidates: [thompson_beta]\n";
+  text.replace(text.find(list), list.size(), R"(
+    half_life: 1h
+    candidates:
+      thompson_beta: {policy: thompson_beta}
+      quick: {width: 0.2, half_life: 0s, window: 10m}
+      slow: {width: 3}
+)");
+  const Config config = Parse(text);
+  const auto& candidates = config.bandits->at(0).options.candidates;
+  ASSERT_EQ(candidates.size(), 3u);
+  EXPECT_EQ(candidates[0].policy.kind, experiments::PolicyKind::kThompsonBeta);
+  EXPECT_EQ(candidates[1].policy.kind, experiments::PolicyKind::kLinTs);
+  EXPECT_EQ(candidates[1].policy.window, 10 * kMinute);
+  EXPECT_EQ(candidates[2].policy.half_life, kHour) << "as the bandit's";
+  const auto pipeline = MakePipeline(config);
+  Collect sink;
+  DriveText(*pipeline, config, Log(2000), sink);
+  const auto scores = pipeline->Bandits().at(0)->Scores();
+  ASSERT_EQ(scores.size(), 3u + 1 + 3);
+  EXPECT_EQ(scores[1].name, "quick");
+  EXPECT_EQ(scores[3].name, "uniform");
+  EXPECT_NE(scores[1].estimates.snips(), scores[2].estimates.snips());
+  for (const char* const key :
+       {"ips_lo", "snips_hi", "direct_lo", "doubly_robust_hi", "switch_lo"}) {
+    EXPECT_THAT(sink.all.metrics, testing::HasSubstr(std::string("\"") + key + "\":"));
+  }
+  EXPECT_THAT(config.shape, testing::HasSubstr("  candidate quick:\n"));
+}
+
+TEST(PipelineBandits, WrongCandidatesAreRefused) {
+  const auto refusal = [](const std::string& candidates) {
+    std::string text = kBandit;
+    const std::string list = "[thompson_beta]";
+    text.replace(text.find(list), list.size(), candidates);
+    const auto parsed = ParseConfig(text, "test.yaml");
+    return parsed.ok() ? std::string() : std::string(parsed.status().message());
+  };
+  EXPECT_THAT(refusal("[thompson]"), testing::HasSubstr("no policy is called 'thompson'"));
+  EXPECT_THAT(refusal("{uniform: {}}"), testing::HasSubstr("is scored anyway"));
+  EXPECT_THAT(refusal("{a: {wdth: 1}}"), testing::HasSubstr("wdth"));
+  EXPECT_THAT(refusal("{a: {floor: 0.5}}"), testing::HasSubstr("above 1 / actions"));
 }
 
 TEST(PipelineBandits, ALogOfAnotherSystemIsScoredOffPolicy) {

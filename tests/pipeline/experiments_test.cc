@@ -1,8 +1,11 @@
 // Experiments as a part of the pipeline: looks, decisions, and state that goes on bit for bit.
 #include <gmock/gmock.h>
 
+#include <boost/json.hpp>
+
 #include "base/text.h"
 #include "connectors/generate/generate.h"
+#include "pipeline/config_experiments.h"
 #include "pipeline/harness.h"
 #include "pipeline/shape.h"
 #include "pipeline/stored.h"
@@ -135,6 +138,105 @@ TEST(PipelineExperiments, LeatsOwnAssignmentExposesAndIsSticky) {
   EXPECT_EQ(e->ledger().account().second_variant, 0);
   EXPECT_GT(e->not_assigned(), 100);
   EXPECT_EQ(static_cast<double>(LinesOf(sink.all.events).size()), a + b);
+}
+
+TEST(PipelineExperiments, AssignmentsOfAnotherSystemAreVerifiedByItsHash) {
+  for (const std::string_view scheme : experiments::HashSchemeNames()) {
+    SCOPED_TRACE(scheme);
+    const Config config = Parse(R"(
+name: elsewhere
+source: {file: log.csv}
+record:
+  id: id
+  time: {field: time, format: epoch_s}
+  fields: {user: id, page: category, clicks: number}
+sinks: {predictions: none}
+experiments:
+  page:
+    unit: user
+    variants: {old: 3, new: 1}
+    assigned: page
+    verify: true
+    traffic: 0.6
+    salt: page.2026
+    hash: )" + std::string(scheme) +
+                                R"(
+    metrics: {clicks: {of: clicks, window: 1d}}
+)");
+    const auto made = experiments::Assigner::Create(config.experiments->at(0).options.assignment);
+    ASSERT_TRUE(made.ok());
+    const experiments::Assigner& assigner = *made;
+    std::string log = "id,time,user,page,clicks\n";
+    int64_t wrong = 0, outside = 0, unknown = 0, rows = 0;
+    for (int i = 0; i < 4000; ++i) {
+      const std::string user = "user-" + std::to_string(i);
+      const experiments::Assignment assigned = assigner.Assign(user);
+      std::string page = assigned.variant == 1 ? "new" : "old";
+      if (assigned.variant < 0 && i % 7 != 0) continue;  // Some are exposed all the same.
+      outside += assigned.variant < 0;
+      if (assigned.variant >= 0 && i % 10 == 0) {
+        page = assigned.variant == 0 ? "new" : "old";
+        ++wrong;
+      }
+      if (i % 100 == 5) page = "newer", ++unknown;
+      if (i % 100 == 5 && assigned.variant < 0) --outside;
+      log += std::to_string(i) + "," + std::to_string(1000 + i) + "," + user + "," + page + ",1\n";
+      ++rows;
+    }
+    const auto pipeline = MakePipeline(config);
+    Collect sink;
+    DriveText(*pipeline, config, log, sink);
+    const auto* e = pipeline->Experiments().at(0);
+    EXPECT_GT(wrong, 100);
+    EXPECT_GT(outside, 50);
+    EXPECT_EQ(e->mismatches(), wrong + outside);
+    EXPECT_EQ(e->unknown_variants(), unknown);
+    EXPECT_EQ(e->ledger().account().exposures, rows - unknown);
+    EXPECT_THAT(sink.all.metrics,
+                HasSubstr("\"mismatched\":" + std::to_string(wrong + outside) + "}"));
+  }
+}
+
+TEST(PipelineExperiments, EveryMethodIsAskedForByNameAndSaysWhatItIs) {
+  for (const std::string_view method : experiments::MethodNames()) {
+    SCOPED_TRACE(method);
+    const Config config = Parse(std::string(kHead) + R"(
+  offer:
+    unit: user_id
+    variants: [control, treatment]
+    assigned: offer
+    effect_sd: 0.2
+    planned: 800
+    every: 6h
+    metrics:
+      converted: {type: proportion, of: bought, window: 6h, role: primary, method: )" +
+                                std::string(method) + R"(}
+      open: {of: revenue}
+      few: {of: revenue, window: 365d}
+)");
+    const auto pipeline = MakePipeline(config);
+    Collect sink;
+    DriveText(*pipeline, config, Visits(12'000), sink);
+    const experiments::MethodFacts& facts =
+        experiments::FactsOf(config.experiments->at(0).options.metrics[0].method.value());
+    EXPECT_EQ(facts.name, method);
+    const std::vector<std::string> rows = LinesOf(sink.all.metrics);
+    const auto look = boost::json::parse(rows.back());
+    const auto& of = [&](size_t i) { return look.at("comparisons").at(i).as_object(); };
+    EXPECT_EQ(of(0).at("method").as_string(), facts.title);
+    const bool always = facts.watching == experiments::Watching::kAlways;
+    EXPECT_EQ(of(0).at("watchable").as_bool(), always);
+    EXPECT_EQ(of(0).contains("not_watchable"), !always);
+    EXPECT_FALSE(of(0).contains("withheld"));
+    EXPECT_LE(of(0).at("decision_p").to_number<double>(), 1);
+    EXPECT_THAT(std::string(of(1).at("not_watchable").as_string()), HasSubstr("open-ended"));
+    EXPECT_THAT(std::string(of(1).at("method").as_string()), HasSubstr("provisional"));
+    EXPECT_THAT(std::string(of(2).at("withheld").as_string()), HasSubstr("fewer than 100 units"));
+    const auto table = experiments::Table(*pipeline->Experiments().at(0),
+                                          pipeline->Experiments().at(0)->Peek(pipeline->now()));
+    EXPECT_THAT(table, HasSubstr(std::string(facts.title)));
+    EXPECT_THAT(table, HasSubstr("may NOT be watched: an open-ended metric"));
+  }
 }
 
 TEST(PipelineExperiments, OneMayBeAddedAndRemovedButNotChanged) {

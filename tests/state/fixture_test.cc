@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <set>
+#include <sstream>
 #include <string>
 
 #include "state/folder.h"
@@ -16,7 +19,42 @@ struct Fixture {
   const char* folder;  ///< In tests/state.
   uint64_t format;
   bool digest;  ///< What a whole run gave then is what it gives now.
+  /// Its rows are what they were, so that an epoch can be taken again; and nothing is kept since
+  /// that its state lacks.
+  bool same;
 };
+
+/// Whether `now` says all that `then` said. Members that are new since do not count, nor do those
+/// that are made otherwise since: tests are of the error that there is without an effect, and
+/// Fieller's interval has no ends where the control's mean may be 0.
+bool Says(const boost::json::value& now, const boost::json::value& then) {
+  if (then.is_object() && now.is_object()) {
+    return std::ranges::all_of(then.as_object(), [&](const auto& member) {
+      static const std::set<std::string_view> kOtherwise = {
+          "sequence",     "intersection",  "p", "p_adjusted", "fixed_p", "harm_p",
+          "e_bh_rejects", "fixed_interval"};
+      const boost::json::value* const found = now.as_object().if_contains(member.key());
+      if (found == nullptr) return false;
+      return kOtherwise.contains(member.key()) || Says(*found, member.value());
+    });
+  }
+  if (then.is_array() && now.is_array()) {
+    return std::ranges::equal(now.as_array(), then.as_array(), Says);
+  }
+  return now == then;
+}
+
+/// The same line by line: rows of a version that lacked members may stand before those with them.
+bool RowsSay(const std::string& now, const std::string& then) {
+  std::istringstream rows(now), old(then);
+  for (std::string a, b;;) {
+    const bool more = static_cast<bool>(std::getline(rows, a));
+    if (static_cast<bool>(std::getline(old, b)) != more) return false;
+    if (!more) return true;
+    if (a == b) continue;
+    if (!a.starts_with('{') || !Says(boost::json::parse(a), boost::json::parse(b))) return false;
+  }
+}
 
 class StateFixture : public Cli, public testing::WithParamInterface<Fixture> {
  protected:
@@ -24,9 +62,10 @@ class StateFixture : public Cli, public testing::WithParamInterface<Fixture> {
     Cli::SetUp();
     fs::copy(std::string("tests/state/") + GetParam().folder, folder_, fs::copy_options::recursive);
   }
-  std::string Run(const std::string& out, const std::string& state) {
-    const Ran ran = Leat("run " + Path("pipeline.yaml") + " --quiet --json --input " +
-                         Path("input.csv") + " --output " + Path(out) + " --state " + Path(state));
+  std::string Run(const std::string& out, const std::string& state, const std::string& how = {}) {
+    const Ran ran =
+        Leat("run " + Path("pipeline.yaml") + " --quiet --json --input " + Path("input.csv") +
+             " --output " + Path(out) + " --state " + Path(state) + how);
     EXPECT_EQ(ran.code, 0) << ran.err;
     if (ran.code != 0) return {};
     return std::string(boost::json::parse(ran.out).at("digest").as_string());
@@ -49,7 +88,11 @@ TEST_P(StateFixture, GoesOnToWhereAWholeRunEnds) {
   EXPECT_GT(behind, 0u);
 
   const std::string whole = Run("whole", "whole-state");
-  EXPECT_EQ(Run("out", "state"), whole);
+  const bool same = GetParam().same;
+  const std::string rest = Run("out", "state", same ? "" : " --accept-divergence");
+  if (same) {
+    EXPECT_EQ(rest, whole);
+  }
   if (GetParam().digest) {
     EXPECT_EQ(Slurp(Path("digest")), whole + "\n");
   }
@@ -58,10 +101,14 @@ TEST_P(StateFixture, GoesOnToWhereAWholeRunEnds) {
     const std::string sink = written.path().filename().string();
     const std::string expected = Slurp(written.path().string());
     bytes += expected.size();
-    EXPECT_TRUE(Slurp(Path("out") + "/" + sink) == expected) << sink;
+    const std::string went_on = Slurp(Path("out") + "/" + sink);
+    if (same) {
+      EXPECT_TRUE(went_on == expected) << sink;
+    }
     const std::string then = Path("then") + "/" + sink;
     if (fs::exists(then)) {
-      EXPECT_TRUE(Slurp(then) == expected) << sink;
+      EXPECT_TRUE(RowsSay(expected, Slurp(then))) << sink;
+      EXPECT_TRUE(RowsSay(went_on, Slurp(then))) << sink;
     }
   }
   EXPECT_GT(bytes, 10'000u);
@@ -86,8 +133,9 @@ TEST_P(StateFixture, IsRefusedWhenABitOfItIsTurned) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, StateFixture,
-                         testing::Values(Fixture{"format-1", 1, true}, Fixture{"format-2", 2, true},
-                                         Fixture{"units-in-parts", 2, false}),
+                         testing::Values(Fixture{"format-1", 1, true, true},
+                                         Fixture{"format-2", 2, true, true},
+                                         Fixture{"units-in-parts", 2, false, false}),
                          [](const auto& fixture) {
                            std::string name = fixture.param.folder;
                            std::erase(name, '-');

@@ -380,6 +380,7 @@ bandits:
     reward: bought
     reward_window: 1h
     policy: linucb
+    window: 12h
     context: [errors]
     candidates: [thompson_beta]
     every: 6h
@@ -397,8 +398,15 @@ const std::set<std::string> kNeverSeen = {
     "race-of-regressors: f64 values[] (always empty)",
     "race-of-regressors: f64 spreads[] (always empty)",
     // Of older ledgers: fixture_test reads them.
-    "old-ledger", "unit", "old-entry", "timer", "minute",
-    "experiment: ledger | old-ledger ledger (never old-ledger)",
+    "old-ledger", "unit", "old-entry", "timer", "minute", "experiment-2", "comparison-2",
+    "experiment-part: experiment | experiment-2 experiment (never experiment-2)",
+    // And of older bandits.
+    "bandit-2", "bandit-decision-2", "ridge-1", "off-policy-1",
+    "bandit-part: bandit | bandit-2 bandit (never bandit-2)",
+    "bandit: off-policy | off-policy-1 scores[count(candidates) + 1 + actions] (never "
+    "off-policy-1)",
+    "bandit: ridge | ridge-1 rewards[actions] (never ridge-1)",
+    "policy: ridge | ridge-1 models[] (never ridge-1)",
     // Errors only fall here.
     "regression-member: regression-tree background if has_background (never there)",
     "gradient-boosting: u64 scouted if scouting (never there)",
