@@ -293,7 +293,8 @@ class Simulation {
                        result_.runs, driver.position().records, driver.position().labels, base_,
                        position.records, position.labels));
     }
-    Tell(fmt::format("recovered {} epochs, {} of them taken again", base_, shard.recovery().epochs));
+    Tell(
+        fmt::format("recovered {} epochs, {} of them taken again", base_, shard.recovery().epochs));
     return Status::Ok();
   }
 
