@@ -142,8 +142,8 @@ Status AtLeastOnce::Repair(CallError error, Patience& patience) {
 
 }  // namespace
 
-std::unique_ptr<KafkaSinks> MakeAtLeastOnce(const SinkOptions& options, SinkSet* files) {
-  return std::make_unique<AtLeastOnce>(options, files);
+std::unique_ptr<KafkaSinks> MakeAtLeastOnce(const SinkOptions& options) {
+  return std::make_unique<AtLeastOnce>(options);
 }
 
 }  // namespace leat::kafka

@@ -289,7 +289,12 @@ Result<bool> ExactlyOnce::FindOut(const Work& work, bool unknown, Patience& pati
   if (found != last_ && found != before_last_ && !Ours(work, found)) return Fenced(work, *found);
   LEAT_ASSIGN_OR_RETURN(found, Renew(patience));
   LEAT_ASSIGN_OR_RETURN(const bool committed, Judge(work, found));
-  if (unknown) ++(committed ? unknown_committed_ : unknown_lost_);
+  if (unknown) {
+    ++(committed ? unknown_committed_ : unknown_lost_);
+    Warn(fmt::format("group {}: what became of epoch {} was not told: it {}", options_.group,
+                     work.mark.epoch,
+                     committed ? "was committed" : "was not committed, and is sent again"));
+  }
   return committed;
 }
 
@@ -318,8 +323,8 @@ Result<bool> ExactlyOnce::Judge(const Work& work, const std::optional<CommitMark
 
 }  // namespace
 
-std::unique_ptr<KafkaSinks> MakeExactlyOnce(const SinkOptions& options, SinkSet* files) {
-  return std::make_unique<ExactlyOnce>(options, files);
+std::unique_ptr<KafkaSinks> MakeExactlyOnce(const SinkOptions& options) {
+  return std::make_unique<ExactlyOnce>(options);
 }
 
 }  // namespace leat::kafka

@@ -18,7 +18,15 @@ constexpr size_t kKeptTimes = 1024;
 
 }  // namespace
 
+void SinkBase::LookAhead() {
+  look_ = std::async(std::launch::async, [this] { return ReadMark(); });
+}
+
 Result<std::optional<CommitMark>> SinkBase::Look() {
+  return look_.valid() ? look_.get() : ReadMark();
+}
+
+Result<std::optional<CommitMark>> SinkBase::ReadMark() {
   Patience patience(options_, fmt::format("reading the offsets of group {}", options_.group),
                     kTakeOver);
   LEAT_ASSIGN_OR_RETURN(const std::unique_ptr<Group> group, Group::Open(options_, false));
@@ -98,14 +106,14 @@ Result<std::unique_ptr<Producer>> SinkBase::MakeProducer(bool transactional) {
   return producer;
 }
 
-Result<std::unique_ptr<KafkaSinks>> OpenSinks(const SinkOptions& options, SinkSet* files) {
+Result<std::unique_ptr<KafkaSinks>> OpenSinks(const SinkOptions& options) {
   if (options.group.empty() || options.inputs.empty()) {
     return Status::Invalid("kafka: a group and inputs are needed to commit offsets");
   }
   if (options.exactly_once && options.transactional_id.empty()) {
     return Status::Invalid("kafka: exactly once needs a transactional id");
   }
-  return options.exactly_once ? MakeExactlyOnce(options, files) : MakeAtLeastOnce(options, files);
+  return options.exactly_once ? MakeExactlyOnce(options) : MakeAtLeastOnce(options);
 }
 
 }  // namespace leat::kafka

@@ -50,13 +50,17 @@ struct SinkFigures {
 
 class KafkaSinks : public SinkSet {
  public:
+  /// Begins what Look will be asked for, so that the brokers answer meanwhile.
+  virtual void LookAhead() = 0;
+  /// Writes the outputs whose topic is empty, after each commit; outlives this.
+  virtual void UseFiles(SinkSet* files) = 0;
   virtual SinkFigures figures() const = 0;
   /// A message to topic `sink` (0 to 3) beside the commits, such as the status: sent with the next
   /// one, lost with a crash. Any thread.
   virtual void Note(size_t sink, std::string payload) = 0;
 };
 
-/// `files` (may be null, outlives it): writes the outputs whose topic is empty, after each commit.
-Result<std::unique_ptr<KafkaSinks>> OpenSinks(const SinkOptions& options, SinkSet* files);
+/// Outputs whose topic is empty go nowhere unless UseFiles is called.
+Result<std::unique_ptr<KafkaSinks>> OpenSinks(const SinkOptions& options);
 
 }  // namespace leat::kafka

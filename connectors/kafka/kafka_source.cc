@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -56,7 +57,7 @@ struct Input {
   Handle<rd_kafka_queue_t> queue;
   int64_t expected = 0;  ///< Offset of the next message; later if there are gaps.
   bool ended = false;    ///< Nothing had followed when last heard.
-  Batch batch;           ///< Of Read; while live, what has come,
+  Batch batch;           ///< While live, what has come,
   size_t given = 0;      ///< and how many of its messages were given out.
   bool stalled = false;  ///< The others wait for it no more.
   bool Empty() const { return given == batch.messages.size(); }
@@ -72,7 +73,7 @@ std::string_view PayloadOf(const rd_kafka_message_t& message) {
   return {static_cast<const char*>(message.payload), message.len};
 }
 
-Message View(uint32_t input, const rd_kafka_message_t& from) {
+Message View(uint32_t input, const rd_kafka_message_t& from, bool traceparent) {
   Message message;
   message.input = input;
   message.offset = from.offset;
@@ -80,6 +81,7 @@ Message View(uint32_t input, const rd_kafka_message_t& from) {
   message.tombstone = from.payload == nullptr;
   message.key = {static_cast<const char*>(from.key), from.key_len};
   message.payload = PayloadOf(from);
+  if (!traceparent) return message;
   rd_kafka_headers_t* headers = nullptr;
   if (rd_kafka_message_headers(&from, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
     const void* value = nullptr;
@@ -149,7 +151,7 @@ class Source final : public MessageSource {
   Result<std::vector<int64_t>> FirstOffsets() override;
   Result<std::vector<int64_t>> OldestOffsets() override;
   Status Start(std::span<const InputMark> marks) override;
-  Result<std::span<const Message>> Read(uint32_t input, size_t most) override;
+  Result<MessageBatch> Read(uint32_t input, size_t least, size_t most) override;
   Status Live(std::span<const int64_t> next) override;
   Result<std::span<const Message>> Poll(size_t most) override;
   bool returned() const override { return returned_; }
@@ -170,7 +172,7 @@ class Source final : public MessageSource {
   Status Stand(std::span<const InputMark> marks);
   void Close();
   Status Verify(uint32_t input, const InputMark& mark);
-  Status Await(uint32_t input);
+  Status Await(uint32_t input, Batch& batch);
   Status Take(uint32_t input, size_t most, int wait_ms, Batch& batch);
   Status Accept(uint32_t input, const rd_kafka_message_t& message, Batch& batch);
   Status Hear(uint32_t input, const rd_kafka_message_t& event);
@@ -419,12 +421,11 @@ Status Source::Stand(std::span<const InputMark> marks) {
 }
 
 Status Source::Verify(uint32_t input, const InputMark& mark) {
-  Batch& batch = inputs_[input].batch;
-  LEAT_RETURN_IF_ERROR(Await(input));
+  Batch batch;
+  LEAT_RETURN_IF_ERROR(Await(input, batch));
   const bool same = !batch.messages.empty() && batch.messages[0].offset == mark.last &&
                     batch.messages[0].timestamp == mark.timestamp &&
                     Hash64(batch.messages[0].payload) == mark.hash;
-  batch.Clear();
   if (same) return Status::Ok();
   return Status::Corrupt(fmt::format(
       "{}: the message at offset {} is not the one that had been read: the topic was deleted and "
@@ -432,14 +433,14 @@ Status Source::Verify(uint32_t input, const InputMark& mark) {
       Name(input), mark.last));
 }
 
-/// Waits for a message of an input, into its batch; there is none if the partition ends.
-Status Source::Await(uint32_t input) {
-  Input& in = inputs_[input];
-  in.batch.Clear();
+/// Waits for one more message of an input; there is none if the partition ends.
+Status Source::Await(uint32_t input, Batch& batch) {
+  const Input& in = inputs_[input];
+  const size_t before = batch.messages.size();
   for (;;) {
     // What has come is taken before the end counts, which may have been heard of earlier.
-    LEAT_RETURN_IF_ERROR(Take(input, 1, in.ended ? 0 : kWaitMs, in.batch));
-    if (!in.batch.messages.empty() || in.ended) return Status::Ok();
+    LEAT_RETURN_IF_ERROR(Take(input, 1, in.ended ? 0 : kWaitMs, batch));
+    if (batch.messages.size() > before || in.ended) return Status::Ok();
     LEAT_RETURN_IF_ERROR(Serve());
     if (options_.give_up && options_.give_up()) {
       return Status::Io(Name(input) + ": stopped while waiting for messages");
@@ -447,22 +448,21 @@ Status Source::Await(uint32_t input) {
   }
 }
 
-Result<std::span<const Message>> Source::Read(uint32_t input, size_t most) {
+Result<MessageBatch> Source::Read(uint32_t input, size_t least, size_t most) {
   LEAT_RETURN_IF_ERROR(status_);
-  Input& in = inputs_[input];
-  in.batch.Clear();
-  LEAT_RETURN_IF_ERROR(Take(input, most, 0, in.batch));
-  if (in.batch.messages.empty()) {
-    LEAT_RETURN_IF_ERROR(Await(input));
-    if (in.batch.messages.empty()) {
-      return Status::Corrupt(fmt::format(
-          "{}: no message is left at offset {} or after it, where one had been read: it was "
-          "deleted. --rebuild learns from what is there, --fresh starts again",
-          Name(input), in.expected));
-    }
-    if (most > 1) LEAT_RETURN_IF_ERROR(Take(input, most - 1, 0, in.batch));
+  const auto batch = std::make_shared<Batch>();
+  const std::vector<Message>& messages = batch->messages;
+  while (messages.size() < least) {
+    const size_t before = messages.size();
+    LEAT_RETURN_IF_ERROR(Take(input, most - before, 0, *batch));
+    if (messages.size() == before) LEAT_RETURN_IF_ERROR(Await(input, *batch));
+    if (messages.size() > before) continue;
+    return Status::Corrupt(fmt::format(
+        "{}: no message is left at offset {} or after it, where one had been read: it was "
+        "deleted. --rebuild learns from what is there, --fresh starts again",
+        Name(input), inputs_[input].expected));
   }
-  return std::span<const Message>(in.batch.messages);
+  return MessageBatch{messages, batch};
 }
 
 Status Source::Live(std::span<const int64_t> next) {
@@ -513,7 +513,8 @@ Status Source::Accept(uint32_t input, const rd_kafka_message_t& message, Batch& 
         Name(input), in.expected, message.offset));
   }
   in.expected = message.offset + 1;
-  batch.messages.push_back(View(input, message));
+  batch.messages.push_back(
+      View(input, message, options_.traceparents && !options_.inputs[input].labels));
   return Status::Ok();
 }
 

@@ -31,6 +31,7 @@ struct SourceOptions {
   int64_t start_time = 0;           ///< kTime: milliseconds since 1970.
   bool read_committed = true;       ///< Of input that is written in transactions.
   bool gaps = false;                ///< Allowed.
+  bool traceparents = true;         ///< Message::traceparent is wanted, of what is no label.
   int64_t queued_kilobytes = 65'536;
   /// Asked now and then while Start or Read waits: whether to give up with Io "stopped while ...".
   std::function<bool()> give_up;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <deque>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,9 +19,11 @@ namespace leat::kafka {
 
 class SinkBase : public KafkaSinks {
  public:
-  SinkBase(const SinkOptions& options, SinkSet* files) : options_(options), files_(files) {}
+  explicit SinkBase(const SinkOptions& options) : options_(options) {}
 
   bool keeps_marks() const override { return true; }
+  void LookAhead() override;
+  void UseFiles(SinkSet* files) override { files_ = files; }
   Result<std::optional<CommitMark>> Look() override;
   Status WriteFiles(const Outputs& outputs) override;
   Status Sync() override;
@@ -38,18 +41,21 @@ class SinkBase : public KafkaSinks {
   void AddTime(double seconds);
 
   const SinkOptions options_;
-  SinkSet* const files_;
+  SinkSet* files_ = nullptr;
   std::atomic<uint64_t> transactions_ = 0, aborted_ = 0, unknown_committed_ = 0, unknown_lost_ = 0,
                         producers_ = 0;
 
  private:
-  mutable std::mutex mutex_;  ///< Over what follows.
+  Result<std::optional<CommitMark>> ReadMark();
+
+  std::future<Result<std::optional<CommitMark>>> look_;  ///< What was begun ahead.
+  mutable std::mutex mutex_;                             ///< Over what follows.
   std::vector<Loose> notes_;
   std::vector<double> times_;  ///< Of the last commits, as a ring.
   size_t next_time_ = 0;
 };
 
-std::unique_ptr<KafkaSinks> MakeExactlyOnce(const SinkOptions& options, SinkSet* files);
-std::unique_ptr<KafkaSinks> MakeAtLeastOnce(const SinkOptions& options, SinkSet* files);
+std::unique_ptr<KafkaSinks> MakeExactlyOnce(const SinkOptions& options);
+std::unique_ptr<KafkaSinks> MakeAtLeastOnce(const SinkOptions& options);
 
 }  // namespace leat::kafka

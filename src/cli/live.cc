@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <iostream>
 #include <map>
 #include <mutex>
@@ -171,6 +172,7 @@ class LiveShard {
         topology_(topology),
         cluster_(cluster),
         share_(std::move(share)) {}
+  ~LiveShard() { stopping_ = true; }  // What still waits for brokers ends.
 
   Result<SessionResult> Run() {
     const Clock::time_point started = Clock::now();
@@ -215,11 +217,13 @@ class LiveShard {
   Status Open() {
     LEAT_ASSIGN_OR_RETURN(inputs_, topology_.PartitionsOf(config_, share_));
     LEAT_ASSIGN_OR_RETURN(pipeline_, Pipeline::Create(config_));
-    LEAT_RETURN_IF_ERROR(OpenSource());
-    LEAT_RETURN_IF_ERROR(OpenShard());
     LEAT_RETURN_IF_ERROR(OpenSinks());
-    LEAT_RETURN_IF_ERROR(OpenDriver());
-    return source_->Start(state_.shard->start().inputs);
+    // While the state is read, the brokers answer.
+    source_opened_ = std::async(std::launch::async, [this] { return OpenSource(); });
+    LEAT_RETURN_IF_ERROR(OpenShard());
+    LEAT_RETURN_IF_ERROR(OpenFiles());
+    LEAT_RETURN_IF_ERROR(source_started_.get());
+    return OpenDriver();
   }
 
   Status OpenSource() {
@@ -234,6 +238,8 @@ class LiveShard {
     source.start_time = config_.source.kafka.start_time.micros / kMillisecond;
     source.read_committed = config_.kafka.read_committed;
     source.gaps = config_.kafka.gaps;
+    source.traceparents = config_.kafka.headers && !config_.sinks.topics[0].empty();
+    source.give_up = [this] { return stopping_.load(); };
     source.queued_kilobytes = config_.kafka.queue >> 10;
     LEAT_ASSIGN_OR_RETURN(source_, kafka::OpenSource(source));
     return Status::Ok();
@@ -258,14 +264,24 @@ class LiveShard {
     shard.exactly_once = config_.exactly_once;
     shard.snapshot_due = [this] { return snapshot_due_.exchange(false); };
     if (options_.rebuild) {
+      LEAT_RETURN_IF_ERROR(source_opened_.get());
       LEAT_ASSIGN_OR_RETURN(const std::vector<int64_t> taken, source_->FirstOffsets());
       shard.retake = At(taken);
       shard.kept = LengthsNow(paths_);
     }
     shard.begin = [this]() -> Result<Position> {
+      LEAT_RETURN_IF_ERROR(source_opened_.get());
       LEAT_ASSIGN_OR_RETURN(const std::vector<int64_t> offsets,
                             options_.rebuild ? source_->OldestOffsets() : source_->FirstOffsets());
       return At(offsets);
+    };
+    shard.on_start = [this](const Position& start) {
+      sinks_->LookAhead();
+      source_started_ =
+          std::async(std::launch::async, [this, marks = start.inputs, opened = source_opened_] {
+            LEAT_RETURN_IF_ERROR(opened.get());
+            return source_->Start(marks);
+          });
     };
     const std::string folder = share_.count == 1
                                    ? options_.state
@@ -279,11 +295,17 @@ class LiveShard {
     return Status::Ok();
   }
 
-  Status OpenSinks() {
+  /// After the shard, which says how much of them is kept.
+  Status OpenFiles() {
     const std::string header = pipeline_->PredictionsHeader();
     LEAT_ASSIGN_OR_RETURN(const auto kept, KeptLengths(*state_.shard, paths_, header));
     LEAT_ASSIGN_OR_RETURN(files_, FileSinks::Open(paths_, kept));
     if (files_->lengths()[0] == 0) LEAT_RETURN_IF_ERROR(files_->WriteHeader(header));
+    sinks_->UseFiles(files_.get());
+    return Status::Ok();
+  }
+
+  Status OpenSinks() {
     kafka::SinkOptions sinks;
     sinks.cluster = cluster_;
     sinks.group = config_.kafka.group;
@@ -303,7 +325,7 @@ class LiveShard {
       sinks.max_message_bytes[i] = topology_.MaxMessageBytes(sinks.topics[i]);
     }
     sinks.give_up = [this] { return stopping_.load(); };
-    LEAT_ASSIGN_OR_RETURN(sinks_, kafka::OpenSinks(sinks, files_.get()));
+    LEAT_ASSIGN_OR_RETURN(sinks_, kafka::OpenSinks(sinks));
     return Status::Ok();
   }
 
@@ -312,6 +334,7 @@ class LiveShard {
     live.epoch_time = std::chrono::microseconds(config_.commit_every);
     live.epoch_records = static_cast<uint64_t>(config_.kafka.epoch_records);
     live.idle = std::chrono::milliseconds(config_.kafka.idle / kMillisecond);
+    live.heartbeat = std::chrono::milliseconds(config_.kafka.keep_offsets / kMillisecond);
     live.envelopes = !config_.sinks.topics[0].empty();
     live.to_end = options_.to_end;
     live.on_second = [this] { OnSecond(); };
@@ -390,6 +413,9 @@ class LiveShard {
 
   Clock::time_point told_;
   uint64_t told_records_ = 0;
+  // Last, so that what is under way ends before what it uses.
+  std::shared_future<Status> source_opened_;
+  std::future<Status> source_started_;  ///< At where the state stands.
 };
 
 /// The shares that run in this process, each on a thread.

@@ -90,6 +90,9 @@ void DescribeKafka(SectionParams& p, KafkaConfig& kafka) {
   p.Duration("idle", kafka.idle, kAnyDuration,
              "Without a record for so long, event time goes on as the clock does, so that labels "
              "are not waited for forever; 0 is never.");
+  p.Duration("keep_offsets", kafka.keep_offsets, Range{kSecond, 365.0 * kDay, false, false},
+             "Offsets are committed at least so often, even if nothing comes: brokers forget those "
+             "of a group without members (`offsets.retention.minutes`, 7 days).");
   p.Integer("epoch_records", kafka.epoch_records, {1, 1e7},
             "Records of one commit, at most (see `commit_every`).");
   p.Duration("patience", kafka.patience, kAnyDuration,

@@ -57,7 +57,9 @@ class IdIndex {
     return grown;
   }
   /// Fetches where an id is, or would be.
-  void Prefetch(uint64_t id) const { PrefetchLine(&buckets_[Home(Mix64(id))]); }
+  void Prefetch(uint64_t id) const {
+    if (!buckets_.empty()) PrefetchLine(&buckets_[Home(Mix64(id))]);
+  }
 
   /// REQUIRES that the id is not there, and room.
   void Insert(uint64_t id, uint32_t position) {

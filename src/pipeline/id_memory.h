@@ -30,6 +30,8 @@ class IdMemory final : public ItemState {
     const Entry* const known = Known(id);
     return known == nullptr ? std::nullopt : std::optional<bool>(known->until.flag());
   }
+  /// Fetches where an id is, or would be.
+  void Prefetch(uint64_t id) const { index_.Prefetch(id); }
   /// Remembers an id; what was remembered of it before is replaced. REQUIRES that it is not
   /// remembered until a later time.
   void Remember(uint64_t id, bool flag, EventTime until);

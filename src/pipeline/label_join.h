@@ -52,6 +52,17 @@ class LabelJoin {
   /// A label that waited for the prediction just made for `id`, if any; it is taken out.
   std::optional<double> TakeEarly(uint64_t id);
 
+  /// The prediction that a label for `id` would be given to.
+  std::optional<Handle> Find(uint64_t id) const {
+    const auto it = by_id_.find(id);
+    return it == by_id_.end() ? std::nullopt : std::optional(it->second);
+  }
+  /// Fetches it, and where it will be remembered that it was settled.
+  void Prefetch(Handle handle, uint64_t id) const {
+    store_.Prefetch(handle);
+    settled_.Prefetch(id);
+  }
+
   /// A label from elsewhere. kMatched: `*handle` is the prediction; call Settle with it.
   Arrival Label(uint64_t id, double label, EventTime now, Handle* handle);
 

@@ -396,6 +396,22 @@ void Pipeline::Prefetch(const Record& record, FetchStage stage) const {
   if (impl_->experiments != nullptr) impl_->experiments->Prefetch(record, stage);
 }
 
+void Pipeline::PrefetchLabel(const Record& label, FetchStage stage) const {
+  const Impl& s = *impl_;
+  const std::optional<LabelJoin::Handle> handle = s.join.Find(label.id);
+  if (!handle) return;
+  if (stage == FetchStage::kIndex) return s.join.Prefetch(*handle, label.id);
+  const size_t size = s.graph->label_payload_size();
+  if (size == 0) return;
+  const auto fetch = [&](FetchStage part) {
+    s.graph->PrefetchLabel(s.join[*handle].time, s.join.Block(*handle).subspan(s.payload_at, size),
+                           part);
+  };
+  // The first stage only fetched what says which keys these are.
+  if (stage == FetchStage::kBlock) fetch(FetchStage::kIndex);
+  fetch(stage);
+}
+
 void Pipeline::Step(const Record& record, Outputs& out) {
   Impl& s = *impl_;
   ++s.read;

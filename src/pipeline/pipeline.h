@@ -75,6 +75,8 @@ class Pipeline {
   /// Fetches memory that Step will need for a record to come: call it for each stage in turn, some
   /// records apart. Changes no output.
   void Prefetch(const Record& record, FetchStage stage) const;
+  /// The same for StepLabel, with the stages kIndex, kBlock and kEvents.
+  void PrefetchLabel(const Record& label, FetchStage stage) const;
   void Step(const Record& record, Outputs& out);
   /// A label from a separate source: `label.id_text` names the prediction, `label.time` is when it
   /// became known.

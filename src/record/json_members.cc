@@ -22,14 +22,22 @@ struct Node {
   std::string name;
   int column = kNoColumn;
   bool literal = false;  ///< The column's whole name, dots included.
+  bool plain = false;    ///< The name can be compared with text as it stands.
   std::vector<Node> children;
 };
+
+/// Nothing in it would be escaped in a text.
+bool IsPlain(std::string_view name) {
+  return std::none_of(name.begin(), name.end(), [](char c) {
+    return c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' ';
+  });
+}
 
 Node& ChildOf(Node& node, std::string_view name) {
   for (Node& child : node.children) {
     if (child.name == name) return child;
   }
-  node.children.push_back({std::string(name), kNoColumn, false, {}});
+  node.children.push_back({std::string(name), kNoColumn, false, IsPlain(name), {}});
   return node.children.back();
 }
 
@@ -143,10 +151,20 @@ struct JsonMembers::Impl {
     for (auto entry : object) {
       ondemand::field field;
       if (const error_code error = std::move(entry).get(field)) return error;
-      std::string_view key;
-      if (const error_code error = field.unescaped_key().get(key)) return error;
       const Node* child = nullptr;
-      if (node != nullptr) {
+      // What needs no unescaping is compared as it stands.
+      if (node != nullptr && next < node->children.size()) {
+        const Node& likely = node->children[next];
+        if (likely.plain && field.key().unsafe_is_equal(likely.name)) {
+          child = &likely;
+          ++next;
+        }
+      }
+      std::string_view key;
+      if (child == nullptr) {
+        if (const error_code error = field.unescaped_key().get(key)) return error;
+      }
+      if (child == nullptr && node != nullptr) {
         const size_t count = node->children.size();
         for (size_t i = 0; i < count; ++i) {
           const Node& candidate = node->children[next < count ? next : next - count];

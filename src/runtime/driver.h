@@ -52,6 +52,8 @@ class Driver {
   virtual ~Driver() = default;
   /// How far it has come.
   virtual const Position& position() const = 0;
+  /// Says which epochs Replay will be asked for next, in order, so that they can be prepared.
+  virtual void Expect(std::vector<Epoch> epochs) { static_cast<void>(epochs); }
   /// Takes the input of an epoch again that was committed once, and nothing more. Corrupt if the
   /// input has not got it any more.
   virtual Status Replay(const Epoch& epoch, EpochSink& sink) = 0;

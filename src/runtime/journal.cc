@@ -48,6 +48,25 @@ std::optional<Entry> WholeEntry(std::string_view bytes) {
   return entry;
 }
 
+std::string HeadOf(uint64_t state_id) {
+  StateWriter head;
+  head.U32(kVersion);
+  head.U64(state_id);
+  return std::string(kMagic) + head.Take();
+}
+
+std::string EntryOf(std::span<const Epoch> epochs) {
+  state::Epochs message;
+  for (const Epoch& epoch : epochs) *message.add_epochs() = ToMessage(epoch, EpochForm::kJournal);
+  const std::string payload = message.SerializeAsString();
+  StateWriter bytes;
+  bytes.U32(static_cast<uint32_t>(payload.size()));
+  bytes.U32(~static_cast<uint32_t>(payload.size()));
+  bytes.Items(std::span<const char>(payload));
+  bytes.U64(Hash64(payload, epochs.front().number));
+  return bytes.Take();
+}
+
 /// Whether anything was appended behind the broken entry that `bytes` begins with: something behind
 /// its end, if it can still say where that is, or a whole entry somewhere.
 bool MoreFollows(std::string_view bytes) {
@@ -82,13 +101,13 @@ Result<std::vector<Journal::File>> Journal::Files() const {
   return found;
 }
 
-Result<bool> Journal::Exists() const {
+Result<size_t> Journal::CountFiles() const {
   LEAT_ASSIGN_OR_RETURN(const std::vector<File> found, Files());
-  return !found.empty();
+  return found.size();
 }
 
-Result<size_t> Journal::Parse(const File& file, std::string_view bytes, uint64_t state_id,
-                              std::vector<Epoch>& epochs) {
+Status Journal::Parse(const File& file, std::string_view bytes, uint64_t state_id,
+                      std::vector<Epoch>& epochs) {
   const auto corrupt = [&](std::string_view why) {
     return Status::Corrupt(fmt::format("{}: {}; {}", file.path, why, kWaysOut));
   };
@@ -121,7 +140,7 @@ Result<size_t> Journal::Parse(const File& file, std::string_view bytes, uint64_t
     }
     rest.remove_prefix(entry->bytes);
   }
-  return bytes.size() - rest.size();
+  return Status::Ok();
 }
 
 Result<std::vector<Epoch>> Journal::Read(uint64_t state_id, uint64_t after) const {
@@ -137,7 +156,7 @@ Result<std::vector<Epoch>> Journal::Read(uint64_t state_id, uint64_t after) cons
     // All that a file before the snapshot holds is in the snapshot.
     if (i + 1 < found.size() && found[i + 1].first <= after + 1) continue;
     LEAT_ASSIGN_OR_RETURN(const std::string bytes, files_.Read(found[i].path));
-    LEAT_RETURN_IF_ERROR(Parse(found[i], bytes, state_id, epochs).status());
+    LEAT_RETURN_IF_ERROR(Parse(found[i], bytes, state_id, epochs));
   }
   std::erase_if(epochs, [&](const Epoch& epoch) { return epoch.number <= after; });
   for (size_t i = 0; i < epochs.size(); ++i) {
@@ -149,39 +168,36 @@ Result<std::vector<Epoch>> Journal::Read(uint64_t state_id, uint64_t after) cons
   return epochs;
 }
 
-Status Journal::Keep(uint64_t state_id) {
-  LEAT_ASSIGN_OR_RETURN(const std::vector<File> found, Files());
+Status Journal::Keep(uint64_t state_id, uint64_t last) {
+  LEAT_ASSIGN_OR_RETURN(std::vector<File> found, Files());
+  // The newest first, and for good before another one is cut: what is left has no gap.
+  bool removed = false;
+  for (; !found.empty() && found.back().first > last + 1; found.pop_back(), removed = true) {
+    LEAT_RETURN_IF_ERROR(files_.Remove(found.back().path));
+  }
+  if (removed) LEAT_RETURN_IF_ERROR(files_.SyncFolder(folder_));
   if (found.empty()) return Status::Ok();
   // Only to the last file was anything being appended.
-  const File& last = found.back();
-  LEAT_ASSIGN_OR_RETURN(const std::string bytes, files_.Read(last.path));
+  const File& file = found.back();
+  LEAT_ASSIGN_OR_RETURN(const std::string bytes, files_.Read(file.path));
   std::vector<Epoch> epochs;
-  LEAT_ASSIGN_OR_RETURN(const size_t whole, Parse(last, bytes, state_id, epochs));
-  return files_.Replace(last.path, {std::string_view(bytes).substr(0, whole)});
+  LEAT_RETURN_IF_ERROR(Parse(file, bytes, state_id, epochs));
+  std::erase_if(epochs, [&](const Epoch& epoch) { return epoch.number > last; });
+  const std::string entry = epochs.empty() ? std::string() : EntryOf(epochs);
+  return files_.Replace(file.path, {HeadOf(state_id), entry});
 }
 
 Status Journal::Begin(uint64_t state_id, uint64_t epoch) {
   const std::string path = PathOf(folder_, epoch + 1);
-  StateWriter head;
-  head.U32(kVersion);
-  head.U64(state_id);
   file_.reset();
-  LEAT_RETURN_IF_ERROR(files_.Replace(path, {kMagic, head.bytes()}));
+  LEAT_RETURN_IF_ERROR(files_.Replace(path, {HeadOf(state_id)}));
   LEAT_ASSIGN_OR_RETURN(file_, files_.OpenForAppend(path, std::nullopt));
   return Status::Ok();
 }
 
 Status Journal::Append(std::span<const Epoch> epochs) {
   if (!file_) return Status::Io(fmt::format("{}: the journal is not open", folder_));
-  state::Epochs message;
-  for (const Epoch& epoch : epochs) *message.add_epochs() = ToMessage(epoch, EpochForm::kJournal);
-  const std::string payload = message.SerializeAsString();
-  StateWriter bytes;
-  bytes.U32(static_cast<uint32_t>(payload.size()));
-  bytes.U32(~static_cast<uint32_t>(payload.size()));
-  bytes.Items(std::span<const char>(payload));
-  bytes.U64(Hash64(payload, epochs.front().number));
-  LEAT_RETURN_IF_ERROR(file_->Append(bytes.bytes()));
+  LEAT_RETURN_IF_ERROR(file_->Append(EntryOf(epochs)));
   return file_->Sync();
 }
 

@@ -27,13 +27,14 @@ class Journal {
  public:
   Journal(std::string folder, FileSystem& files) : folder_(std::move(folder)), files_(files) {}
 
-  /// Whether there is any file of it.
-  Result<bool> Exists() const;
+  /// How many files there are of it.
+  Result<size_t> CountFiles() const;
   /// The entries after epoch `after`, oldest first. Their numbers are contiguous.
   Result<std::vector<Epoch>> Read(uint64_t state_id, uint64_t after) const;
-  /// Makes what Read gives durable. A process that was killed, or whose sync failed, may have left
-  /// an append that can be read and is not on disk; no file is synced twice, so it is written anew.
-  Status Keep(uint64_t state_id);
+  /// Makes what Read gives up to epoch `last` durable, and removes what follows. A process that was
+  /// killed, or whose sync failed, may have left an append that can be read and is not on disk; no
+  /// file is synced twice, so it is written anew.
+  Status Keep(uint64_t state_id, uint64_t last);
   /// Begins a file for the epochs after `epoch`, for Append. Earlier ones stay.
   Status Begin(uint64_t state_id, uint64_t epoch);
   /// REQUIRES at least one, and numbers that go on from Begin.
@@ -49,9 +50,9 @@ class Journal {
     std::string path;
   };
   Result<std::vector<File>> Files() const;
-  /// Adds the entries of a file's bytes; how many of those they are.
-  static Result<size_t> Parse(const File& file, std::string_view bytes, uint64_t state_id,
-                              std::vector<Epoch>& epochs);
+  /// Adds the epochs that a file's bytes hold.
+  static Status Parse(const File& file, std::string_view bytes, uint64_t state_id,
+                      std::vector<Epoch>& epochs);
 
   std::string folder_;
   FileSystem& files_;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
+#include <thread>
 #include <utility>
 
 #include "base/hash.h"
@@ -47,11 +49,9 @@ Status LiveDriver::Init() {
                           RecordDecoder::Compile(LabelSchema(config_), false));
     labels_.emplace(std::move(labels), !config_.label.time.empty());
   }
-  for (Slot& slot : slots_) {
-    slot.members = std::make_unique<JsonMembers>(records_->decoder.columns());
-    if (labels_) slot.label_members = std::make_unique<JsonMembers>(labels_->decoder.columns());
-  }
+  for (Slot& slot : slots_) AddMembers(slot);
   for (const InputPartition& input : source_.inputs()) {
+    labels_of_.push_back(input.labels);
     std::string origin = "\"topic\":";
     AppendJsonString(origin, input.topic);
     origin += fmt::format(",\"partition\":{}", input.number);
@@ -62,11 +62,16 @@ Status LiveDriver::Init() {
   return Status::Ok();
 }
 
+void LiveDriver::AddMembers(Slot& slot) const {
+  slot.members = std::make_unique<JsonMembers>(records_->decoder.columns());
+  if (labels_) slot.label_members = std::make_unique<JsonMembers>(labels_->decoder.columns());
+}
+
 // ---- One message ----
 
 bool LiveDriver::DecodeInto(const Message& message, Slot& slot) {
   Record& record = slot.record;
-  const bool is_label = source_.inputs()[message.input].labels;
+  const bool is_label = IsLabel(message);
   if (message.tombstone || message.payload.empty()) {
     slot.reject = {message.tombstone ? reject::kTombstone : reject::kEmpty,
                    "the message has no content"};
@@ -116,7 +121,7 @@ void LiveDriver::NoteMark(const Message& message) {
 void LiveDriver::Step(const Message& message, Slot& slot) {
   NoteRun(message);
   ++in_epoch_;
-  if (source_.inputs()[message.input].labels) {
+  if (IsLabel(message)) {
     ++position_.labels;
     if (slot.taken) {
       pipeline_.StepLabel(slot.record, out_);
@@ -144,32 +149,48 @@ void LiveDriver::Step(const Message& message, Slot& slot) {
 void LiveDriver::Take(std::span<const Message> messages) {
   // Labels have numbers of their own; only those of records can be ids.
   uint64_t number = position_.records;
-  const auto decode = [&](size_t i) {
+  Take(messages, [&, decoded = size_t{0}](size_t i) mutable -> Slot& {
     Slot& slot = slots_[i % slots_.size()];
-    const bool is_label = source_.inputs()[messages[i].input].labels;
-    Decode(messages[i], is_label ? 0 : ++number, slot);
-    if (slot.taken && !is_label) pipeline_.Prefetch(slot.record, FetchStage::kIndex);
-  };
+    if (i == decoded) {
+      Decode(messages[i], IsLabel(messages[i]) ? 0 : ++number, slot);
+      ++decoded;
+    }
+    return slot;
+  });
+}
+
+/// `slot_of` is asked for each message first in their order, and then again while it is among the
+/// last kFar.
+template <typename SlotOf>
+void LiveDriver::Take(std::span<const Message> messages, SlotOf slot_of) {
   const auto prefetch = [&](size_t i, FetchStage stage) {
-    if (i >= messages.size() || source_.inputs()[messages[i].input].labels) return;
-    const Slot& slot = slots_[i % slots_.size()];
-    if (slot.taken) pipeline_.Prefetch(slot.record, stage);
+    if (i >= messages.size()) return;
+    const Slot& slot = slot_of(i);
+    if (!slot.taken) return;
+    if (!IsLabel(messages[i])) {
+      pipeline_.Prefetch(slot.record, stage);
+    } else if (stage != FetchStage::kStore) {
+      pipeline_.PrefetchLabel(slot.record, stage);
+    }
   };
   const bool far = pipeline_.has_cold_keys();
   const size_t ahead = far ? Ahead::kFar : Ahead::kNear;
-  size_t decoded = 0, expected = 0;
+  size_t come = 0, expected = 0;
   for (size_t i = 0; i < messages.size(); ++i) {
-    for (; decoded < messages.size() && decoded < i + ahead; ++decoded) decode(decoded);
-    for (expected = std::max(expected, i); far && expected + Ahead::kIndexed < decoded;
-         ++expected) {
+    for (; come < messages.size() && come < i + ahead; ++come) prefetch(come, FetchStage::kIndex);
+    for (expected = std::max(expected, i); far && expected + Ahead::kIndexed < come; ++expected) {
       prefetch(expected, FetchStage::kStore);
     }
     prefetch(i + Ahead::kBlock, FetchStage::kBlock);
     prefetch(i + Ahead::kEvents, FetchStage::kEvents);
-    Step(messages[i], slots_[i % slots_.size()]);
-    if (i + 1 == messages.size() || messages[i + 1].input != messages[i].input) {
-      NoteMark(messages[i]);
-    }
+    Step(messages[i], slot_of(i));
+  }
+  // The last message of an input says where that stands.
+  for (size_t i = messages.size(), left = position_.inputs.size(); i > 0 && left > 0; --i) {
+    const Message& message = messages[i - 1];
+    if (message.offset < position_.inputs[message.input].next) continue;
+    NoteMark(message);
+    --left;
   }
 }
 
@@ -190,35 +211,156 @@ void LiveDriver::Tick(EventTime time) {
   pipeline_.Tick(time, out_);
 }
 
-Status LiveDriver::Replay(const Epoch& epoch, EpochSink& sink) {
-  if (epoch.tick) Tick(*epoch.tick);
+// ---- What was taken before ----
+
+/// The messages of an epoch. Runs are short where several inputs were merged, so what an input has
+/// in the epoch is read as one.
+Status LiveDriver::ReadEpoch(const Epoch& epoch, Lot& whole) {
+  std::vector<std::span<const Message>> read(source_.inputs().size());
+  std::vector<uint64_t> counts(read.size());
   for (const InputRun& run : epoch.runs) {
-    if (run.input >= source_.inputs().size()) {
+    if (run.input >= counts.size()) {
       return Status::Corrupt("the journal names a partition that the state has not got");
     }
-    int64_t first = -1, last = -1;
-    for (uint64_t taken = 0; taken < run.count;) {
-      LEAT_ASSIGN_OR_RETURN(const std::span<const Message> messages,
-                            source_.Read(run.input, run.count - taken));
-      if (taken == 0) first = messages.front().offset;
-      last = messages.back().offset;
-      taken += messages.size();
-      Take(messages);
-    }
-    if (first != run.first || last != run.last) {
+    counts[run.input] += run.count;
+  }
+  for (uint32_t i = 0; i < read.size(); ++i) {
+    if (counts[i] == 0) continue;
+    LEAT_ASSIGN_OR_RETURN(MessageBatch batch, source_.Read(i, counts[i], counts[i]));
+    read[i] = batch.messages;
+    whole.held.push_back(std::move(batch.held));
+  }
+  for (const InputRun& run : epoch.runs) {
+    const auto messages = read[run.input].first(run.count);
+    read[run.input] = read[run.input].subspan(run.count);
+    if (messages.empty() || messages.front().offset != run.first ||
+        messages.back().offset != run.last) {
       const InputPartition& input = source_.inputs()[run.input];
       return Status::Corrupt(fmt::format(
           "{} partition {} gave offsets {} to {} where {} to {} had been read: messages "
           "were deleted, or the topic is another one; --rebuild or --fresh",
-          input.topic, input.number, first, last, run.first, run.last));
+          input.topic, input.number, messages.empty() ? -1 : messages.front().offset,
+          messages.empty() ? -1 : messages.back().offset, run.first, run.last));
+    }
+    whole.messages.insert(whole.messages.end(), messages.begin(), messages.end());
+  }
+  return Status::Ok();
+}
+
+/// Reads epochs again and decodes their messages, on a thread of its own: a few lots ahead.
+class LiveDriver::Rereading {
+ public:
+  Rereading(LiveDriver& driver, std::vector<Epoch> epochs)
+      : driver_(driver), left_(epochs.size()), number_(driver.position_.records) {
+    for (size_t i = 0; i < kLots; ++i) free_.push_back(std::make_unique<Lot>());
+    thread_ = std::thread([this, epochs = std::move(epochs)] { Run(epochs); });
+  }
+  ~Rereading() {
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+      changed_.notify_all();
+    }
+    thread_.join();
+  }
+
+  /// Takes the next epoch; false once it was the last one.
+  Result<bool> TakeNext() {
+    for (bool last = false; !last;) {
+      std::unique_ptr<Lot> lot;
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return !ready_.empty(); });
+        lot = std::move(ready_.front());
+        ready_.pop_front();
+      }
+      LEAT_RETURN_IF_ERROR(lot->status);
+      driver_.Take(lot->messages, [&](size_t i) -> Slot& { return lot->slots[i]; });
+      last = lot->last;
+      const std::lock_guard lock(mutex_);
+      free_.push_back(std::move(lot));
+      changed_.notify_all();
+    }
+    return --left_ > 0;
+  }
+
+ private:
+  static constexpr size_t kLots = 4, kMessages = 256;
+
+  void Run(const std::vector<Epoch>& epochs) {
+    for (const Epoch& epoch : epochs) {
+      Lot whole;
+      whole.status = driver_.ReadEpoch(epoch, whole);
+      const std::span<const Message> messages = whole.messages;
+      size_t at = 0;
+      do {
+        std::unique_ptr<Lot> lot = Free();
+        if (!lot) return;
+        const auto part = messages.subspan(at, std::min(kMessages, messages.size() - at));
+        at += part.size();
+        lot->messages.assign(part.begin(), part.end());
+        lot->held = whole.held;
+        lot->status = whole.status;
+        lot->last = at == messages.size();
+        while (lot->slots.size() < part.size()) driver_.AddMembers(lot->slots.emplace_back());
+        for (size_t i = 0; i < part.size(); ++i) {
+          driver_.Decode(part[i], driver_.IsLabel(part[i]) ? 0 : ++number_, lot->slots[i]);
+        }
+        const std::lock_guard lock(mutex_);
+        ready_.push_back(std::move(lot));
+        changed_.notify_all();
+      } while (at < messages.size());
+      if (!whole.status.ok()) return;
     }
   }
+  /// None once nobody asks any more.
+  std::unique_ptr<Lot> Free() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !free_.empty() || ended_; });
+    if (ended_) return nullptr;
+    std::unique_ptr<Lot> lot = std::move(free_.back());
+    free_.pop_back();
+    return lot;
+  }
+
+  LiveDriver& driver_;
+  size_t left_;      ///< Epochs.
+  uint64_t number_;  ///< Of the last record.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::unique_ptr<Lot>> free_;
+  std::deque<std::unique_ptr<Lot>> ready_;
+  bool ended_ = false;
+  std::thread thread_;
+};
+
+LiveDriver::LiveDriver(const Config& config, Pipeline& pipeline, MessageSource& source,
+                       Position start, const LiveOptions& options)
+    : config_(config),
+      pipeline_(pipeline),
+      source_(source),
+      options_(options),
+      position_(std::move(start)) {}
+
+LiveDriver::~LiveDriver() { source_.OnReady({}); }
+
+void LiveDriver::Expect(std::vector<Epoch> epochs) {
+  rereading_.reset();
+  if (!epochs.empty()) rereading_ = std::make_unique<Rereading>(*this, std::move(epochs));
+}
+
+Status LiveDriver::Replay(const Epoch& epoch, EpochSink& sink) {
+  if (!rereading_) Expect({epoch});
+  if (epoch.tick) Tick(*epoch.tick);
+  LEAT_ASSIGN_OR_RETURN(const bool more, rereading_->TakeNext());
+  if (!more) rereading_.reset();
   return EndEpoch(sink);
 }
 
 Status LiveDriver::Retake(const Epoch& until, EpochSink& sink) {
   const std::vector<InputMark>& ends = until.position.inputs;
   struct Held {
+    MessageBatch batch;
     std::vector<Message> held;
     size_t next = 0;
     bool done = false;
@@ -233,9 +375,8 @@ Status LiveDriver::Retake(const Epoch& until, EpochSink& sink) {
         input.held.clear();
         input.next = 0;
         if (position_.inputs[i].next < end) {
-          LEAT_ASSIGN_OR_RETURN(const std::span<const Message> messages,
-                                source_.Read(i, kRetakeBatch));
-          for (const Message& message : messages) {
+          LEAT_ASSIGN_OR_RETURN(input.batch, source_.Read(i, 1, kRetakeBatch));
+          for (const Message& message : input.batch.messages) {
             if (message.offset < end) input.held.push_back(message);
           }
         }
@@ -313,6 +454,7 @@ Status LiveDriver::Run(EpochSink& sink) {
   };
   last_record_ = Clock::now();
   time_then_ = pipeline_.now();
+  bool first = true;  // What has waited for this run is not to wait for more.
   auto epoch_began = last_record_, committed = last_record_, second = last_record_,
        ticked = last_record_;
   while (!stopped()) {
@@ -336,8 +478,9 @@ Status LiveDriver::Run(EpochSink& sink) {
     }
     const auto now = messages.empty() ? Clock::now() : last_record_;
     if (in_epoch_ > 0 &&
-        (now - epoch_began >= options_.epoch_time || in_epoch_ >= options_.epoch_records ||
+        (first || now - epoch_began >= options_.epoch_time || in_epoch_ >= options_.epoch_records ||
          out_.size() >= options_.epoch_bytes)) {
+      first = false;
       LEAT_RETURN_IF_ERROR(EndEpoch(sink));
       committed = now;
     }

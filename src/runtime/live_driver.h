@@ -5,7 +5,8 @@
 /// or so much output. While nothing comes, event time goes on by the time that has passed since the
 /// last record (a tick, journalled as well), so that labels are waited for no longer than they
 /// should. A message is a JSON object; one that is not, or is empty, or too large, is a reject.
-/// Threads: one that runs it; Stop is for any.
+/// Threads: one that runs it; Stop is for any. What is expected to be taken again is read and
+/// decoded by one of its own.
 #pragma once
 
 #include <array>
@@ -36,7 +37,7 @@ struct LiveOptions {
   /// Without a record for so long, time goes on by ticks; 0: never.
   std::chrono::milliseconds idle{1'000};
   /// An epoch even if there is nothing in it: a group forgets offsets that are not committed.
-  std::chrono::minutes heartbeat{60};
+  std::chrono::milliseconds heartbeat = std::chrono::hours(1);
   bool to_end = false;              ///< Stop when all that is in the inputs has been taken.
   bool envelopes = false;           ///< Predictions go out as messages (see Outputs::frames).
   std::function<void()> on_second;  ///< Called on the driver's thread about once a second.
@@ -50,9 +51,10 @@ class LiveDriver final : public Driver {
                                                     const LiveOptions& options);
 
   /// The source wakes nobody any more.
-  ~LiveDriver() override { source_.OnReady({}); }
+  ~LiveDriver() override;
 
   const Position& position() const override { return position_; }
+  void Expect(std::vector<Epoch> epochs) override;
   Status Replay(const Epoch& epoch, EpochSink& sink) override;
   /// By the messages' times over all inputs.
   Status Retake(const Epoch& until, EpochSink& sink) override;
@@ -79,17 +81,27 @@ class LiveDriver final : public Driver {
     bool taken = false;  ///< Whether `record` is one; else `reject`.
   };
 
+  /// Messages of an epoch, decoded.
+  struct Lot {
+    std::vector<Message> messages;
+    std::vector<std::shared_ptr<const void>> held;  ///< What the messages lie in.
+    std::vector<Slot> slots;                        ///< One a message, or more.
+    bool last = false;                              ///< Of its epoch.
+    Status status;
+  };
+  class Rereading;
+
   LiveDriver(const Config& config, Pipeline& pipeline, MessageSource& source, Position start,
-             const LiveOptions& options)
-      : config_(config),
-        pipeline_(pipeline),
-        source_(source),
-        options_(options),
-        position_(std::move(start)) {}
+             const LiveOptions& options);
   Status Init();
   void Decode(const Message& message, uint64_t number, Slot& slot);
   bool DecodeInto(const Message& message, Slot& slot);
+  bool IsLabel(const Message& message) const { return labels_of_[message.input]; }
+  void AddMembers(Slot& slot) const;
   void Take(std::span<const Message> messages);
+  template <typename SlotOf>
+  void Take(std::span<const Message> messages, SlotOf slot_of);
+  Status ReadEpoch(const Epoch& epoch, Lot& whole);
   void Step(const Message& message, Slot& slot);
   void NoteRun(const Message& message);
   void NoteMark(const Message& message);
@@ -106,7 +118,8 @@ class LiveDriver final : public Driver {
   const LiveOptions options_;
   Position position_;
   std::optional<Decoder> records_, labels_;
-  std::vector<std::string> origins_;  ///< Of each input.
+  std::vector<std::string> origins_;  ///< Of each input,
+  std::vector<char> labels_of_;       ///< and whether it has labels.
   bool number_is_id_ = false;
   std::array<Slot, Ahead::kFar> slots_;
 
@@ -121,6 +134,7 @@ class LiveDriver final : public Driver {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool ready_ = false, stop_ = false;
+  std::unique_ptr<Rereading> rereading_;  ///< What is expected, as long as there is any.
 };
 
 }  // namespace leat

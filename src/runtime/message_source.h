@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,6 +56,12 @@ struct Message {
   std::string_view traceparent;  ///< The header of that name; empty: none.
 };
 
+/// Messages with what they lie in.
+struct MessageBatch {
+  std::span<const Message> messages;
+  std::shared_ptr<const void> held;  ///< The views live as long as this, which the source outlives.
+};
+
 class MessageSource {
  public:
   virtual ~MessageSource() = default;
@@ -69,9 +76,9 @@ class MessageSource {
   /// read last is not there any more, or is not what it was: the topic was deleted and made again,
   /// or its messages have expired.
   virtual Status Start(std::span<const InputMark> marks) = 0;
-  /// The next messages of one input, at least one and at most `most`. Corrupt if there is none. The
-  /// views live until the next call of Read for this input, or of Live.
-  virtual Result<std::span<const Message>> Read(uint32_t input, size_t most) = 0;
+  /// The next messages of one input, at least `least` (one or more) and at most `most`. Corrupt if
+  /// there are fewer. Any thread, while nothing else is called.
+  virtual Result<MessageBatch> Read(uint32_t input, size_t least, size_t most) = 0;
   /// From now on Poll is called and Read is not. Goes on at `next`, an offset an input.
   virtual Status Live(std::span<const int64_t> next) = 0;
   /// At most `most` messages that have come; none if none are at hand. The views live until the

@@ -24,6 +24,8 @@ constexpr size_t kMostQueuedBytes = size_t{64} << 20;
 constexpr auto kShare = std::chrono::milliseconds(3);
 /// Appends to the journal whose times are kept.
 constexpr size_t kKeptTimes = 1 << 16;
+/// A start begins a file, and so does a snapshot.
+constexpr size_t kMostJournalFiles = 4;
 /// Of the memory: changes that wait to be saved (as much again is a snapshot on its way); all
 /// state; and of that the windows at most (memory that they once had is not given back when the
 /// rest grows) and at least.
@@ -116,18 +118,19 @@ Status Shard::Load(StateStorage& storage) {
     return damaged("there is a journal but no snapshot: files are missing");
   };
   LEAT_ASSIGN_OR_RETURN(const bool exists, storage.Exists());
-  LEAT_ASSIGN_OR_RETURN(const bool journal, journal_.Exists());
-  if (!exists && journal) return without_snapshot();
+  LEAT_ASSIGN_OR_RETURN(journal_files_, journal_.CountFiles());
+  if (!exists && journal_files_ > 0) return without_snapshot();
   LEAT_ASSIGN_OR_RETURN(store_, storage.Open());
   snapshots_ = std::make_unique<Snapshots>(*store_, options_.items_at_once);
   LEAT_ASSIGN_OR_RETURN(const std::optional<SnapshotInfo> info, snapshots_->Read());
   if (!info) {
-    if (journal) return without_snapshot();
+    if (journal_files_ > 0) return without_snapshot();
     loaded_.state_id = RandomId();
     if (options_.begin) {
       LEAT_ASSIGN_OR_RETURN(loaded_.epoch.position, options_.begin());
       last_ = loaded_.epoch;
     }
+    if (options_.on_start) options_.on_start(loaded_.epoch.position);
   } else {
     loaded_ = *info;
     old_sinks_ = info->sinks;
@@ -153,6 +156,7 @@ Status Shard::Load(StateStorage& storage) {
       changes_ = std::move(changes).value();
     }
     LEAT_RETURN_IF_ERROR(CheckInputs());
+    if (options_.on_start) options_.on_start(loaded_.epoch.position);
     const Status loaded = snapshots_->Load(pipeline_, window_bytes_);
     if (!loaded.ok()) {
       return Status(loaded.code(), fmt::format("{}: {}", options_.folder, loaded.message()));
@@ -269,6 +273,11 @@ Status Shard::SettleMarks(Driver& driver) {
 /// Takes the journalled epochs up to `last` again.
 Status Shard::Replay(Driver& driver, uint64_t last) {
   const Clock::time_point start = Clock::now();
+  std::vector<Epoch> again;
+  for (const Epoch& epoch : journalled_) {
+    if (epoch.number <= last) again.push_back(epoch);
+  }
+  if (!again.empty()) driver.Expect(std::move(again));
   while (!journalled_.empty() && journalled_.front().number <= last) {
     const Status done = driver.Replay(Epoch(journalled_.front()), *this);
     if (!done.ok()) {
@@ -337,14 +346,14 @@ Status Shard::Check(const Epoch& epoch, const Epoch& journalled) const {
 Status Shard::Recover(Driver& driver, SinkSet& sinks) {
   sinks_ = &sinks;
   last_.lengths = sinks.lengths();
-  if (!journalled_.empty() && !options_.accept_divergence) {
-    LEAT_RETURN_IF_ERROR(journal_.Keep(loaded_.state_id));
-  }
   LEAT_RETURN_IF_ERROR(SettleMarks(driver));
   if (options_.accept_divergence) {
     // The sinks are cut back already: what follows the snapshot is simply taken anew.
     journalled_.clear();
     LEAT_RETURN_IF_ERROR(journal_.Remove());
+  } else if (journal_files_ > 0) {
+    const uint64_t last = journalled_.empty() ? last_.number : journalled_.back().number;
+    LEAT_RETURN_IF_ERROR(journal_.Keep(loaded_.state_id, last));
   }
   if (rebuild_) {
     suppress_ = true;
@@ -354,12 +363,27 @@ Status Shard::Recover(Driver& driver, SinkSet& sinks) {
   }
   LEAT_RETURN_IF_ERROR(Replay(driver, std::numeric_limits<uint64_t>::max()));
   CrashPoint("genesis");
-  LEAT_RETURN_IF_ERROR(SaveNow());
+  if (CanSaveLater()) {
+    LEAT_RETURN_IF_ERROR(journal_.Begin(loaded_.state_id, last_.number));
+    ShareMemory();
+    save_soon_ = true;
+  } else {
+    LEAT_RETURN_IF_ERROR(SaveNow());
+  }
   // Before any input is taken, the group says that it is ours, and from where.
   LEAT_RETURN_IF_ERROR(sinks.Claim(MarkOf(last_), last_.position));
   CrashPoint("after_claim");
   if (!options_.commit_now) committer_ = std::thread([this] { CommitAll(); });
   return Status::Ok();
+}
+
+/// After a recovery a snapshot is due, so that the next one takes less again. It may be made while
+/// the run goes on, if the old one is of the same pipeline and sinks; but not where one life after
+/// another ends before it is finished.
+bool Shard::CanSaveLater() const {
+  return resumed_ && !rebuild_ && !options_.accept_divergence &&
+         loaded_.fingerprint == config_.fingerprint && old_sinks_ == options_.sinks &&
+         journal_files_ <= kMostJournalFiles;
 }
 
 /// At least once, outputs need not wait for the end of their epoch.
@@ -418,7 +442,8 @@ Status Shard::Save() {
   const uint64_t most = options_.memory / kChangedShare;
   uint64_t changed = Snapshots::ChangedBytes(pipeline_);
   if (saving_ == Saving::kNo) {
-    if ((options_.snapshot_due && options_.snapshot_due()) || changed > most) {
+    if ((options_.snapshot_due && options_.snapshot_due()) || save_soon_ || changed > most) {
+      save_soon_ = false;
       filling_ = last_;
       snapshots_->Begin(pipeline_, Info());
       LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kRotate, last_, {}}));

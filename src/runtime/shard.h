@@ -49,6 +49,9 @@ struct ShardOptions {
   std::string group, instance;
   /// Where a new state begins; asked only then. None: at the start of a log.
   std::function<Result<Position>()> begin;
+  /// Called when it is known where the inputs are to be taken from, before the state is loaded:
+  /// what takes its time may begin.
+  std::function<void(const Position&)> on_start;
   /// For `rebuild`: where the inputs had been taken to. None: the old state says so, if it can.
   std::optional<Position> retake;
   SinkLengths kept{};        ///< With `retake`: what the files keep.
@@ -137,6 +140,7 @@ class Shard final : public EpochSink {
   Status Check(const Epoch& epoch, const Epoch& journalled) const;
   SnapshotInfo Info() const;
   void ShareMemory();
+  bool CanSaveLater() const;
   Status SaveNow();
   Status Save();
   Status WriteSnapshot(const Epoch& epoch);
@@ -159,6 +163,7 @@ class Shard final : public EpochSink {
   SnapshotInfo loaded_;  ///< Of the snapshot that was loaded, or of a new state.
   SinkNames old_sinks_;
   std::vector<std::string> changes_;
+  size_t journal_files_ = 0;      ///< Found at the start.
   std::deque<Epoch> journalled_;  ///< After it; emptied by Recover.
   Recovery recovery_;
   std::optional<Epoch> rebuild_;  ///< How far the log is taken again without putting out.
@@ -169,6 +174,7 @@ class Shard final : public EpochSink {
 
   // Snapshots, on the caller's thread.
   Saving saving_ = Saving::kNo;
+  bool save_soon_ = false;           ///< A recovery wants one.
   Epoch filling_;                    ///< What the snapshot that is being made is as of.
   size_t window_bytes_;              ///< What windows may take in memory.
   std::atomic<bool> saved_ = false;  ///< The committing thread has written the snapshot.

@@ -3,6 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <utility>
 
 #include "base/hash.h"
 
@@ -18,6 +25,92 @@ std::string PieceKey(std::string_view part, uint64_t index) {
   AppendOrdered(key, index);
   return key;
 }
+
+/// Items that are read together, and lots of them that may wait.
+constexpr size_t kLotBytes = size_t{1} << 18, kMostLots = 8;
+
+/// Reads items of a store on a thread of its own, and hands them out in order on the caller's.
+class ItemReader {
+ public:
+  ItemReader(const StateStore& store, std::span<const Family> families)
+      : thread_([this, &store, families] { Read(store, families); }) {}
+  ~ItemReader() {
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+      changed_.notify_all();
+    }
+    thread_.join();
+  }
+
+  Status Visit(const std::function<Status(Family, std::string_view, std::string_view)>& visit) {
+    for (;;) {
+      Lot lot;
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return !lots_.empty() || done_; });
+        if (lots_.empty()) return status_;
+        lot = std::move(lots_.front());
+        lots_.pop_front();
+        changed_.notify_all();
+      }
+      std::string_view rest = lot.bytes;
+      const auto take = [&](size_t size) {
+        const std::string_view taken = rest.substr(0, size);
+        rest.remove_prefix(size);
+        return taken;
+      };
+      for (const Item& item : lot.items) {
+        const std::string_view key = take(item.key), value = take(item.value);
+        LEAT_RETURN_IF_ERROR(visit(item.family, key, value));
+      }
+    }
+  }
+
+ private:
+  struct Item {
+    Family family;
+    size_t key, value;  ///< Bytes of each.
+  };
+  struct Lot {
+    std::string bytes;
+    std::vector<Item> items;
+  };
+
+  void Read(const StateStore& store, std::span<const Family> families) {
+    Lot lot;
+    Status status;
+    for (size_t i = 0; i < families.size() && status.ok(); ++i) {
+      status = store.Scan(families[i], {}, [&](std::string_view key, std::string_view value) {
+        lot.items.push_back({families[i], key.size(), value.size()});
+        lot.bytes += key;
+        lot.bytes += value;
+        return lot.bytes.size() < kLotBytes ? Status::Ok() : Put(lot);
+      });
+    }
+    if (status.ok() && !lot.items.empty()) status = Put(lot);
+    const std::lock_guard lock(mutex_);
+    status_ = status;
+    done_ = true;
+    changed_.notify_all();
+  }
+  Status Put(Lot& lot) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return lots_.size() < kMostLots || ended_; });
+    if (ended_) return Status::Io("nobody asks any more");
+    lots_.push_back(std::exchange(lot, {}));
+    changed_.notify_all();
+    return Status::Ok();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Lot> lots_;
+  bool done_ = false;   ///< All has been read, or could not be.
+  bool ended_ = false;  ///< Nobody asks any more.
+  Status status_;
+  std::thread thread_;
+};
 
 Status Damaged(std::string_view what) {
   return Status::Corrupt(
@@ -93,16 +186,15 @@ Status Snapshots::Load(Pipeline& pipeline, size_t memory) {
     parts.push_back({name, std::move(bytes)});
   }
   LEAT_RETURN_IF_ERROR(pipeline.LoadParts(parts));
-  for (const Family family : {Family::kWindows, Family::kPending, Family::kIds}) {
-    uint64_t taken = 0;
-    bool in_memory = true;
-    LEAT_RETURN_IF_ERROR(store_.Scan(family, {}, [&](std::string_view key, std::string_view value) {
-      // How full it is, is asked now and then.
-      if (in_memory && taken++ % 64 == 0) in_memory = pipeline.WindowBytes() < memory;
-      return pipeline.LoadItem(family, key, value, in_memory);
-    }));
-  }
-  return Status::Ok();
+  static constexpr std::array kItems = {Family::kWindows, Family::kPending, Family::kIds};
+  uint64_t taken = 0;
+  bool in_memory = true;
+  return ItemReader(store_, kItems)
+      .Visit([&](Family family, std::string_view key, std::string_view value) {
+        // How full it is, is asked now and then.
+        if (in_memory && taken++ % 64 == 0) in_memory = pipeline.WindowBytes() < memory;
+        return pipeline.LoadItem(family, key, value, in_memory);
+      });
 }
 
 void Snapshots::Begin(Pipeline& pipeline, const SnapshotInfo& info) {

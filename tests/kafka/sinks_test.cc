@@ -124,8 +124,9 @@ class SinksTest : public ::testing::Test {
   }
 
   std::unique_ptr<KafkaSinks> Open(SinkSet* files = nullptr) {
-    auto sinks = OpenSinks(options_, files);
+    auto sinks = OpenSinks(options_);
     EXPECT_TRUE(sinks.ok()) << sinks.status().message();
+    (*sinks)->UseFiles(files);
     return std::move(sinks).value();
   }
   Position At(int64_t next) const {

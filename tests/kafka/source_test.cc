@@ -144,10 +144,10 @@ class SourceTest : public KafkaTest {
     EXPECT_TRUE(source->Start(Marks({0})).ok());
     InputMark mark;
     while (static_cast<size_t>(mark.next) < count) {
-      auto read = source->Read(0, count - static_cast<size_t>(mark.next));
+      auto read = source->Read(0, 1, count - static_cast<size_t>(mark.next));
       EXPECT_TRUE(read.ok()) << read.status().message();
       if (!read.ok()) break;
-      mark = MarkOf(read->back());
+      mark = MarkOf(read->messages.back());
     }
     return mark;
   }
@@ -213,13 +213,13 @@ TEST_F(SourceTest, RunsAreReadAndLiveGoesOn) {
   std::vector<int64_t> next(4);
   for (const uint32_t input : {0u, 2u, 0u, 1u, 2u, 0u}) {  // The last partition is not read.
     for (size_t left = 317; left > 0;) {
-      auto read = source->Read(input, std::min<size_t>(left, 100));
+      auto read = source->Read(input, 1, std::min<size_t>(left, 100));
       ASSERT_TRUE(read.ok()) << read.status().message();
-      ASSERT_FALSE(read->empty());
-      ASSERT_LE(read->size(), 100u);
-      Add(*read, seen);
-      left -= std::min(left, read->size());
-      next[input] = read->back().offset + 1;
+      ASSERT_FALSE(read->messages.empty());
+      ASSERT_LE(read->messages.size(), 100u);
+      Add(read->messages, seen);
+      left -= std::min(left, read->messages.size());
+      next[input] = read->messages.back().offset + 1;
     }
   }
   ASSERT_TRUE(source->Live(next).ok());
@@ -244,7 +244,7 @@ TEST_F(SourceTest, LiveGoesBackAndAhead) {
   topic.Fill(1, 500);
   auto source = Open(Options({&topic}, 2));
   ASSERT_TRUE(source->Start(Marks({0, 0})).ok());
-  for (size_t left = 300; left > 0;) left -= source->Read(0, left)->size();
+  for (size_t left = 300; left > 0;) left -= source->Read(0, 1, left)->messages.size();
   ASSERT_TRUE(source->Live(std::vector<int64_t>{100, 200}).ok());  // Of 300 and 0.
   std::vector<Seen> seen;
   const Status polled = PollUntil(*source, 700, seen);
@@ -259,9 +259,9 @@ TEST_F(SourceTest, ReadingPastTheEndIsRefused) {
   topic.Fill(0, 10);
   auto source = Open(Options({&topic}, 1));
   ASSERT_TRUE(source->Start(Marks({0})).ok());
-  for (size_t left = 10; left > 0;) left -= source->Read(0, 100)->size();
+  for (size_t left = 10; left > 0;) left -= source->Read(0, 1, 100)->messages.size();
   const auto before = Clock::now();
-  const auto read = source->Read(0, 1);
+  const auto read = source->Read(0, 1, 1);
   Say("the end was noticed after {:.3f} s", Seconds(Clock::now() - before));
   ASSERT_FALSE(read.ok());
   EXPECT_EQ(read.status().code(), StatusCode::kCorrupt);
@@ -280,7 +280,7 @@ TEST_F(SourceTest, WaitingIsGivenUp) {
   options.give_up = [&] { return ++asked == 3; };
   auto source = Open(options);
   ASSERT_TRUE(source->Start(Marks({1})).ok());
-  const auto read = source->Read(0, 1);
+  const auto read = source->Read(0, 1, 1);
   ASSERT_FALSE(read.ok());
   EXPECT_EQ(read.status().code(), StatusCode::kIo);
   EXPECT_THAT(std::string(read.status().message()), HasSubstr("stopped while"));
@@ -297,9 +297,9 @@ TEST_F(SourceTest, SameMessagesAreAccepted) {
   auto source = Open(options);
   const Status started = source->Start(std::vector<InputMark>{mark});
   ASSERT_TRUE(started.ok()) << started.message();
-  auto read = source->Read(0, 3);
+  auto read = source->Read(0, 1, 3);
   ASSERT_TRUE(read.ok()) << read.status().message();
-  EXPECT_EQ(read->front().offset, 12);
+  EXPECT_EQ(read->messages.front().offset, 12);
   InputMark other = mark;
   other.hash ^= 1;
   EXPECT_EQ(StartAt(options, other).code(), StatusCode::kCorrupt);
@@ -422,9 +422,9 @@ TEST_F(SourceTest, GapsAreRefusedUnlessAllowed) {
   source = Open(options);
   const Status started = source->Start(std::vector<InputMark>{MarkAfter(options, 3)});
   ASSERT_TRUE(started.ok()) << started.message();
-  EXPECT_EQ(source->Read(0, 1)->front().offset, 10);
-  EXPECT_EQ(source->Read(0, 5)->front().offset, 11);
-  EXPECT_EQ(source->Read(0, 1).status().code(), StatusCode::kCorrupt);
+  EXPECT_EQ(source->Read(0, 1, 1)->messages.front().offset, 10);
+  EXPECT_EQ(source->Read(0, 1, 5)->messages.front().offset, 11);
+  EXPECT_EQ(source->Read(0, 1, 1).status().code(), StatusCode::kCorrupt);
   // What was aborted is input too, if so configured.
   options.read_committed = false;
   seen.clear();
@@ -445,24 +445,24 @@ TEST_F(SourceTest, MessagesComeAsTheyAre) {
   auto source = Open(Options({&topic}, 1));
   ASSERT_TRUE(source->Start(Marks({0})).ok());
   std::vector<Message> all;
-  auto read = source->Read(0, 1);
+  auto read = source->Read(0, 1, 1);
   ASSERT_TRUE(read.ok());
-  EXPECT_EQ(read->front().payload, "payload");
-  EXPECT_EQ(read->front().key, "key");
-  EXPECT_EQ(read->front().traceparent, parent);
-  EXPECT_EQ(read->front().timestamp, hour_ago);
-  EXPECT_FALSE(read->front().tombstone);
-  read = source->Read(0, 1);
-  EXPECT_TRUE(read->front().tombstone);
-  EXPECT_EQ(read->front().key, "gone");
-  EXPECT_EQ(read->front().payload, "");
-  read = source->Read(0, 1);
-  EXPECT_FALSE(read->front().tombstone);
-  EXPECT_EQ(read->front().payload, "");
-  EXPECT_EQ(read->front().traceparent, "");
-  EXPECT_EQ(read->front().offset, 2);
-  read = source->Read(0, 1);
-  EXPECT_EQ(read->front().payload, std::string_view("\0\n\xff", 3));
+  EXPECT_EQ(read->messages.front().payload, "payload");
+  EXPECT_EQ(read->messages.front().key, "key");
+  EXPECT_EQ(read->messages.front().traceparent, parent);
+  EXPECT_EQ(read->messages.front().timestamp, hour_ago);
+  EXPECT_FALSE(read->messages.front().tombstone);
+  read = source->Read(0, 1, 1);
+  EXPECT_TRUE(read->messages.front().tombstone);
+  EXPECT_EQ(read->messages.front().key, "gone");
+  EXPECT_EQ(read->messages.front().payload, "");
+  read = source->Read(0, 1, 1);
+  EXPECT_FALSE(read->messages.front().tombstone);
+  EXPECT_EQ(read->messages.front().payload, "");
+  EXPECT_EQ(read->messages.front().traceparent, "");
+  EXPECT_EQ(read->messages.front().offset, 2);
+  read = source->Read(0, 1, 1);
+  EXPECT_EQ(read->messages.front().payload, std::string_view("\0\n\xff", 3));
 }
 
 TEST_F(SourceTest, PollMergesPartitionsByTheirTimes) {
@@ -637,10 +637,10 @@ TEST_F(SourceTest, Speed) {
     for (int i = 0; i < rounds; ++i) {
       for (uint32_t input = 0; input < kPartitions; ++input, ++runs) {
         for (size_t left = run; left > 0;) {
-          auto read = source->Read(input, left);
+          auto read = source->Read(input, 1, left);
           ASSERT_TRUE(read.ok()) << read.status().message();
-          left -= read->size();
-          count += read->size();
+          left -= read->messages.size();
+          count += read->messages.size();
         }
       }
     }

@@ -100,6 +100,39 @@ TEST_F(Running, IdleStreamsGoOnByTicksAndExpireLabels) {
   ASSERT_EQ(ToEnd(run), 0) << Errors(run);
 }
 
+TEST_F(Running, LabelsThatAreSilentForAnHourHoldNothingUp) {
+  ASSERT_TRUE(CreateTopic(brokers(), In("labels"), 1).ok());
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 200, .bad = false}).ok());
+  const int64_t later = StreamStart() + 3'700'000;
+  ASSERT_TRUE(
+      Produce(brokers(), In("payments"), 0,
+              {{"c1",
+                fmt::format(R"({{"id":"later","card":"c1","shop":1,"amount":1,"at":{}}})", later),
+                {},
+                later}})
+          .ok());
+  const LiveRun run = MakeRun("silent", StreamPipeline(true));
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  EXPECT_EQ(Lines(run, "predictions").size(), 201u);
+  const auto count = [&](const char* name) {
+    return ReportOf(run).at("labels").at(name).to_number<int64_t>();
+  };
+  EXPECT_EQ(count("expired"), 200);
+  EXPECT_EQ(count("pending"), 1);
+  std::vector<KafkaRecord> labels;
+  for (const char* id : {"p0", "later"}) {
+    labels.push_back({"c1",
+                      fmt::format(R"({{"id":"{}","fraud":true,"known":{}}})", id, later + 1000),
+                      {},
+                      later});
+  }
+  ASSERT_TRUE(Produce(brokers(), In("labels"), 0, labels).ok());
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  EXPECT_EQ(count("late"), 1);
+  EXPECT_EQ(count("matched"), 1);
+  EXPECT_EQ(count("pending"), 0);
+}
+
 TEST_F(Running, TheFirstSignalCommitsAndSaves) {
   ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 5'000}).ok());
   const LiveRun run = MakeRun("signal", StreamPipeline(false));

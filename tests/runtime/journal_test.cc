@@ -82,7 +82,7 @@ TEST_F(JournalTest, NoFileIsNoEntries) {
   const auto epochs = Open().Read(kState, 0);
   ASSERT_TRUE(epochs.ok());
   EXPECT_TRUE(epochs->empty());
-  EXPECT_FALSE(*Open().Exists());
+  EXPECT_EQ(*Open().CountFiles(), 0u);
 }
 
 TEST_F(JournalTest, GoesOnInANewFileAndDropsOldOnes) {
@@ -97,7 +97,7 @@ TEST_F(JournalTest, GoesOnInANewFileAndDropsOldOnes) {
   EXPECT_FALSE(fs::exists(PathOf(4)));
   EXPECT_EQ(*journal.Read(kState, 9), Numbered(10, 11));
   ASSERT_TRUE(journal.Remove().ok());
-  EXPECT_FALSE(*journal.Exists());
+  EXPECT_EQ(*journal.CountFiles(), 0u);
 }
 
 TEST_F(JournalTest, AMissingFileIsRefused) {
@@ -190,9 +190,39 @@ TEST_F(JournalTest, WhatAKilledProcessLeftIsKeptFirst) {
     Journal next("folder", disk);
     EXPECT_EQ(*next.Read(kState, 3), Numbered(4, 8));
     const bool keep = seed % 5 != 0;
-    ASSERT_TRUE(!keep || next.Keep(kState).ok());
+    ASSERT_TRUE(!keep || next.Keep(kState, 8).ok());
     disk.LosePower({.seed = seed, .torn = keep});
     EXPECT_EQ(*Journal("folder", disk).Read(kState, 3), Numbered(4, keep ? 8 : 5)) << seed;
+  }
+}
+
+TEST_F(JournalTest, WhatFollowsTheLastEpochToKeepIsCut) {
+  for (uint64_t last = 3; last <= 12; ++last) {
+    PowerFiles disk;
+    Journal journal("folder", disk);
+    ASSERT_TRUE(disk.MakeFolders("folder").ok());
+    ASSERT_TRUE(journal.Begin(kState, 3).ok());
+    ASSERT_TRUE(journal.Append(Numbered(4, 4)).ok());
+    ASSERT_TRUE(journal.Append(Numbered(5, 7)).ok());
+    ASSERT_TRUE(journal.Begin(kState, 7).ok());
+    ASSERT_TRUE(journal.Append(Numbered(8, 9)).ok());
+    ASSERT_TRUE(journal.Begin(kState, 9).ok());
+    ASSERT_TRUE(journal.Append(Numbered(10, 12)).ok());
+    // Whenever that is cut short, it can be done again, and then it goes on from there.
+    for (uint64_t at = 1;; ++at) {
+      Journal next("folder", disk);
+      disk.CrashAt(at);
+      const Status kept = next.Keep(kState, last);
+      disk.LosePower({.seed = at});
+      const auto read = Journal("folder", disk).Read(kState, 3);
+      ASSERT_TRUE(read.ok()) << last << " " << at << read.status().message();
+      if (kept.ok()) break;
+    }
+    EXPECT_EQ(*Journal("folder", disk).Read(kState, 3), Numbered(4, last)) << last;
+    Journal next("folder", disk);
+    ASSERT_TRUE(next.Begin(kState, last).ok());
+    ASSERT_TRUE(next.Append(Numbered(last + 1, last + 2)).ok());
+    EXPECT_EQ(*Journal("folder", disk).Read(kState, 3), Numbered(4, last + 2)) << last;
   }
 }
 
@@ -221,7 +251,7 @@ TEST_F(JournalTest, AFolderThatNobodyCanSeeIsNotNoFolder) {
   FaultPlan plan;
   plan.Add({.times = kForever});
   FaultyFiles files(disk, plan);
-  EXPECT_EQ(Journal("folder", files).Exists().status().code(), StatusCode::kIo);
+  EXPECT_EQ(Journal("folder", files).CountFiles().status().code(), StatusCode::kIo);
   EXPECT_EQ(Journal("folder", files).Read(kState, 0).status().code(), StatusCode::kIo);
 }
 

@@ -63,7 +63,7 @@ class Machine {
     options.memory = scenario_.memory;
     options.commit_now = [] { return true; };
     options.snapshot_due = [epochs = 0]() mutable { return ++epochs % 4 == 0; };
-    Sinks sinks([] { return true; });
+    DiskSinks sinks([] { return true; });
     Inputs inputs(scenario_);
     LEAT_ASSIGN_OR_RETURN(const std::unique_ptr<Shard> shard,
                           Shard::Open(options, config, *pipeline, storage, files));

@@ -42,12 +42,20 @@ class Inputs {
   std::unique_ptr<RecordReader> records_, labels_;
 };
 
-/// The four sinks as files of the simulated disk.
-class Sinks final : public SinkSet {
+/// The four sinks of a process.
+class Sinks : public SinkSet {
+ public:
+  virtual Status Open(FileSystem& files, const std::optional<SinkLengths>& keep) = 0;
+  virtual Status WriteHeader(std::string_view header) = 0;
+  virtual Status Close() = 0;
+};
+
+/// As files of the simulated disk.
+class DiskSinks final : public Sinks {
  public:
   /// `flush`: whether what was written goes to the disk now.
-  explicit Sinks(std::function<bool()> flush) : flush_(std::move(flush)) {}
-  Status Open(FileSystem& files, const std::optional<SinkLengths>& keep) {
+  explicit DiskSinks(std::function<bool()> flush) : flush_(std::move(flush)) {}
+  Status Open(FileSystem& files, const std::optional<SinkLengths>& keep) override {
     for (size_t i = 0; i < kSinks.size(); ++i) {
       LEAT_ASSIGN_OR_RETURN(
           files_[i],
@@ -56,7 +64,7 @@ class Sinks final : public SinkSet {
     }
     return Status::Ok();
   }
-  Status WriteHeader(std::string_view header) { return files_[0]->Append(header); }
+  Status WriteHeader(std::string_view header) override { return files_[0]->Append(header); }
   Status WriteFiles(const Outputs& outputs) override {
     const auto parts = outputs.parts();
     for (size_t i = 0; i < files_.size(); ++i) {
@@ -70,7 +78,7 @@ class Sinks final : public SinkSet {
     for (const auto& file : files_) LEAT_RETURN_IF_ERROR(file->Sync());
     return Status::Ok();
   }
-  Status Close() {
+  Status Close() override {
     for (const auto& file : files_) LEAT_RETURN_IF_ERROR(file->Close());
     return Status::Ok();
   }
@@ -83,6 +91,74 @@ class Sinks final : public SinkSet {
  private:
   std::function<bool()> flush_;
   std::array<std::unique_ptr<FileSink>, 4> files_;
+};
+
+/// What brokers keep, whatever becomes of a process and its machine.
+struct Topics {
+  std::array<std::string, 4> bytes;  ///< That are committed.
+  std::optional<CommitMark> mark;
+  std::optional<CommitMark> before;  ///< The mark before it.
+};
+
+/// As topics, with a group that keeps marks. A commit is one step of the brokers': whoever asks for
+/// it may end before it, or after it without having been told.
+class TopicSinks final : public Sinks {
+ public:
+  /// `chance`: whether a mark is not seen yet, and whether what was sent last arrives after all.
+  TopicSinks(Topics& topics, std::function<bool()> chance)
+      : topics_(topics), chance_(std::move(chance)) {}
+  Status Open(FileSystem& files, const std::optional<SinkLengths>& keep) override {
+    static_cast<void>(keep);
+    files_ = &files;
+    return Status::Ok();
+  }
+  Status WriteHeader(std::string_view header) override {
+    static_cast<void>(header);
+    return Status::Ok();
+  }
+  Status Close() override { return Status::Ok(); }
+
+  bool keeps_marks() const override { return true; }
+  Result<std::optional<CommitMark>> Look() override {
+    LEAT_RETURN_IF_ERROR(Reach());
+    return chance_() ? topics_.before : topics_.mark;
+  }
+  Result<std::optional<CommitMark>> Take() override {
+    LEAT_RETURN_IF_ERROR(Reach());
+    return topics_.mark;
+  }
+  Status Claim(const CommitMark& mark, const Position& position) override {
+    return Commit({}, mark, position);
+  }
+  Status Commit(std::span<const Outputs* const> outputs, const CommitMark& mark,
+                const Position& position) override {
+    static_cast<void>(position);
+    const Status sent = Reach();
+    if (sent.ok() || chance_()) {
+      for (const Outputs* const epoch : outputs) {
+        const auto parts = epoch->parts();
+        for (size_t i = 0; i < parts.size(); ++i) topics_.bytes[i] += parts[i];
+      }
+      topics_.before = std::exchange(topics_.mark, mark);
+    }
+    LEAT_RETURN_IF_ERROR(sent);
+    return Reach();
+  }
+  Status WriteFiles(const Outputs& outputs) override {
+    static_cast<void>(outputs);
+    return Status::Ok();
+  }
+  Status Sync() override { return Status::Ok(); }
+  std::array<bool, 4> in_files() const override { return {}; }
+  SinkLengths lengths() const override { return {}; }
+
+ private:
+  /// An operation as any other: the process may end here, or be told that the brokers are gone.
+  Status Reach() { return files_->Exists("brokers").status(); }
+
+  Topics& topics_;
+  std::function<bool()> chance_;
+  FileSystem* files_ = nullptr;
 };
 
 }  // namespace leat

@@ -16,7 +16,7 @@ namespace leat {
 namespace {
 
 /// Which draws are whose, so that one more of one kind does not change the others.
-enum Component : uint64_t { kShape = 1, kRecords, kLabels };
+enum Component : uint64_t { kShape = 1, kRecords, kLabels, kTopics };
 
 const Config& ConfigOf(const std::string& yaml) {
   static std::map<std::string, std::unique_ptr<Config>> known;
@@ -115,6 +115,7 @@ Scenario DrawScenario(uint64_t seed) {
   scenario.flush = OneOf(shape, {0, 300, 1000});
   scenario.slow_clock = shape.Below(2) == 0;
   scenario.disasters = 1 + shape.Below(6);
+  scenario.topics = CounterRandom(seed, kTopics).Below(3) == 0;
 
   CounterRandom random(seed, kRecords);
   const uint64_t cards = OneOf(shape, {8, 40, 200}), shops = OneOf(shape, {3, 15});

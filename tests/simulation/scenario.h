@@ -15,6 +15,7 @@ struct Scenario {
   std::string records;           ///< CSV.
   std::string labels;            ///< CSV of a second reader; empty: labels are in the records.
   std::vector<EventTime> times;  ///< Of each record, those that cannot be read included.
+  bool topics = false;           ///< Outputs go to topics, whose group keeps marks; or to files.
   uint64_t epoch_records = 4096;
   uint64_t memory = 0;  ///< ShardOptions::memory.
   uint64_t items_at_once = 64;

@@ -29,7 +29,16 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kState = "state";
 /// Which draws are whose; each process has its own.
-enum Component : uint64_t { kDisaster = 100, kTicks, kCommits, kSnapshots, kFlushes, kClock, kEnd };
+enum Component : uint64_t {
+  kDisaster = 100,
+  kTicks,
+  kCommits,
+  kSnapshots,
+  kFlushes,
+  kClock,
+  kBrokers,
+  kEnd
+};
 
 /// Gathers the outputs of the run without disasters.
 class Gathered final : public EpochSink {
@@ -186,7 +195,7 @@ class Simulation {
       Fail(
           fmt::format("run {} ended though nothing was wrong: {}", result_.runs, status.message()));
     }
-    if (files_open_) Look();
+    if (files_open_ || scenario_.topics) Look();
     const bool power = disaster.kind == Disaster::Kind::kPower;
     if (crashed) ++(power ? result_.power : result_.kills);
     if (!crashed && !status.ok()) ++result_.faults;
@@ -200,9 +209,14 @@ class Simulation {
   /// Remembers how much of the files can be seen.
   void Look() {
     for (size_t i = 0; i < kSinks.size(); ++i) {
-      Result<std::string> bytes = disk_.Read(kSinks[i]);
+      Result<std::string> bytes = PutOut(i);
       if (bytes.ok()) seen_[i].push_back({result_.runs, std::move(*bytes)});
     }
+  }
+
+  /// What can be read of a sink.
+  Result<std::string> PutOut(size_t sink) {
+    return scenario_.topics ? topics_.bytes[sink] : disk_.Read(kSinks[sink]);
   }
 
   Status Live(const Disaster& disaster) {
@@ -210,7 +224,9 @@ class Simulation {
     const Config& config = *scenario_.config;
     LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Pipeline> pipeline, Pipeline::Create(config));
     SimulatedStorage storage(files, kState);
-    Sinks sinks(Chance(Random(kFlushes), scenario_.flush));
+    DiskSinks disk(Chance(Random(kFlushes), scenario_.flush));
+    TopicSinks topics(topics_, Chance(Random(kBrokers), 300));
+    Sinks& sinks = scenario_.topics ? static_cast<Sinks&>(topics) : disk;
     Inputs inputs(scenario_);
     std::unique_ptr<Shard> shard;
     const Status status = Live(disaster, files, *pipeline, storage, sinks, inputs, shard);
@@ -254,7 +270,12 @@ class Simulation {
     files_open_ = true;
     if (!shard->kept()) LEAT_RETURN_IF_ERROR(sinks.WriteHeader(pipeline.PredictionsHeader()));
     LogDriver driver(pipeline, inputs.records(), inputs.labels(), shard->start());
+    const std::optional<CommitMark> mark = topics_.mark;
     LEAT_RETURN_IF_ERROR(shard->Recover(driver, sinks));
+    if (scenario_.topics && shard->last().number != (mark ? mark->epoch : 0)) {
+      Fail(fmt::format("run {}: goes on after epoch {}, the mark is of epoch {}", result_.runs,
+                       shard->last().number, mark ? mark->epoch : 0));
+    }
     LEAT_RETURN_IF_ERROR(NoteRecovered(*shard, driver));
 
     Noted noted(*this, *shard);
@@ -328,7 +349,7 @@ class Simulation {
     Inputs inputs(scenario_);
     if (!pipeline.ok() || !inputs.Open(scenario_, {}).ok()) return Fail("no reference");
     Gathered reference;
-    reference.bytes[0] = (*pipeline)->PredictionsHeader();
+    if (!scenario_.topics) reference.bytes[0] = (*pipeline)->PredictionsHeader();
     LogDriver driver(**pipeline, inputs.records(), inputs.labels(), {});
     const EpochEnd* before = nullptr;
     for (const EpochEnd& end : history_) {
@@ -348,7 +369,7 @@ class Simulation {
     }
     for (size_t i = 0; i < kSinks.size(); ++i) {
       const std::string& wanted = reference.bytes[i];
-      const Result<std::string> found = disk_.Read(kSinks[i]);
+      const Result<std::string> found = PutOut(i);
       CompareBytes(fmt::format("{} at the end", kSinks[i]), found.ok() ? *found : "", wanted,
                    false);
       for (const auto& [run, bytes] : seen_[i]) {
@@ -388,6 +409,7 @@ class Simulation {
   const Scenario scenario_;
   SimulationResult result_;
   PowerFiles disk_;
+  Topics topics_;
   FaultPlan plan_;
 
   std::vector<EpochEnd> history_;  ///< Epoch n at n - 1.

@@ -8,6 +8,11 @@
 /// opened anew, until a run has come to its end; then power is lost once more, and a last run must
 /// find all of it there. One thread, no clock, so a seed always does the same.
 ///
+/// In some scenarios the outputs go to topics instead of files. These, and the group's mark that is
+/// committed with them, are the brokers' and survive everything; what was asked for last may be
+/// committed without the process having been told. Each start must then go on exactly after the
+/// epoch that the mark names.
+///
 /// What it is compared with. Ticks come from a clock, and after a disaster the clock says something
 /// else: an epoch that was lost before it was committed is taken again with another tick, or with
 /// none. So the run without disasters cannot draw ticks of its own. The harness keeps, for each
