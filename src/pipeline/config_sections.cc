@@ -178,6 +178,12 @@ void DescribeLabel(SectionParams& p, LabelConfig& label, std::string& expired_as
              "How long after the event the label in the record becomes known.");
   p.Duration("expires_after", label.expires_after, kAnyDuration,
              "How long a prediction waits for its label; 0 is for ever.");
+  if (p.Wants(label.remember != LabelConfig().remember)) {
+    p.Duration("remember", label.remember, kAnyDuration,
+               "How long (at least `expires_after`) an id is known after its label came or its "
+               "prediction expired, so that another label is a duplicate or late; 24 bytes of "
+               "memory an id. Labels of `file` or topic only.");
+  }
   p.Text("expired_as", expired_as, "`drop`, or the class that an expired prediction counts as.");
   p.Text("file", label.file, "A log of labels of its own, joined by id.");
   p.Shape("kafka", "map `{topic}`", "none", "The same as a topic.");

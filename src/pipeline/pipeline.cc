@@ -96,7 +96,7 @@ struct Pipeline::Impl {
     JoinOptions options;
     options.by_id = c.has_label && c.label.separate();
     options.expires_after = c.label.expires_after;
-    options.memory = std::max(options.memory, c.label.expires_after);
+    options.memory = std::max(c.label.remember, c.label.expires_after);
     return options;
   }
 

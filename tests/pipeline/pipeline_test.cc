@@ -217,6 +217,28 @@ TEST(Pipeline, SeparateLabelsAreJoinedByIdWithEveryCaseCounted) {
   EXPECT_EQ(Of(report.rejects, "orphan_label"), 1);
 }
 
+TEST(Pipeline, SettledIdsAreKnownAsLongAsIsAskedFor) {
+  const std::string csv =
+      fmt::format("id,at,amount\na,{},1\nb,{},2\n", FormatIso(kStart), FormatIso(kStart + kDay));
+  const std::string labels =
+      fmt::format("id,known,fraud\na,{},1\na,{},1\n", FormatIso(kStart + 10 * kMinute),
+                  FormatIso(kStart + 2 * kDay));
+  for (const bool briefly : {false, true}) {
+    std::string yaml(kSeparate);
+    if (briefly)
+      yaml.replace(yaml.find("expires_after: 5d"), 17, "expires_after: 1h, remember: 2h");
+    Config config = Parse(yaml);
+    config.tidy_every = 1;
+    Collect sinks;
+    const auto pipeline = MakePipeline(config);
+    DriveText(*pipeline, config, csv, sinks, labels);
+    const Report report = pipeline->MakeReport();
+    EXPECT_EQ(Of(report.labels, "matched"), 1);
+    EXPECT_EQ(Of(report.labels, "duplicate"), briefly ? 0 : 1);
+    EXPECT_EQ(Of(report.labels, "early"), briefly ? 1 : 0);  // As if of a prediction to come.
+  }
+}
+
 TEST(Pipeline, DuplicatesAndLateRecordsAreRejectedAsConfigured) {
   std::string yaml(kSeparate);
   yaml.replace(
