@@ -112,7 +112,7 @@ TEST(MultiTarget, LearnsWhatIsKnownAndIgnoresTheRest) {
 
 TEST(MultiTarget, ContinuesBitEqualAfterLoadingAndSaysItsMemory) {
   for (const bool chain : {false, true}) {
-    const size_t before = HeapBytes();
+    [[maybe_unused]] const size_t before = HeapBytes();
     auto whole = New(Options(chain));
     Errors(*whole, 0, 1500);
 #ifndef __SANITIZE_ADDRESS__
