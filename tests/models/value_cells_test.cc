@@ -66,7 +66,7 @@ TEST(ValueCells, TheTwoNearestBecomeOneAtTheBound) {
 
 TEST(ValueCells, HoldsWhatItSaysAndIsTheSameAfterLoading) {
   for (const size_t most : {size_t{2}, size_t{64}, ValueCells::kUnbounded}) {
-    const size_t before = HeapBytes();
+    [[maybe_unused]] const size_t before = HeapBytes();
     ValueCells cells;
     CounterRandom random(4, 4);
     size_t grown = 0;
