@@ -79,9 +79,9 @@ enum class ExpiredAs { kDrop, kClass };
 struct LabelConfig {
   std::string field;  ///< Column of the record, or of `file`.
   LabelType type = LabelType::kBoolean;
-  std::string positive;        ///< Category labels: the class that is positive, if binary.
-  Micros available_after = 0;  ///< After the event (label in the record).
-  Micros expires_after = 0;    ///< 0: never.
+  std::string positive;         ///< Category labels: the class that is positive, if binary.
+  Micros available_after = 0;   ///< After the event (label in the record).
+  Micros expires_after = 0;     ///< 0: never.
   Micros remember = 30 * kDay;  ///< Ids of settled predictions; at least `expires_after`.
   ExpiredAs expired_as = ExpiredAs::kDrop;
   std::string expired_class;  ///< kClass: the label that expiry stands for.
