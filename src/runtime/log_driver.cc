@@ -26,8 +26,6 @@ Result<const LogDriver::Slot*> LogDriver::Next() {
     LEAT_ASSIGN_OR_RETURN(slot.outcome, records_.Next(slot.record, slot.reject));
     ++filled_;
   }
-  // Apart from the stages below: the processor has only so many lines under way at once.
-  Prefetch(Ahead::kEvents, FetchStage::kEvents);
   // One slot stays free: the record that is being worked on is still in use.
   const bool far = pipeline_.has_cold_keys();
   while (filled_ - first_ < (far ? Ahead::kFar : Ahead::kNear) - 1) {
@@ -45,6 +43,7 @@ Result<const LogDriver::Slot*> LogDriver::Next() {
     }
   }
   Prefetch(Ahead::kBlock, FetchStage::kBlock);
+  Prefetch(Ahead::kEvents, FetchStage::kEvents);
   return &slots_[first_++ % slots_.size()];
 }
 
