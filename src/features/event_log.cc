@@ -10,8 +10,6 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-constexpr uint64_t kLastBit = uint64_t{1} << 63;
-
 // Offsets inside a pane's column.
 enum : uint32_t { kCount, kSum, kSquares, kMin, kMax };
 
@@ -59,15 +57,9 @@ bool Remove(const Accumulator& a, double* cells, double n, double sum, double sq
   return lost;
 }
 
-bool RemoveValue(const Accumulator& a, double* cells, double value) {
-  double& count = cells[a.count];
+/// Takes a value out of what else an accumulator keeps; `count` is what is left.
+bool RemoveFromRest(const Accumulator& a, double* cells, double value, double count) {
   bool lost = false;
-  if (count <= 1) {
-    ClearAccumulator(a, cells);
-    return false;
-  }
-  count -= 1;
-  if (a.keeps & kKeepSum) cells[a.sum] -= value;
   if (a.keeps & kKeepSquares) {
     double* s = cells + a.squares;
     const double d = value - s[0];
@@ -80,58 +72,100 @@ bool RemoveValue(const Accumulator& a, double* cells, double value) {
   return lost;
 }
 
+bool RemoveValue(const Accumulator& a, double* cells, double value) {
+  const double count = cells[a.count] - 1;
+  if (!(count > 0)) {
+    ClearAccumulator(a, cells);
+    return false;
+  }
+  cells[a.count] = count;
+  if (a.keeps & kKeepSum) cells[a.sum] -= value;
+  return (a.keeps & ~kKeepSum) != 0 && RemoveFromRest(a, cells, value, count);
+}
+
 }  // namespace
+
+void AddToRest(const Accumulator& a, double* cells, double value, bool first) {
+  if (a.keeps & kKeepSquares) {
+    double* s = cells + a.squares;
+    if (first) s[0] = value;
+    const double d = value - s[0];
+    s[1] += d;
+    s[2] += d * d;
+  }
+  // Comparisons with an extreme that is to be looked for again (NaN) leave it so.
+  if ((a.keeps & kKeepMin) && (first || value < cells[a.min])) cells[a.min] = value;
+  if ((a.keeps & kKeepMax) && (first || value > cells[a.max])) cells[a.max] = value;
+}
 
 void EventLog::Advance(const LogLayout& layout, Coverage* live, double* cells, int64_t now) {
   if (size_ == 0 && !panes_) return;
-  const size_t horizons = layout.horizons.size();
-  for (size_t h = 0; h < horizons; ++h) {
-    const Horizon& horizon = layout.horizons[h];
+  const Rows ring = RowsOf(layout);
+  Coverage* of = live;
+  for (const Horizon& horizon : layout.horizons) {
     const int64_t cutoff = Cutoff(now, horizon.over);
     // A bit for each accumulator that is to be computed again; the last one stands for the rest.
     uint64_t lost = 0;
-    if (panes_) lost = AdvancePanes(layout, horizon, live[h], cells, cutoff);
-    if (live[h].oldest <= cutoff) {  // Else the rows need not even be looked at.
-      uint32_t rows = live[h].rows;
-      while (rows > 0) {
-        const double* row = Row(layout, size_ - rows);
-        if (std::bit_cast<int64_t>(row[0]) > cutoff) break;
-        uint64_t bit = 1;
-        for (const Accumulator& a : horizon.accumulators) {
-          if (a.column < 0) {
-            cells[a.count] -= 1;
-          } else {
-            const double value = row[1 + a.column];
-            if (value == value && RemoveValue(a, cells, value)) lost |= bit;
-          }
-          if (bit != kLastBit) bit <<= 1;
-        }
-        --rows;
-        ++evictions_;
-      }
-      live[h].rows = rows;
-      UpdateOldest(layout, live[h]);
+    if (panes_) lost = AdvancePanes(layout, horizon, *of, cells, cutoff);
+    if (of->oldest <= cutoff) {  // Else the rows need not even be looked at.
+      const uint32_t before = of->rows;
+      lost |= AdvanceRows(ring, size_, horizon, *of, cells, cutoff);
+      evictions_ += before - of->rows;
     }
-    for (size_t i = 0; lost != 0 && i < horizon.accumulators.size(); ++i) {
-      if ((lost >> std::min<size_t>(i, 63)) & 1) {
-        Recompute(layout, live[h], horizon.accumulators[i], cells);
-      }
-    }
+    if (lost != 0) RecomputeLost(layout, horizon, *of, lost, cells);
+    ++of;
   }
   // The longest horizon is last: what it does not cover, nothing does.
-  const uint32_t dead = size_ - live[horizons - 1].rows;
+  const uint32_t dead = size_ - of[-1].rows;
   if (dead > 0) {
-    head_ = (head_ + dead) & (capacity_ - 1);
+    head_ = (head_ + dead) & ring.mask;
     size_ -= dead;
   }
-  if (panes_) DropDeadPanes(layout, live[horizons - 1]);
-  if (evictions_ > 256 + 16 * size_) {
-    evictions_ = 0;
-    for (size_t h = 0; h < horizons; ++h) {
-      for (const Accumulator& a : layout.horizons[h].accumulators) {
-        Recompute(layout, live[h], a, cells);
+  if (panes_) DropDeadPanes(layout, of[-1]);
+  if (evictions_ > 256 + 16 * size_) RecomputeAll(layout, live, cells);
+}
+
+/// Takes the rows up to `cutoff` out of a horizon. REQUIRES that it covers one.
+inline uint64_t EventLog::AdvanceRows(const Rows& ring, uint32_t size, const Horizon& horizon,
+                                      Coverage& live, double* cells, int64_t cutoff) {
+  const Accumulator* const all = horizon.accumulators.data();
+  const Accumulator* const valued = all + horizon.counts;
+  const Accumulator* const end = all + horizon.accumulators.size();
+  uint64_t lost = 0;
+  uint32_t rows = live.rows;
+  live.oldest = std::numeric_limits<int64_t>::max();
+  do {
+    const double* row = ring[size - rows];
+    if (const auto time = std::bit_cast<int64_t>(row[0]); time > cutoff) {
+      live.oldest = time;
+      break;
+    }
+    for (const Accumulator* a = valued; a != end; ++a) {
+      const double value = row[1 + a->column];
+      if (value == value && RemoveValue(*a, cells, value)) {
+        lost |= uint64_t{1} << std::min<ptrdiff_t>(a - all, 63);
       }
     }
+  } while (--rows > 0);
+  for (const Accumulator* a = all; a != valued; ++a) cells[a->count] -= live.rows - rows;
+  live.rows = rows;
+  return lost;
+}
+
+void EventLog::RecomputeLost(const LogLayout& layout, const Horizon& horizon, const Coverage& live,
+                             uint64_t lost, double* cells) const {
+  for (size_t i = 0; i < horizon.accumulators.size(); ++i) {
+    if ((lost >> std::min<size_t>(i, 63)) & 1) {
+      Recompute(layout, live, horizon.accumulators[i], cells);
+    }
+  }
+}
+
+void EventLog::RecomputeAll(const LogLayout& layout, const Coverage* live, double* cells) {
+  evictions_ = 0;
+  for (const Horizon& horizon : layout.horizons) {
+    for (const Accumulator& a : horizon.accumulators) Recompute(layout, *live, a, cells);
+    ++live;
   }
 }
 
@@ -141,17 +175,16 @@ uint64_t EventLog::AdvancePanes(const LogLayout& layout, const Horizon& horizon,
   while (live.panes > 0) {
     const double* pane = Pane(layout, panes_->size - live.panes);
     if (std::bit_cast<int64_t>(pane[0]) > cutoff) break;
-    uint64_t bit = 1;
-    for (const Accumulator& a : horizon.accumulators) {
-      if (a.column < 0) {
+    for (size_t i = 0; i < horizon.accumulators.size(); ++i) {
+      const Accumulator& a = horizon.accumulators[i];
+      if (i < horizon.counts) {
         cells[a.count] -= pane[1];
-      } else {
-        const double* c = pane + kPaneHead + kPaneColumn * static_cast<uint32_t>(a.column);
-        if (c[kCount] > 0 && Remove(a, cells, c[kCount], c[kSum], c[kSquares], c[kMin], c[kMax])) {
-          lost |= bit;
-        }
+        continue;
       }
-      if (bit != kLastBit) bit <<= 1;
+      const double* c = pane + kPaneHead + kPaneColumn * static_cast<uint32_t>(a.column);
+      if (c[kCount] > 0 && Remove(a, cells, c[kCount], c[kSum], c[kSquares], c[kMin], c[kMax])) {
+        lost |= uint64_t{1} << std::min<size_t>(i, 63);
+      }
     }
     --live.panes;
     ++evictions_;
@@ -190,14 +223,12 @@ double* EventLog::Insert(const LogLayout& layout, Coverage* live, double* cells,
   }
   double* row = Row(layout, at);
   row[0] = std::bit_cast<double>(time);
-  std::fill_n(row + 1, layout.columns, kNan);
+  for (uint32_t c = 1; c <= layout.columns; ++c) row[c] = kNan;
   for (uint32_t h = first_live; h < horizons; ++h) {
     ++live[h].rows;
     live[h].oldest = std::min(live[h].oldest, time);
-    for (const Accumulator& a : layout.horizons[h].accumulators) {
-      if (a.column >= 0) break;  // Those without column come first.
-      cells[a.count] += 1;
-    }
+    const Horizon& horizon = layout.horizons[h];
+    for (uint32_t i = 0; i < horizon.counts; ++i) cells[horizon.accumulators[i].count] += 1;
   }
   return row + 1;
 }

@@ -67,7 +67,8 @@ struct Accumulator {
 
 struct Horizon {
   Micros over = 0;
-  std::vector<Accumulator> accumulators;
+  std::vector<Accumulator> accumulators;  ///< Those without column come first:
+  uint32_t counts = 0;                    ///< so many.
 };
 
 /// The common shape of the logs of all keys of a group.
@@ -93,20 +94,14 @@ inline int64_t Cutoff(int64_t time, Micros over) {
   return __builtin_sub_overflow(time, over, &out) ? std::numeric_limits<int64_t>::min() : out;
 }
 
+/// Adds a value to what an accumulator keeps beside count and sum; `first`: it held none.
+void AddToRest(const Accumulator& a, double* cells, double value, bool first);
+
 inline void AddToAccumulator(const Accumulator& a, double* cells, double value) {
-  const bool first = cells[a.count] == 0;
-  cells[a.count] += 1;
+  const double count = cells[a.count];
+  cells[a.count] = count + 1;
   if (a.keeps & kKeepSum) cells[a.sum] += value;
-  if (a.keeps & kKeepSquares) {
-    double* s = cells + a.squares;
-    if (first) s[0] = value;
-    const double d = value - s[0];
-    s[1] += d;
-    s[2] += d * d;
-  }
-  // Comparisons with an extreme that is to be looked for again (NaN) leave it so.
-  if ((a.keeps & kKeepMin) && (first || value < cells[a.min])) cells[a.min] = value;
-  if ((a.keeps & kKeepMax) && (first || value > cells[a.max])) cells[a.max] = value;
+  if ((a.keeps & ~kKeepSum) != 0) AddToRest(a, cells, value, count == 0);
 }
 
 class EventLog {
@@ -135,17 +130,16 @@ class EventLog {
   /// Fetches the rows that Advance and Insert will look at.
   void Prefetch(const LogLayout& layout, const Coverage* live, int64_t time) const {
     if (capacity_ == 0) return;
-    PrefetchLine(Row(layout, size_));
-    for (size_t h = 0; h < layout.horizons.size(); ++h) {
-      if (live[h].oldest > Cutoff(time, layout.horizons[h].over)) continue;
-      // Seldom more than two rows leave; the one after them is looked at as well.
-      const double* row = Row(layout, size_ - live[h].rows);
-      PrefetchLine(row);
-      const double* beyond = row + size_t{3} * layout.stride() - 1;
-      if (((reinterpret_cast<uintptr_t>(row) ^ reinterpret_cast<uintptr_t>(beyond)) &
-           ~uintptr_t{63}) != 0) {
-        PrefetchLine(beyond);
+    const Rows rows = RowsOf(layout);
+    PrefetchLine(rows[size_]);
+    for (const Horizon& horizon : layout.horizons) {
+      if (live->oldest <= Cutoff(time, horizon.over)) {
+        // Seldom more than two rows leave; the one after them is looked at as well.
+        const double* row = rows[size_ - live->rows];
+        PrefetchLine(row);
+        PrefetchLine(row + 3 * rows.stride - 1);
       }
+      ++live;
     }
   }
 
@@ -172,9 +166,19 @@ class EventLog {
     return kPaneHead + kPaneColumn * layout.columns;
   }
 
-  double* Row(const LogLayout& layout, uint32_t index) const {
-    return data_ + size_t{(head_ + index) & (capacity_ - 1)} * layout.stride();
+  /// The ring, for those who look at several rows; as it is now.
+  struct Rows {
+    double* data;
+    uint32_t head, mask;
+    size_t stride;
+    double* operator[](uint32_t index) const {
+      return data + size_t{(head + index) & mask} * stride;
+    }
+  };
+  Rows RowsOf(const LogLayout& layout) const {
+    return {data_, head_, capacity_ - 1, layout.stride()};
   }
+  double* Row(const LogLayout& layout, uint32_t index) const { return RowsOf(layout)[index]; }
   int64_t Time(const LogLayout& layout, uint32_t index) const {
     return std::bit_cast<int64_t>(*Row(layout, index));
   }
@@ -194,11 +198,16 @@ class EventLog {
   void Fold(const LogLayout& layout, Coverage* live);
   void CompactPanes(const LogLayout& layout, Coverage* live);
   static void MergePane(const LogLayout& layout, double* into, const double* newer);
+  static uint64_t AdvanceRows(const Rows& ring, uint32_t size, const Horizon& horizon,
+                              Coverage& live, double* cells, int64_t cutoff);
   uint64_t AdvancePanes(const LogLayout& layout, const Horizon& horizon, Coverage& live,
                         double* cells, int64_t cutoff);
   void DropDeadPanes(const LogLayout& layout, const Coverage& longest);
   void Recompute(const LogLayout& layout, const Coverage& live, const Accumulator& a,
                  double* cells) const;
+  void RecomputeLost(const LogLayout& layout, const Horizon& horizon, const Coverage& live,
+                     uint64_t lost, double* cells) const;
+  void RecomputeAll(const LogLayout& layout, const Coverage* live, double* cells);
 
   double* data_ = nullptr;
   uint32_t head_ = 0;

@@ -106,6 +106,9 @@ void KeyGroup::Finish() {
       std::stable_sort(
           horizon.accumulators.begin(), horizon.accumulators.end(),
           [](const Accumulator& a, const Accumulator& b) { return a.column < b.column; });
+      horizon.counts = static_cast<uint32_t>(
+          std::count_if(horizon.accumulators.begin(), horizon.accumulators.end(),
+                        [](const Accumulator& a) { return a.column < 0; }));
     }
   }
   cells_ = cells;
@@ -205,6 +208,8 @@ void KeyGroup::LayOutColumn(Column& column, uint32_t& cells, StateWriter& state)
     }
   }
 
+  column.own = last || since || run;
+
   state.Bool(column.labelled);
   state.U64(column.windows.size());
   for (const WindowSpec& w : column.windows) {
@@ -284,11 +289,12 @@ void KeyGroup::Prefetch(FetchStage stage, uint64_t key, EventTime time, bool lab
   if (stage == FetchStage::kStore) return Expect(key);
   std::byte* const block = Lookup(key);
   if (block == nullptr) return;
-  if (stage == FetchStage::kBlock) {
-    const size_t end = std::min<size_t>(labelled ? labelled_end_ : stride_, 1024);
-    for (size_t at = 0; at < end; at += 64) PrefetchLine(block + at);
-    return;
-  }
+  if (stage == FetchStage::kEvents) return PrefetchEvents(block, time, labelled);
+  const size_t end = std::min<size_t>(labelled ? labelled_end_ : stride_, 1024);
+  for (size_t at = 0; at < end; at += 64) PrefetchLine(block + at);
+}
+
+void KeyGroup::PrefetchEvents(std::byte* block, EventTime time, bool labelled) const {
   for (const bool kind : {false, true}) {
     const LogLayout& layout = layouts_[kind];
     if (layout.horizons.empty() || (labelled && !kind)) continue;
@@ -347,7 +353,7 @@ void KeyGroup::Enter(uint32_t index, double value, double* slots) {
       }
     }
     if (column.unbounded) AddUnbounded(*column.unbounded, cells, value);
-    UpdateOwnState(column, block_, value, time_);
+    if (column.own) UpdateOwnState(column, block_, value, time_);
     if (column.distinct >= 0) {
       AddDistinct(column, SetOf(block_, column.distinct), value, time_, now_);
     }
@@ -382,7 +388,7 @@ void KeyGroup::EnterLabelled(EventTime time, std::span<const double> values) {
       }
     }
     if (column.unbounded) AddUnbounded(*column.unbounded, cells, value);
-    UpdateOwnState(column, block, value, time.micros);
+    if (column.own) UpdateOwnState(column, block, value, time.micros);
     if (column.distinct >= 0) {
       AddDistinct(column, SetOf(block, column.distinct), value, time.micros, now);
     }

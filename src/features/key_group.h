@@ -134,6 +134,7 @@ class KeyGroup final : public KeyedBlocks {
     int32_t last_cell = -1;                       // Value, time of the newest event that entered.
     int32_t since_cell = -1;  // Time of the newest event that entered with non-zero.
     int32_t run_cell = -1;    // Length, start, newest, last break.
+    bool own = false;         // Whether it has any of these three.
     int32_t distinct = -1;    // Index of its DistinctSet.
     Micros distinct_over = 0;
     std::vector<Answer> late;  // Answered by Enter.
@@ -159,6 +160,7 @@ class KeyGroup final : public KeyedBlocks {
   size_t HeapBytesOf(std::byte* block) const override;
   std::byte* FindOrCreate(uint64_t key);
   void DropOldest();
+  void PrefetchEvents(std::byte* block, EventTime time, bool labelled) const;
   void UpdateOwnState(const Column& column, std::byte* block, double value, int64_t time);
   void AddDistinct(const Column& column, DistinctSet& set, double value, int64_t time, int64_t now);
   double Value(const Answer& answer, std::byte* block, int64_t now) const;
