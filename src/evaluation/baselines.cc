@@ -13,24 +13,22 @@ std::span<const std::string_view> Baselines::Names(EvaluationTask task) {
   return kClasses;
 }
 
-void Baselines::Append(int which, std::vector<double>& out) const {
+void Baselines::Write(int which, double* out) const {
   if (task_ == EvaluationTask::kRegression) {
-    out.push_back(which == 0 ? last_ : mean_);
+    *out = which == 0 ? last_ : mean_;
     return;
   }
-  const size_t classes = std::max<size_t>(counts_.size(), 2), first = out.size();
-  out.resize(first + classes, 0);
-  if (which == 0) {
-    out[first + static_cast<size_t>(last_)] = 1;
-  } else if (which == 1) {
-    out[first + most_] = 1;
-  } else {
-    // One more of each class, so that the first label of a class is a surprise, not an
-    // impossibility.
-    for (size_t c = 0; c < classes; ++c) {
-      const double seen = c < counts_.size() ? counts_[c] : 0;
-      out[first + c] = (seen + 1) / (count_ + static_cast<double>(classes));
-    }
+  const size_t classes = width();
+  if (which < 2) {
+    for (size_t c = 0; c < classes; ++c) out[c] = 0;
+    out[which == 0 ? static_cast<size_t>(last_) : most_] = 1;
+    return;
+  }
+  // One more of each class, so that the first label of a class is a surprise, not an impossibility.
+  const double all = count_ + static_cast<double>(classes);
+  for (size_t c = 0; c < classes; ++c) {
+    const double seen = c < counts_.size() ? counts_[c] : 0;
+    out[c] = (seen + 1) / all;
   }
 }
 

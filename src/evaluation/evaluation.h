@@ -13,6 +13,7 @@
 /// Determinism: depends on the sequence of Add calls only. Thread safety: none.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -101,11 +102,14 @@ class Baselines {
   explicit Baselines(EvaluationTask task) : task_(task) {}
   /// The prediction of baseline `which` (index into Names) from the labels so far.
   void Predict(int which, std::vector<double>& out) const {
-    out.clear();
-    Append(which, out);
+    out.resize(width());
+    Write(which, out.data());
   }
-  /// The same, after what `out` holds.
-  void Append(int which, std::vector<double>& out) const;
+  /// How many numbers a prediction is, and the same written to `out`, which has room for them.
+  size_t width() const {
+    return task_ == EvaluationTask::kRegression ? 1 : std::max<size_t>(counts_.size(), 2);
+  }
+  void Write(int which, double* out) const;
   void Learn(double target);
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);

@@ -15,11 +15,16 @@
 /// pure function of the values. Thread safety: none.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <vector>
 
+#include "base/processor.h"
 #include "leat/state.h"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace leat::features {
 
@@ -37,29 +42,27 @@ class QuantileBins {
   Table table() const { return {lines_.front().edges, groups_}; }
 
   /// The bin of x; the first for NaN.
-  /// How many edges are compared at a time: four in functions that are LEAT_WIDE.
-  struct Two {
-    using Edges = double __attribute__((vector_size(16)));
-    using Truths = int64_t __attribute__((vector_size(16)));  // -1 where true.
-  };
-  struct Four {
-    using Edges = double __attribute__((vector_size(32)));
-    using Truths = int64_t __attribute__((vector_size(32)));
-  };
-  uint32_t Find(double x) const { return Find<Two>(table(), x); }
-  template <typename Lanes>
-  [[gnu::always_inline]] static uint32_t Find(const Table& table, double x) {
+  uint32_t Find(double x) const { return Find(table(), x); }
+  static uint32_t Find(const Table& table, double x) {
     // Without branches: they would be mispredicted half of the time. The groups' last edges are
     // halved down to eight; these, and then the eight of one group, are compared side by side.
-    const double* last = table.lasts;
-    for (size_t half = table.groups / 2; half >= kTogether; half /= 2) {
-      last += static_cast<size_t>(last[half - 1] < x) * half;
-    }
+    const double* const last = LastEight(table, x);
     // The very last edge is infinite, so there is such a group.
-    const size_t group = static_cast<size_t>(last - table.lasts) + CountBelow<Lanes>(last, x);
+    const size_t group = static_cast<size_t>(last - table.lasts) + CountBelow(last, x);
     const double* edges = table.lasts + table.groups + group * kTogether;
-    return static_cast<uint32_t>(group * kTogether + CountBelow<Lanes>(edges, x));
+    return static_cast<uint32_t>(group * kTogether + CountBelow(edges, x));
   }
+#if defined(__x86_64__)
+  /// The same with four edges a register.
+  LEAT_WIDE static uint32_t FindWide(const Table& table, double x) {
+    const double* const last = LastEight(table, x);
+    const size_t group = static_cast<size_t>(last - table.lasts) + CountBelowWide(last, x);
+    const double* edges = table.lasts + table.groups + group * kTogether;
+    return static_cast<uint32_t>(group * kTogether + CountBelowWide(edges, x));
+  }
+#else
+  static uint32_t FindWide(const Table& table, double x) { return Find(table, x); }
+#endif
   /// Whether the edges are fixed: Learn changes nothing any more.
   bool fitted() const { return fitted_; }
   void Learn(double x) {
@@ -81,21 +84,36 @@ class QuantileBins {
   struct alignas(64) Line {
     double edges[kTogether];
   };
+  /// Of the groups' last edges, the eight among which is the last edge of x's group.
+  static const double* LastEight(const Table& table, double x) {
+    const double* last = table.lasts;
+    for (size_t half = table.groups / 2; half >= kTogether; half /= 2) {
+      last += static_cast<size_t>(last[half - 1] < x) * half;
+    }
+    return last;
+  }
   /// How many of eight edges are below x.
-  template <typename Lanes>
-  [[gnu::always_inline]] static size_t CountBelow(const double* eight, double x) {
-    constexpr size_t kLanes = sizeof(typename Lanes::Edges) / sizeof(double);
-    const auto wanted = x - typename Lanes::Edges{};
-    typename Lanes::Truths below = {};
-    for (size_t i = 0; i < kTogether; i += kLanes) {
-      typename Lanes::Edges edges;
+  static size_t CountBelow(const double* eight, double x) {
+    using Pair = double __attribute__((vector_size(16)));
+    using Truths = int64_t __attribute__((vector_size(16)));  // -1 where true.
+    const auto wanted = x - Pair{};
+    Truths below = {};
+    for (size_t i = 0; i < kTogether; i += 2) {
+      Pair edges;
       std::memcpy(&edges, eight + i, sizeof(edges));
       below += edges < wanted;
     }
-    int64_t sum = 0;
-    for (size_t i = 0; i < kLanes; ++i) sum -= below[i];
-    return static_cast<size_t>(sum);
+    return static_cast<size_t>(-below[0] - below[1]);
   }
+#if defined(__x86_64__)
+  LEAT_WIDE static size_t CountBelowWide(const double* eight, double x) {
+    const __m256d wanted = _mm256_set1_pd(x);
+    const __m256d low = _mm256_cmp_pd(_mm256_loadu_pd(eight), wanted, _CMP_LT_OQ);
+    const __m256d high = _mm256_cmp_pd(_mm256_loadu_pd(eight + 4), wanted, _CMP_LT_OQ);
+    const int below = _mm256_movemask_pd(low) | _mm256_movemask_pd(high) << 4;
+    return static_cast<size_t>(std::popcount(static_cast<uint32_t>(below)));
+  }
+#endif
 
   void Collect(double x);
   void Fit();

@@ -11,33 +11,57 @@ namespace leat {
 
 using features::InputFeature;
 
+namespace {
+
+/// An input as the hot loop sees it.
+struct Step {
+  features::QuantileBins::Table table;  // Of `bins`.
+  features::QuantileBins* bins;         // Null: the general way.
+  InputFeature* input;
+  uint32_t slot;
+  uint32_t offset;   // Of its sparse indices.
+  uint32_t missing;  // The bin of a missing value; it is found in bin 0.
+};
+
+SparseEntry Entry(const Step& step, uint32_t bin, double x) {
+  // A sum rather than a choice: a branch would be mispredicted where missing values are common.
+  return {step.offset + bin + static_cast<uint32_t>(x != x) * step.missing, 1.0f};
+}
+
+/// The entries of inputs that all are bins.
+void PutInBins(std::span<const Step> steps, const double* slots, SparseEntry* out) {
+  for (const Step& step : steps) {
+    const double x = slots[step.slot];
+    *out++ = Entry(step, features::QuantileBins::Find(step.table, x), x);
+  }
+}
+LEAT_WIDE void PutInBinsWide(std::span<const Step> steps, const double* slots, SparseEntry* out) {
+  for (const Step& step : steps) {
+    const double x = slots[step.slot];
+    *out++ = Entry(step, features::QuantileBins::FindWide(step.table, x), x);
+  }
+}
+
+}  // namespace
+
 struct InputBuilder::Impl {
-  /// An input as the hot loop sees it.
-  struct Step {
-    features::QuantileBins::Table table;  // Of `bins`.
-    features::QuantileBins* bins;         // Null: the general way.
-    InputFeature* input;
-    uint32_t slot;
-    uint32_t offset;   // Of its sparse indices.
-    uint32_t missing;  // The bin of a missing value; it is found in bin 0.
-    bool learning;     // The bins are not fitted yet.
-  };
   void AddStep(InputFeature& feature, uint32_t offset) {
-    Step step{{}, feature.plain_bins(), &feature, feature.slot(), offset, 0, true};
+    Step step{{}, feature.plain_bins(), &feature, feature.slot(), offset, 0};
     if (step.bins != nullptr) {
       step.table = step.bins->table();
       step.missing = step.bins->count();
     }
+    if (steps.empty() || step.bins == nullptr || steps.back().bins == nullptr) runs.push_back(0);
+    ++runs.back();
     steps.push_back(step);
   }
-  template <typename Lanes>
   SparseEntry* Build(const Record& record, const double* slots, double* dense, SparseEntry* sparse);
-  SparseEntry* BuildWide(const Record& record, const double* slots, double* dense,
-                         SparseEntry* sparse);
 
   InputSpec spec;
   std::vector<std::unique_ptr<InputFeature>> inputs;
   std::vector<Step> steps;
+  std::vector<size_t> runs;        // How many steps belong together: neighbours that all are bins.
+  bool learning = true;            // Some bins may not be fitted yet.
   std::vector<uint32_t> offsets;   // Of each input's sparse indices.
   std::vector<uint32_t> labelled;  // Inputs with target encoding.
   size_t sparse_entries = 0;
@@ -98,43 +122,32 @@ std::string InputBuilder::SparseName(uint32_t index) const {
 }
 
 /// Returns the end of the sparse entries.
-template <typename Lanes>
-[[gnu::always_inline]] inline SparseEntry* InputBuilder::Impl::Build(const Record& record,
-                                                                     const double* slots,
-                                                                     double* dense,
-                                                                     SparseEntry* sparse) {
-  for (Step& step : steps) {
-    if (step.bins == nullptr) {
-      // On copies, so that the others may keep theirs in registers.
-      double* next_dense = dense;
-      SparseEntry* next_sparse = sparse;
-      step.input->Apply(record, slots, step.offset, next_dense, next_sparse);
-      dense = next_dense;
-      sparse = next_sparse;
+SparseEntry* InputBuilder::Impl::Build(const Record& record, const double* slots, double* dense,
+                                       SparseEntry* sparse) {
+  const Step* step = steps.data();
+  for (const size_t length : runs) {
+    const std::span<const Step> run(step, length);
+    step += length;
+    if (run.front().bins == nullptr) {
+      run.front().input->Apply(record, slots, run.front().offset, dense, sparse);
       continue;
     }
-    const double x = slots[step.slot];
-    // A sum rather than a choice: a branch would be mispredicted where missing values are common.
-    const uint32_t bin = features::QuantileBins::Find<Lanes>(step.table, x);
-    *sparse++ = {step.offset + bin + static_cast<uint32_t>(x != x) * step.missing, 1.0f};
-    if (step.learning && x == x) {
-      step.bins->Learn(x);
-      step.learning = !step.bins->fitted();
-    }
+    (kWideRegisters ? PutInBinsWide : PutInBins)(run, slots, sparse);
+    sparse += length;
+  }
+  if (!learning) return sparse;
+  learning = false;
+  for (const Step& each : steps) {
+    if (each.bins == nullptr || each.bins->fitted()) continue;
+    learning = true;
+    if (const double x = slots[each.slot]; x == x) each.bins->Learn(x);
   }
   return sparse;
-}
-LEAT_WIDE SparseEntry* InputBuilder::Impl::BuildWide(const Record& record, const double* slots,
-                                                     double* dense, SparseEntry* sparse) {
-  return Build<features::QuantileBins::Four>(record, slots, dense, sparse);
 }
 
 size_t InputBuilder::BuildAndUpdate(const Record& record, std::span<const double> slots,
                                     std::span<double> dense, std::span<SparseEntry> sparse) {
-  const SparseEntry* const end =
-      kWideRegisters ? impl_->BuildWide(record, slots.data(), dense.data(), sparse.data())
-                     : impl_->Build<features::QuantileBins::Two>(record, slots.data(), dense.data(),
-                                                                 sparse.data());
+  const SparseEntry* const end = impl_->Build(record, slots.data(), dense.data(), sparse.data());
   return static_cast<size_t>(end - sparse.data());
 }
 
@@ -169,7 +182,7 @@ Status InputBuilder::Load(StateReader& in) {
     in.Fail("the stored inputs are others");
   }
   for (const auto& input : impl_->inputs) input->Load(in);
-  for (Impl::Step& step : impl_->steps) step.learning = true;  // Put right by the next value.
+  impl_->learning = true;  // Put right by the next record.
   return in.status();
 }
 

@@ -136,11 +136,12 @@ class LabelJoin {
   Micros EarlyPatience() const {
     return options_.expires_after > 0 ? options_.expires_after : options_.memory;
   }
-  /// Large blocks: a queue's end moves on without the allocator, mostly.
+  /// Large blocks: a queue's end moves on without the allocator, mostly. A power of two of them is
+  /// found without a division.
   template <typename T>
   using Queue = boost::container::deque<
       T, void,
-      typename boost::container::deque_options<boost::container::block_bytes<32768>>::type>;
+      typename boost::container::deque_options<boost::container::block_size<1024>>::type>;
   using ById =
       boost::unordered_flat_map<uint64_t, Handle, boost::hash<uint64_t>, std::equal_to<uint64_t>,
                                 HugePages<std::pair<const uint64_t, Handle>>>;

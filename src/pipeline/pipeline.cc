@@ -52,12 +52,12 @@ bool Routes(const Config& config) {
                                                    [](const BanditConfig& b) { return b.serve; }));
 }
 
+/// Into a block of zeroes. (In place: a copy would wait until its bytes can be read as words.)
 void PutId(std::string_view id, std::span<double> block) {
-  char raw[kIdBytes] = {};
+  char* const raw = reinterpret_cast<char*>(block.data());
   const size_t length = std::min(id.size(), kIdBytes - 1);
   raw[0] = static_cast<char>(length);
   std::memcpy(raw + 1, id.data(), length);
-  std::memcpy(block.data(), raw, kIdBytes);
 }
 
 std::string GetId(std::span<const double> block) {

@@ -60,25 +60,19 @@ Scoreboard::Scoreboard(EvaluationTask task, const EvaluationOptions& options,
 void Scoreboard::Add(EventTime time, std::span<const double> predictions, size_t width,
                      double target, const std::optional<Serving>& served) {
   std::vector<double>& values = waiting_predictions_;
+  const size_t baseline_width = baselines_.width(), own = width * models_;
+  const int baselines = static_cast<int>(Baselines::Names(task_).size());
   // In place: a copy would wait until what was just written can be read at another width.
   Waiting& label = waiting_.emplace_back();
   label.time = time;
   label.target = target;
   label.at = values.size();
   label.width = width;
+  label.baseline_width = baseline_width;
   label.served = served;
-  const size_t baselines = Baselines::Names(task_).size();
-  const auto models = predictions.first(width * models_);
-  values.insert(values.end(), models.begin(), models.end());
-  for (size_t i = 0; i < baselines; ++i) {
-    const size_t before = values.size();
-    if (i == prior_index_ && !prior_.empty()) {
-      values.insert(values.end(), prior_.begin(), prior_.end());
-    } else {
-      baselines_.Append(static_cast<int>(i), values);
-    }
-    label.baseline_width = values.size() - before;
-  }
+  values.resize(label.at + own + static_cast<size_t>(baselines) * baseline_width);
+  double* out = std::copy_n(predictions.data(), own, values.data() + label.at);
+  for (int i = 0; i < baselines; ++i, out += baseline_width) baselines_.Write(i, out);
   baselines_.Learn(target);
   baselines_.Predict(static_cast<int>(prior_index_), prior_);
   ++labels_;

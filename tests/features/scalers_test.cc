@@ -98,7 +98,7 @@ TEST(QuantileBins, MergeTiesAndStartInOneBin) {
 }
 
 LEAT_WIDE uint32_t FindWide(const features::QuantileBins& bins, double x) {
-  return features::QuantileBins::Find<features::QuantileBins::Four>(bins.table(), x);
+  return features::QuantileBins::FindWide(bins.table(), x);
 }
 
 TEST(QuantileBins, FindsWhatALinearSearchFinds) {
