@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "connectors/file/ahead_bytes.h"
+
 namespace leat {
 namespace {
 
@@ -215,17 +217,22 @@ Result<std::unique_ptr<ByteSource>> OpenFile(const std::string& path) {
     count += read;
   }
   head.resize(count);
+  // A pipe may wait for somebody for ever: only what is all there is read ahead.
+  const bool ahead = file->total() > 0;
+  std::unique_ptr<ByteSource> unpacked;
   switch (CompressionOf(path, head)) {
-    case Compression::kGzip:
-      return std::unique_ptr<ByteSource>(
-          std::make_unique<GzipBytes>(std::move(file), std::move(head)));
-    case Compression::kZstd:
-      return std::unique_ptr<ByteSource>(
-          std::make_unique<ZstdBytes>(std::move(file), std::move(head)));
     case Compression::kNone:
+      return std::unique_ptr<ByteSource>(
+          std::make_unique<FileBytes>(std::move(file), std::move(head)));
+    case Compression::kGzip:
+      unpacked = std::make_unique<GzipBytes>(std::move(file), std::move(head));
+      break;
+    case Compression::kZstd:
+      unpacked = std::make_unique<ZstdBytes>(std::move(file), std::move(head));
       break;
   }
-  return std::unique_ptr<ByteSource>(std::make_unique<FileBytes>(std::move(file), std::move(head)));
+  if (ahead) unpacked = std::make_unique<AheadBytes>(std::move(unpacked));
+  return unpacked;
 }
 
 }  // namespace leat

@@ -92,6 +92,22 @@ std::string ReadWhole(const std::string& path, size_t chunk = 4096) {
   return all;
 }
 
+TEST_F(FileTest, ACompressedFileIsLeftInTheMiddle) {
+  std::string text;
+  while (text.size() < (size_t{1} << 22)) text += LongText();  // More than is read ahead.
+  const std::string path = Put("long.csv.zst", Zstd(text));
+  for (const size_t reads : {0, 1, 3}) {
+    auto source = OpenFile(path);
+    ASSERT_TRUE(source.ok());
+    std::string buffer(1000, '\0');
+    for (size_t i = 0; i < reads; ++i) {
+      const auto count = (*source)->Read(buffer.data(), buffer.size());
+      ASSERT_TRUE(count.ok());
+      ASSERT_EQ(buffer.substr(0, *count), text.substr(i * buffer.size(), *count));
+    }
+  }
+}
+
 TEST_F(FileTest, ReadsPlainGzipAndZstd) {
   const std::string text = LongText();
   for (const size_t chunk : {size_t{1000}, size_t{1} << 20}) {
