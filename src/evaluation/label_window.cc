@@ -4,18 +4,43 @@
 
 namespace leat {
 
-void LabelWindow::DropOldest() {
-  truth_before_ = slots_[first_].truth();
-  --size_;
-  positives_ -= truth_before_;
-  const size_t second = At(1);
-  if (used_ > 1 && slots_[second].packed == kRepeat) {
-    slots_[second].loss -= 1;
-    if (slots_[second].loss > 0) return;
-    slots_[second] = slots_[first_];  // The last of its run stands alone.
+void LabelWindow::DropOldest(size_t labels) {
+  while (labels > 0) {
+    truth_before_ = slots_[first_].truth();
+    const size_t second = At(1);
+    size_t gone = 1;
+    bool whole = true;  // Whether the first slot is done with.
+    if (used_ > 1 && slots_[second].packed == kRepeat) {
+      gone = std::min(labels, static_cast<size_t>(slots_[second].loss));
+      slots_[second].loss -= static_cast<double>(gone);
+      whole = !(slots_[second].loss > 0);
+      if (whole) slots_[second] = slots_[first_];  // The last of its run stands alone.
+    }
+    if (whole) {
+      first_ = second;
+      --used_;
+    }
+    size_ -= gone;
+    positives_ -= truth_before_ ? gone : 0;
+    labels -= gone;
   }
-  first_ = second;
-  --used_;
+}
+
+void LabelWindow::PushAgain(size_t times) {
+  for (; times > 0 && (times >= capacity_ || slots_[At(used_ - 1)].packed != kRepeat); --times) {
+    WindowLabel same = slots_[At(used_ - 1)];
+    if (same.packed == kRepeat) same = slots_[At(used_ - 2)];
+    Push(same);
+  }
+  if (times == 0) return;
+  if (size_ + times > capacity_) DropOldest(size_ + times - capacity_);
+  size_ += times;
+  positives_ += (newest_ & 1) != 0 ? times : 0;
+  if (WindowLabel& last = slots_[At(used_ - 1)]; last.packed == kRepeat) {
+    last.loss += static_cast<double>(times);
+  } else {  // All but one of its run were dropped.
+    PushSlot(Repeat(times));
+  }
 }
 
 void LabelWindow::Grow() {

@@ -35,7 +35,7 @@ class LabelWindow {
       : capacity_(static_cast<size_t>(std::max<int64_t>(capacity, 1))) {}
 
   void Push(const WindowLabel& label) {
-    if (size_ == capacity_) DropOldest();
+    if (size_ == capacity_) DropOldest(1);
     ++size_;
     positives_ += label.truth();
     if (used_ == 0 || label.packed != newest_) {
@@ -44,9 +44,12 @@ class LabelWindow {
     } else if (WindowLabel& last = slots_[At(used_ - 1)]; last.packed == kRepeat) {
       last.loss += 1;
     } else {
-      PushSlot(Repeat());
+      PushSlot(Repeat(1));
     }
   }
+
+  /// The newest label, so many times again. REQUIRES that there is one.
+  void PushAgain(size_t times);
 
   size_t size() const { return size_; }
   size_t positives() const { return positives_; }
@@ -83,10 +86,10 @@ class LabelWindow {
  private:
   /// `packed` of a slot that says how often (its `loss`) the label before it is repeated.
   static constexpr uint64_t kRepeat = ~uint64_t{0};
-  static WindowLabel Repeat() {
+  static WindowLabel Repeat(size_t times) {
     WindowLabel slot;
     slot.packed = kRepeat;
-    slot.loss = 1;
+    slot.loss = static_cast<double>(times);
     return slot;
   }
 
@@ -98,7 +101,7 @@ class LabelWindow {
     if (used_ == slots_.size()) Grow();
     slots_[At(used_++)] = slot;
   }
-  void DropOldest();
+  void DropOldest(size_t labels);
   void Grow();
 
   size_t capacity_;

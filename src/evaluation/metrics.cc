@@ -19,6 +19,11 @@ double FromPrecisionAndRecall(double precision, double recall, double beta) {
 
 }  // namespace
 
+void AddTimes(double& sum, double value, size_t times) {
+  if (value == 0) return;
+  for (; times > 0; --times) sum += value;
+}
+
 double ClippedLogLoss(double probability_of_truth) {
   return -std::log(std::max(probability_of_truth, 1e-15));
 }
@@ -186,6 +191,13 @@ void ConfusionMatrix::Load(StateReader& in) {
     return;
   }
   classes_ = static_cast<int>(classes);
+}
+
+void CalibrationBins::AddAgain(double score, bool positive, size_t times) {
+  Bin& bin = BinOf(score);
+  bin.weight += static_cast<double>(times);
+  if (positive) bin.positive += static_cast<double>(times);
+  AddTimes(bin.score, score, times);
 }
 
 void CalibrationBins::Scale(double factor) {

@@ -12,6 +12,7 @@
 /// and weights of at least 0.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -19,6 +20,9 @@
 #include "leat/status.h"
 
 namespace leat {
+
+/// Adds a value so many times, each with its own rounding.
+void AddTimes(double& sum, double value, size_t times);
 
 /// Cross-entropy of one label: -ln of the probability given to the true class, which is taken to be
 /// at least 1e-15 (so a certain error costs 34.54).
@@ -93,13 +97,13 @@ class CalibrationBins {
  public:
   explicit CalibrationBins(int bins) : bins_(static_cast<size_t>(bins)) {}
   void Add(double score, bool positive, double weight) {
-    auto i = static_cast<size_t>(score * static_cast<double>(bins_.size()));
-    if (i >= bins_.size()) i = bins_.size() - 1;
-    Bin& bin = bins_[i];
+    Bin& bin = BinOf(score);
     bin.weight += weight;
     bin.score += weight * score;
     if (positive) bin.positive += weight;
   }
+  /// As Add so many times with a weight of 1, where all weights were 1.
+  void AddAgain(double score, bool positive, size_t times);
   void Scale(double factor);
   /// The mean gap between score and share of positives, bins weighted by what they hold.
   double ExpectedError() const;
@@ -112,6 +116,10 @@ class CalibrationBins {
     double score = 0;
     double positive = 0;
   };
+  Bin& BinOf(double score) {
+    const auto i = static_cast<size_t>(score * static_cast<double>(bins_.size()));
+    return bins_[std::min(i, bins_.size() - 1)];
+  }
   std::vector<Bin> bins_;
 };
 

@@ -311,8 +311,22 @@ void PrecisionAtK::Add(EventTime time, double score, bool positive, int64_t orde
   }
   if (period->first_order < 0) period->first_order = order;
   period->fading_weight = fading_weight;
+  Rank(*period, score, positive);
+}
+
+void PrecisionAtK::AddAgain(double score, bool positive, size_t times, double fading_weight) {
+  Period& period = open_[cached_slot_];
+  period.fading_weight = fading_weight;
+  // Until a label takes no place any more: the same ones after it take none either.
+  for (; times > 0 && (period.top.size() < k_ || score > period.top.front().score); --times) {
+    Rank(period, score, positive);
+  }
+  if (times > 0) Lose(period, {score, positive}, static_cast<double>(times));
+}
+
+void PrecisionAtK::Rank(Period& period, double score, bool positive) {
   const auto higher = [](const Item& a, const Item& b) { return a.score > b.score; };
-  std::vector<Item>& top = period->top;
+  std::vector<Item>& top = period.top;
   Item lost{score, positive};
   if (top.size() < k_) {
     top.push_back(lost);
@@ -324,15 +338,19 @@ void PrecisionAtK::Add(EventTime time, double score, bool positive, int64_t orde
     std::swap(top.back(), lost);
     std::push_heap(top.begin(), top.end(), higher);
   }
+  Lose(period, lost, 1);
+}
+
+void PrecisionAtK::Lose(Period& period, const Item& lost, double times) {
   // What is lost never scores above the k-th place, and that place only rises: once it lies above
   // tied_score these counts are void.
-  if (lost.score > period->tied_score) {
-    period->tied_score = lost.score;
-    period->tied = period->tied_positive = 0;
+  if (lost.score > period.tied_score) {
+    period.tied_score = lost.score;
+    period.tied = period.tied_positive = 0;
   }
-  if (lost.score == period->tied_score) {
-    period->tied += 1;
-    period->tied_positive += static_cast<double>(lost.positive);
+  if (lost.score == period.tied_score) {
+    period.tied += times;
+    period.tied_positive += times * static_cast<double>(lost.positive);
   }
 }
 

@@ -96,10 +96,17 @@ class UnitRanking {
 /// scores that occurs, so at most 2 MiB.
 class ScoreHistogram {
  public:
-  void Add(uint32_t bucket, bool positive, double weight, double fading_weight) {
+  struct Cell {
+    double weight[2] = {0, 0};  ///< By class.
+    double fading[2] = {0, 0};
+  };
+  Cell& At(uint32_t bucket) {
     std::unique_ptr<Block>& block = blocks_[bucket >> 8];
     if (!block) block = std::make_unique<Block>();
-    Cell& cell = (*block)[bucket & 255];
+    return (*block)[bucket & 255];
+  }
+  void Add(uint32_t bucket, bool positive, double weight, double fading_weight) {
+    Cell& cell = At(bucket);
     cell.weight[positive] += weight;
     cell.fading[positive] += fading_weight;
   }
@@ -129,10 +136,6 @@ class ScoreHistogram {
   size_t MemoryBytes() const;
 
  private:
-  struct Cell {
-    double weight[2] = {0, 0};  ///< By class.
-    double fading[2] = {0, 0};
-  };
   using Block = std::array<Cell, 256>;
 
   /// Calls visit(bucket, cell) for the buckets in use, from the highest score down.
@@ -158,6 +161,12 @@ class PrecisionAtK {
   /// `order` numbers the labels (it tells the periods of a window); `fading_weight` as
   /// FadingWeight.
   void Add(EventTime time, double score, bool positive, int64_t order, double fading_weight);
+  /// Whether a label of this time is of the period that the last Add found.
+  bool InLatestPeriod(EventTime time) const {
+    return time.micros >= cached_from_ && time.micros < cached_to_;
+  }
+  /// As Add so many times for labels of that period; the last one's fading weight.
+  void AddAgain(double score, bool positive, size_t times, double fading_weight);
   void ScaleFading(double factor);
 
   double Cumulative() const;
@@ -187,6 +196,8 @@ class PrecisionAtK {
   };
 
   static double Precision(const Period& period);
+  void Rank(Period& period, double score, bool positive);
+  static void Lose(Period& period, const Item& lost, double times);
   void Close(size_t slot);
   Period* Find(int64_t index);
 

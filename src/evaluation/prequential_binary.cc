@@ -60,6 +60,18 @@ struct Sums {
     majority += l.majority ? w : 0;
     bins.Add(l.score, l.truth, w);
   }
+  /// As Add so many times with a weight of 1, where all weights were 1.
+  void AddAgain(const Label& l, size_t times) {
+    const auto n = static_cast<double>(times);
+    cells[size_t{2} * l.truth + l.predicted] += n;
+    weight += n;
+    AddTimes(loss, l.loss, times);
+    const double error = l.score - (l.truth ? 1 : 0);
+    AddTimes(squared, error * error, times);
+    no_change += l.no_change ? n : 0;
+    majority += l.majority ? n : 0;
+    bins.AddAgain(l.score, l.truth, times);
+  }
   void AddLossOnly(const Label& l, double w) {
     weight += w;
     loss += w * l.loss;
@@ -106,46 +118,32 @@ class BinaryEvaluator final : public PrequentialEvaluator {
 
   void Add(const Scored& scored) override {
     if (!std::isfinite(scored.target)) return;
-    Label l{};
-    l.truth = scored.target >= 0.5;
-    const double positive = scored.probabilities.size() > 1
-                                ? scored.probabilities[1]
-                                : std::numeric_limits<double>::quiet_NaN();
-    if (std::isfinite(positive)) {
-      l.score =
-          positive > 0 ? std::min(positive, 1.0) : 0;  // Never -0: scores are compared as bits.
-      l.predicted = l.score >= (scored.threshold < 0 ? options_.threshold : scored.threshold);
-    } else {  // No prediction: class 0, with the share of positives so far (one more of each
-              // class).
-      l.score = (seen_[1] + 1) / (seen_[0] + seen_[1] + 2);
-    }
-    l.weight = UsableWeight(scored.weight);
-    l.loss = Loss(l.truth ? l.score : 1 - l.score);
-    l.no_change = l.truth == previous_;
-    l.majority = l.truth == (seen_[1] > seen_[0]);
-
+    const Label l = Judged(scored);
     const double faded = l.weight * fade_.current();
     cumulative_.Add(l, l.weight);
-    if (chosen_ & kSums) {
-      fading_.Add(l, faded);
-    } else {
-      fading_.AddLossOnly(l, faded);
-    }
+    AddFading(l, faded);
     histogram_.Add(ScoreBucket(l.score), l.truth, l.weight, faded);
     top_.Add(scored.time, l.score, l.truth, count_, fade_.current());
     Keep(l);
     ++count_;
     seen_[l.truth] += 1;
     previous_ = l.truth;
-    if (double factor = 1; fade_.Step(&factor)) {
-      fading_.Scale(factor);
-      histogram_.ScaleFading(factor);
-      top_.ScaleFading(factor);
-    }
+    if (double factor = 1; fade_.Step(&factor)) ScaleFading(factor);
   }
 
-  void Expect(const Scored& scored) const override {
-    if (scored.probabilities.size() > 1) histogram_.Prefetch(scored.probabilities[1]);
+  void AddAll(std::span<const Scored> labels) override {
+    double before = -1;
+    for (const Scored& scored : labels) {
+      if (scored.probabilities.size() < 2 || scored.probabilities[1] == before) continue;
+      before = scored.probabilities[1];
+      histogram_.Prefetch(before);
+    }
+    while (!labels.empty()) {
+      Add(labels.front());
+      const size_t again = Repeats(labels);
+      if (again > 0) AddAgain(Judged(labels.front()), again);
+      labels = labels.subspan(1 + again);
+    }
   }
 
   int64_t count() const override { return count_; }
@@ -202,6 +200,86 @@ class BinaryEvaluator final : public PrequentialEvaluator {
   }
 
  private:
+  Label Judged(const Scored& scored) {
+    Label l{};
+    l.truth = scored.target >= 0.5;
+    const double positive = scored.probabilities.size() > 1
+                                ? scored.probabilities[1]
+                                : std::numeric_limits<double>::quiet_NaN();
+    if (std::isfinite(positive)) {
+      l.score =
+          positive > 0 ? std::min(positive, 1.0) : 0;  // Never -0: scores are compared as bits.
+      l.predicted = l.score >= (scored.threshold < 0 ? options_.threshold : scored.threshold);
+    } else {  // No prediction: class 0, with the share of positives so far (one more of each
+              // class).
+      l.score = (seen_[1] + 1) / (seen_[0] + seen_[1] + 2);
+    }
+    l.weight = UsableWeight(scored.weight);
+    l.loss = Loss(l.truth ? l.score : 1 - l.score);
+    l.no_change = l.truth == previous_;
+    l.majority = l.truth == (seen_[1] > seen_[0]);
+    return l;
+  }
+
+  /// How many of the labels behind the first, which was just added, are the same again in all that
+  /// is counted: a baseline's mostly are. All weights were and are 1, so counts are whole numbers.
+  size_t Repeats(std::span<const Scored> labels) const {
+    const Scored& first = labels.front();
+    if (weights_.size() > 0 || first.probabilities.size() < 2 ||
+        !std::isfinite(first.probabilities[1]) || !std::isfinite(first.target) ||
+        !top_.InLatestPeriod(first.time)) {
+      return 0;
+    }
+    // From here on the majority stays right.
+    if ((first.target >= 0.5) != (seen_[1] > seen_[0])) return 0;
+    const auto same = [&](const Scored& other) {
+      return other.probabilities.size() > 1 && other.probabilities[1] == first.probabilities[1] &&
+             other.target == first.target && other.weight == 1 &&
+             other.threshold == first.threshold && top_.InLatestPeriod(other.time);
+    };
+    size_t end = 1;
+    while (end < labels.size() && same(labels[end])) ++end;
+    return end - 1;
+  }
+
+  /// Add of a label that repeats the one before, so many times.
+  void AddAgain(const Label& l, size_t times) {
+    ScoreHistogram::Cell& cell = histogram_.At(ScoreBucket(l.score));
+    while (times > 0) {  // Stops where what fades is to be scaled.
+      double faded = 0, factor = 1;
+      bool scale = false;
+      size_t n = 0;
+      for (; n < times && !scale; ++n) {
+        faded = fade_.current();
+        AddFading(l, faded);
+        cell.fading[l.truth] += faded;
+        scale = fade_.Step(&factor);
+      }
+      cumulative_.AddAgain(l, n);
+      cell.weight[l.truth] += static_cast<double>(n);
+      top_.AddAgain(l.score, l.truth, n, faded);
+      latest_.PushAgain(n);
+      count_ += static_cast<int64_t>(n);
+      seen_[l.truth] += static_cast<double>(n);
+      if (scale) ScaleFading(factor);
+      times -= n;
+    }
+  }
+
+  void AddFading(const Label& l, double faded) {
+    if (chosen_ & kSums) {
+      fading_.Add(l, faded);
+    } else {
+      fading_.AddLossOnly(l, faded);
+    }
+  }
+
+  void ScaleFading(double factor) {
+    fading_.Scale(factor);
+    histogram_.ScaleFading(factor);
+    top_.ScaleFading(factor);
+  }
+
   /// Many scores repeat the one before, a baseline's above all.
   double Loss(double probability_of_truth) {
     if (probability_of_truth != loss_of_) {

@@ -91,16 +91,12 @@ void Scoreboard::ScoreWaiting() const {
               .target = label.target,
               .threshold = row.served ? label.served->threshold : -1};
     };
-    if (row.served) {
-      for (const Waiting& label : waiting_) {
-        if (label.served) row.evaluator->Add(scored(label));
-      }
-      continue;
+    scored_.clear();
+    for (const Waiting& label : waiting_) {
+      if (!row.served || label.served) scored_.push_back(scored(label));
     }
-    if (!row.baseline) {  // A baseline's scores repeat: nothing to fetch.
-      for (const Waiting& label : waiting_) row.evaluator->Expect(scored(label));
-    }
-    for (const Waiting& label : waiting_) row.evaluator->Add(scored(label));
+    row.evaluator->AddAll(scored_);
+    if (row.served) continue;
     ++(row.baseline ? baselines : models);
   }
   waiting_.clear();

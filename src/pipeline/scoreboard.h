@@ -80,6 +80,7 @@ class Scoreboard {
   std::vector<double> prior_;
   mutable std::vector<Waiting> waiting_;
   mutable std::vector<double> waiting_predictions_;
+  mutable std::vector<Scored> scored_;  ///< Those of one row.
   int64_t labels_ = 0;
   int64_t last_row_ = 0;
   int64_t samples_seen_ = 0, sample_stride_ = 1;

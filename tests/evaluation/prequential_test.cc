@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <deque>
+#include <limits>
 #include <random>
 
 #include "evaluation/evaluation.h"
@@ -232,6 +234,51 @@ TEST(BinaryEvaluatorTest, NoPredictionIsClassZeroAtTheShareOfEarlierPositives) {
   EXPECT_DOUBLE_EQ(Named(evaluator->Values(View::kCumulative), "log_loss"),
                    (std::log(2) + std::log(1.5)) / 2);
   EXPECT_EQ(evaluator->Confusion()[1][0], 2);
+}
+
+/// Long runs of the same score and label, as a baseline gives, with breaks of every kind.
+std::vector<Label> Runs(std::mt19937_64& random, bool weights) {
+  std::vector<Label> labels;
+  EventTime time{0};
+  while (labels.size() < 6000) {
+    const double score = std::array{0.0, 1.0, 0.25, 0.5}[random() % 4];
+    Label l{time, {1 - score, score}, static_cast<double>(random() % 8 == 0)};
+    if (random() % 16 == 0) l.prediction.clear();
+    if (random() % 32 == 0) l.target = std::numeric_limits<double>::quiet_NaN();
+    if (weights && random() % 64 == 0) l.weight = 0.3;
+    for (size_t n = random() % 90; n > 0; --n) {
+      l.time = time = time + static_cast<Micros>(random() % static_cast<uint64_t>(kHour));
+      if (random() % 256 == 0) l.time = time - 40 * kDay;  // Too late for its period.
+      labels.push_back(l);
+    }
+  }
+  return labels;
+}
+
+TEST(BinaryEvaluatorTest, AllAtOnceIsOneByOneToTheLastBit) {
+  std::mt19937_64 random(8);
+  for (const int64_t window : {1, 2, 10, 50, 1000, 100'000}) {
+    for (const bool few : {false, true}) {
+      EvaluationOptions options;
+      options.window = window;
+      options.fading = window < 100 ? 0.9 : 0.999;  // Scaled every 1,300 labels, or not at all.
+      options.top = 1 + static_cast<int64_t>(random() % 40);
+      if (few) options.metrics = {"log_loss", "roc_auc", "precision_at_k"};
+      const auto single = MakeEvaluator(EvaluationTask::kBinary, options);
+      const auto batch = MakeEvaluator(EvaluationTask::kBinary, options);
+      const std::vector<Label> labels = Runs(random, window == 10);
+      std::vector<Scored> scored;
+      for (const Label& l : labels) {
+        AddTo(*single, l);
+        scored.push_back({l.time, l.prediction, l.target, l.weight});
+        if (random() % 100 != 0) continue;
+        batch->AddAll(scored);
+        scored.clear();
+        ASSERT_EQ(Bytes(*batch), Bytes(*single))
+            << "window " << window << ", label " << single->count();
+      }
+    }
+  }
 }
 
 TEST(BinaryEvaluatorTest, KappaBaselinesSeeEarlierLabelsOnly) {
