@@ -75,8 +75,9 @@ class LabelJoin {
 
   /// The prediction whose held label comes `ahead` after the next one, if there are so many.
   std::optional<Handle> Upcoming(size_t ahead) const {
-    if (held_.size() <= ahead || !Alive(held_[ahead])) return std::nullopt;
-    return held_[ahead].handle;
+    if (held_.size() <= ahead) return std::nullopt;
+    const Queued& queued = held_[ahead];
+    return Alive(queued) ? std::optional(queued.handle) : std::nullopt;
   }
   /// Fetches a prediction whose label comes soon.
   void PrefetchUpcoming(size_t ahead) const {
