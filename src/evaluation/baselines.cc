@@ -20,7 +20,8 @@ void Baselines::Write(int which, double* out) const {
   }
   const size_t classes = width();
   if (which < 2) {
-    for (size_t c = 0; c < classes; ++c) out[c] = 0;
+    out[0] = out[1] = 0;
+    if (classes > 2) std::fill_n(out + 2, classes - 2, 0.0);
     out[which == 0 ? static_cast<size_t>(last_) : most_] = 1;
     return;
   }

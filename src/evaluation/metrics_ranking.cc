@@ -125,22 +125,33 @@ UnitRanking::UnitRanking(std::vector<uint64_t> positives, size_t negatives)
   negatives_.resize(2 * distinct);
   const uint64_t range = scores_.back() - scores_.front();
   shift_ = std::max(0, static_cast<int>(std::bit_width(range)) -
-                           std::min(kMostBits, static_cast<int>(std::bit_width(4 * distinct))));
-  slots_.resize((range >> shift_) + 2);
+                           std::min(kMostBits, static_cast<int>(std::bit_width(16 * distinct))));
+  slots_.resize((range >> shift_) + 3);
+  beside_.resize(slots_.size());
   size_t place = 0;
-  for (size_t slot = 0; slot < slots_.size(); ++slot) {
-    while (place < distinct && (scores_[place] - scores_.front()) >> shift_ < slot) ++place;
+  for (size_t slot = 1; slot < slots_.size(); ++slot) {
+    while (place < distinct && (scores_[place] - scores_.front()) >> shift_ < slot - 1) ++place;
     slots_[slot] = static_cast<uint32_t>(place);
   }
 }
 
 RankingMetrics UnitRanking::Metrics() const {
+  std::vector<size_t> below(negatives_.size() / 2);  // scores_[i], above the one before.
+  size_t placed = 0;
+  for (size_t i = 0; i < below.size(); ++i) {
+    below[i] = negatives_[2 * i];
+    placed += negatives_[2 * i] + negatives_[2 * i + 1];
+  }
+  for (size_t slot = 0; slot < beside_.size(); ++slot) {
+    if (beside_[slot] == 0) continue;
+    below[slots_[slot]] += beside_[slot];
+    placed += beside_[slot];
+  }
   Sweep sweep;
-  const size_t placed = std::accumulate(negatives_.begin(), negatives_.end(), size_t{0});
   sweep.Group(0, static_cast<double>(all_negatives_ - placed));
   for (size_t i = scores_.size(); i-- > 0;) {
     sweep.Group(counts_[i], negatives_[2 * i + 1]);
-    sweep.Group(0, negatives_[2 * i]);
+    sweep.Group(0, static_cast<double>(below[i]));
   }
   return sweep.Done();
 }

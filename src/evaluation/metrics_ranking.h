@@ -57,7 +57,7 @@ RankingMetrics RankExactly(std::span<RankedLabel> labels);
 /// Exact metrics of labels of weight 1. Only the positives are sorted; a negative looks up how many
 /// positive scores lie below its own. Scores are given as bits, which order as scores do.
 /// Cost: a sort of the positives; O(1) a negative unless the positive scores crowd in a small part
-/// of their range, then O(log positives). Memory: 24 bytes a positive score, 64 KiB at most
+/// of their range, then O(log positives). Memory: 24 bytes a positive score, 128 KiB at most
 /// besides.
 class UnitRanking {
  public:
@@ -68,24 +68,28 @@ class UnitRanking {
   void AddNegatives(uint64_t score, size_t number = 1) {
     // Those above every positive are the rest: a count of them would wait for itself at each label.
     if (score > scores_.back()) return;
-    size_t i = 0;  // The first positive score that is not below.
-    if (score > scores_.front()) {
-      const size_t slot = (score - scores_.front()) >> shift_;
-      i = slots_[slot];
-      const size_t end = slots_[slot + 1];
-      if (end - i > 8) {
-        i = static_cast<size_t>(std::lower_bound(&scores_[i], &scores_[end], score) - &scores_[0]);
-      }
-      while (scores_[i] < score) ++i;
+    const size_t slot = score >= scores_.front() ? 1 + ((score - scores_.front()) >> shift_) : 0;
+    size_t i = slots_[slot];  // The first positive score that is not below, if its slot has none.
+    const size_t end = slots_[slot + 1];
+    if (i == end) {
+      beside_[slot] += static_cast<uint32_t>(number);
+      return;
     }
+    if (end - i > 8) {
+      i = static_cast<size_t>(std::lower_bound(&scores_[i], &scores_[end], score) - &scores_[0]);
+    }
+    while (scores_[i] < score) ++i;
     negatives_[2 * i + (scores_[i] == score)] += static_cast<uint32_t>(number);
   }
   RankingMetrics Metrics() const;
 
  private:
-  std::vector<uint64_t> scores_;     ///< Of the positives, rising, each once; never empty.
-  std::vector<uint32_t> counts_;     ///< Positives of each score.
-  std::vector<uint32_t> slots_;      ///< [(score - lowest) >> shift_]: first place in scores_.
+  std::vector<uint64_t> scores_;  ///< Of the positives, rising, each once; never empty.
+  std::vector<uint32_t> counts_;  ///< Positives of each score.
+  std::vector<uint32_t> slots_;   ///< [1 + ((score - lowest) >> shift_)]: first place in scores_;
+                                  ///< [0]: of those below.
+  std::vector<uint32_t> beside_;  ///< Negatives in slots without a positive, by slot: few at a
+                                  ///< place, so that none waits for the one before.
   std::vector<uint32_t> negatives_;  ///< [2 * i]: below scores_[i], above the one before;
                                      ///< [2 * i + 1]: equal to it.
   size_t all_negatives_;

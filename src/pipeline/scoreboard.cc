@@ -13,12 +13,12 @@ constexpr std::string_view kServed = "as served";
 constexpr std::pair<View, std::string_view> kViews[] = {
     {View::kCumulative, "cumulative"}, {View::kWindow, "window"}, {View::kFading, "fading"}};
 
-size_t PriorIndex(EvaluationTask task) {
+int PriorIndex(EvaluationTask task) {
   // Regression has no class frequencies: its prior is the mean.
   const auto names = Baselines::Names(task);
   const auto wanted = task == EvaluationTask::kRegression ? "mean" : "prior";
   const auto it = std::find(names.begin(), names.end(), wanted);
-  return std::min(static_cast<size_t>(it - names.begin()), names.size() - 1);
+  return static_cast<int>(std::min<std::ptrdiff_t>(it - names.begin(), std::ssize(names) - 1));
 }
 
 void SaveValues(StateWriter& out, const MetricValues& values) {
@@ -72,9 +72,15 @@ void Scoreboard::Add(EventTime time, std::span<const double> predictions, size_t
   label.served = served;
   values.resize(label.at + own + static_cast<size_t>(baselines) * baseline_width);
   double* out = std::copy_n(predictions.data(), own, values.data() + label.at);
-  for (int i = 0; i < baselines; ++i, out += baseline_width) baselines_.Write(i, out);
+  for (int i = 0; i < baselines; ++i, out += baseline_width) {
+    if (i == prior_index_ && prior_.size() == baseline_width) {
+      std::copy(prior_.begin(), prior_.end(), out);  // Known since the last label.
+    } else {
+      baselines_.Write(i, out);
+    }
+  }
   baselines_.Learn(target);
-  baselines_.Predict(static_cast<int>(prior_index_), prior_);
+  baselines_.Predict(prior_index_, prior_);
   ++labels_;
   if (waiting_.size() >= kBatch || values.size() >= kBatchDoubles) ScoreWaiting();
 }

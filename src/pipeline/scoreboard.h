@@ -76,7 +76,7 @@ class Scoreboard {
   size_t models_ = 0;
   std::vector<Row> rows_;  ///< Models, what was served if that is a row, baselines.
   Baselines baselines_;
-  size_t prior_index_;  ///< Of the baseline whose prediction prior_ is.
+  int prior_index_;  ///< Of the baseline whose prediction prior_ is.
   std::vector<double> prior_;
   mutable std::vector<Waiting> waiting_;
   mutable std::vector<double> waiting_predictions_;
