@@ -15,6 +15,10 @@
 namespace leat::kafka {
 namespace {
 
+/// The longest pause before a broker that has gone is called again, give or take a half: by itself
+/// librdkafka takes up to ten seconds.
+constexpr const char* kReconnectMs = "500";
+
 constexpr int kWarning = 4;  ///< Of syslog: the levels below are worse.
 constexpr auto kQuiet = std::chrono::minutes(1);
 constexpr auto kPatience = std::chrono::seconds(3);
@@ -84,6 +88,7 @@ Result<Handle<rd_kafka_conf_t>> MakeConf(
   Handle<rd_kafka_conf_t> conf(rd_kafka_conf_new());
   LEAT_RETURN_IF_ERROR(Set(conf.get(), type, "bootstrap.servers", cluster.brokers));
   LEAT_RETURN_IF_ERROR(Set(conf.get(), type, "client.id", cluster.client_id));
+  LEAT_RETURN_IF_ERROR(Set(conf.get(), type, "reconnect.backoff.max.ms", kReconnectMs));
   for (const auto& [name, value] : settings) {
     LEAT_RETURN_IF_ERROR(Set(conf.get(), type, name, value));
   }

@@ -66,9 +66,8 @@ Handle<rd_kafka_topic_partition_list_t> MarkedOffsets(const SinkOptions& options
 }
 
 Result<std::unique_ptr<Group>> Group::Open(const SinkOptions& options, bool settled) {
-  LEAT_ASSIGN_OR_RETURN(
-      Handle<rd_kafka_conf_t> conf,
-      MakeConf(options.cluster, RD_KAFKA_CONSUMER, {{"reconnect.backoff.max.ms", kReconnectMs}}));
+  LEAT_ASSIGN_OR_RETURN(Handle<rd_kafka_conf_t> conf,
+                        MakeConf(options.cluster, RD_KAFKA_CONSUMER, {}));
   LEAT_RETURN_IF_ERROR(
       Insist(*conf, {{"group.id", options.group},
                      {"enable.auto.commit", "false"},

@@ -24,8 +24,6 @@ inline constexpr int kSliceMs = 200;
 inline constexpr std::chrono::seconds kDrain{5};
 /// One that is only about to begin waits until a transaction that another left open is given up.
 inline constexpr std::chrono::seconds kTakeOver{1};
-/// The longest pause before a broker is called again: by itself librdkafka takes up to ten seconds.
-inline constexpr const char* kReconnectMs = "1000";
 
 class Patience {
  public:

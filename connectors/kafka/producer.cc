@@ -39,7 +39,9 @@ Settings ProducerSettings(const SinkOptions& options, bool transactional) {
       // A key goes to the partition where Java's clients would put it.
       {"partitioner", "murmur2_random"},
       {"topic.metadata.propagation.max.ms", std::to_string(2 * options.transaction_timeout_ms)},
-      {"reconnect.backoff.max.ms", kReconnectMs},
+      // A transaction that begins while the markers of the one before are being written is refused,
+      // and asks again after this: 100 ms unless said, in which the next one has been waiting, too.
+      {"retry.backoff.ms", "5"},
   };
   AddLimits(options, settings);
   return settings;

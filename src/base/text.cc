@@ -39,6 +39,15 @@ size_t Utf8Length(std::string_view s) {
   return length;
 }
 
+/// How much of the beginning stands in a JSON string as it is, character for character.
+size_t PlainLength(std::string_view text) {
+  const auto is_plain = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+  };
+  return static_cast<size_t>(std::find_if_not(text.begin(), text.end(), is_plain) - text.begin());
+}
+
 }  // namespace
 
 void AppendNumber(std::string& out, double value) {
@@ -63,6 +72,11 @@ void AppendJsonNumber(std::string& out, double value) {
 void AppendJsonString(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
+    if (const size_t plain = PlainLength(text); plain > 0) {
+      out.append(text.substr(0, plain));
+      text.remove_prefix(plain);
+      continue;
+    }
     const size_t length = Utf8Length(text);
     if (length == 0) {
       out += "\xEF\xBF\xBD";
@@ -75,7 +89,7 @@ void AppendJsonString(std::string& out, std::string_view text) {
     } else if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
+    } else {
       switch (c) {
         case '\n':
           out += "\\n";
@@ -89,8 +103,6 @@ void AppendJsonString(std::string& out, std::string_view text) {
         default:
           fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<int>(c));
       }
-    } else {
-      out += c;
     }
     text.remove_prefix(length);
   }

@@ -19,7 +19,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr size_t kMostQueuedBytes = size_t{64} << 20;
+/// What waits to be committed or is being committed, and what a message of it takes beside its text
+/// while it is sent.
+constexpr size_t kMostQueuedBytes = size_t{96} << 20;
+constexpr size_t kMessageBytes = 512;
 /// How long the pipeline stands still at a time while a snapshot is filled.
 constexpr auto kShare = std::chrono::milliseconds(3);
 /// Appends to the journal whose times are kept.
@@ -38,6 +41,10 @@ uint64_t RandomId() {
 }
 
 bool Never() { return false; }
+
+size_t QueuedBytes(const Outputs& outputs) {
+  return outputs.size() + outputs.frames.size() * kMessageBytes;
+}
 
 /// What `outputs` holds beyond what was handed on.
 Outputs Rest(const Outputs& outputs, const SinkLengths& from, size_t frames, size_t envelopes) {
@@ -207,9 +214,14 @@ Status Shard::CheckMark(const std::optional<CommitMark>& mark, bool certain,
     if (!certain) return Status::Ok();
     // Only a state that has never committed anything can be without one.
     if (!resumed_ || last == 0) return Status::Ok();
+    // From the snapshot, which was committed, somebody who knows that the state is the right one
+    // may go on.
+    if (options_.accept_divergence) return Status::Ok();
     return refuse(fmt::format(
         "group {} holds no offsets, but the state is at epoch {}: the group was deleted or reset, "
-        "or its offsets have expired, and nothing says what was put out: it would be once more",
+        "or its offsets have expired, and nothing says what was put out: all of it would be once "
+        "more. --accept-divergence goes on from the snapshot, if no other process has gone on from "
+        "it: after a clean stop nothing comes again, after a crash what was put out since then",
         options_.group, last));
   }
   if (!resumed_) {
@@ -513,7 +525,7 @@ Status Shard::SaveNow() {
 // ---- Committing ----
 
 Status Shard::Submit(Job job) {
-  const size_t bytes = job.outputs.size();
+  const size_t bytes = QueuedBytes(job.outputs);
   std::unique_lock lock(mutex_);
   if (committer_.joinable()) {
     changed_.wait(lock, [&] { return queued_bytes_ < kMostQueuedBytes || !status_.ok(); });
@@ -530,17 +542,17 @@ Status Shard::Submit(Job job) {
 /// Commits all that waits at once, so that one sync serves many epochs.
 Status Shard::CommitQueued() {
   std::deque<Job> jobs;
+  size_t bytes = 0;
   {
     const std::lock_guard lock(mutex_);
     LEAT_RETURN_IF_ERROR(status_);
     jobs.swap(queue_);
-    queued_bytes_ = 0;
-    changed_.notify_all();
+    bytes = queued_bytes_;
   }
   const Status done = Work(jobs);
-  if (done.ok()) return done;
   const std::lock_guard lock(mutex_);
-  status_ = done;
+  queued_bytes_ -= bytes;
+  if (!done.ok()) status_ = done;
   changed_.notify_all();
   return done;
 }
