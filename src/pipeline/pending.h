@@ -107,7 +107,7 @@ class PendingStore final : public ItemState {
       Added, void, boost::container::deque_options<boost::container::block_bytes<32768>>::type>;
   Queue added_, saving_;
   std::vector<uint64_t> removed_, saving_removed_;  // Those that a batch has held.
-  size_t added_bytes_ = 0;  // Of those of added_ that wait.
+  size_t added_bytes_ = 0;                          // Of those of added_ that wait.
   size_t saved_ = 0, saved_removed_ = 0;
   StateBatch* batch_ = nullptr;  // While items of saving_ wait.
   StateWriter writer_;
