@@ -181,8 +181,8 @@ void DescribeLabel(SectionParams& p, LabelConfig& label, std::string& expired_as
   if (p.Wants(label.remember != LabelConfig().remember)) {
     p.Duration("remember", label.remember, kAnyDuration,
                "How long (at least `expires_after`) an id is known after its label came or its "
-               "prediction expired, so that another label is a duplicate or late; 24 bytes of "
-               "memory an id. Labels of `file` or topic only.");
+               "prediction expired, so that another label is a duplicate, a correction or late; "
+               "26 bytes of memory an id. Labels of `file` or topic only.");
   }
   p.Text("expired_as", expired_as, "`drop`, or the class that an expired prediction counts as.");
   p.Text("file", label.file, "A log of labels of its own, joined by id.");

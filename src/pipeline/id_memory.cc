@@ -1,8 +1,10 @@
 #include "pipeline/id_memory.h"
 
 #include <algorithm>
+#include <bit>
 #include <iterator>
 #include <limits>
+#include <span>
 #include <utility>
 
 namespace leat {
@@ -14,9 +16,15 @@ constexpr EventTime kNever{std::numeric_limits<int64_t>::min()};
 
 }  // namespace
 
-void IdMemory::Remember(uint64_t id, bool flag, EventTime until) {
-  const Entry entry{Until::Of(until, flag), id};
-  if (tracked_) added_.push_back(entry);
+IdMemory::Mark IdMemory::MarkOf(double value) {
+  constexpr uint64_t kHalf = 32'768;
+  if (value >= 0 && value < kHalf - 1 && value == static_cast<double>(static_cast<Mark>(value))) {
+    return static_cast<Mark>(value + 1);
+  }
+  return static_cast<Mark>(kHalf + Mix64(std::bit_cast<uint64_t>(value)) % kHalf);
+}
+
+void IdMemory::Remember(uint64_t id, Note note, EventTime until) {
   const auto position = static_cast<uint32_t>(front_ + queue_.size());
   if (queue_.empty() || until >= latest_) {
     latest_ = until;
@@ -26,7 +34,8 @@ void IdMemory::Remember(uint64_t id, bool flag, EventTime until) {
   }
   if (index_.full()) Grow();
   uint32_t* const known = index_.Find(id, IdAt());
-  queue_.push_back(entry);
+  queue_.push_back({Until::Of(until, note.flag), id});
+  if (has_marks()) marks_.push_back(note.mark);
   if (known != nullptr) {
     *known = position;
   } else {
@@ -39,7 +48,7 @@ void IdMemory::Grow() {
   constexpr size_t kAhead = 16;
   IdIndex grown = index_.Grown();
   EventTime latest = kNever;
-  for (size_t i = 0; i < queue_.size(); ++i) {
+  for (size_t i = over_ - front_; i < queue_.size(); ++i) {
     if (i + kAhead < queue_.size()) grown.Prefetch(queue_[i + kAhead].id);
     const auto position = static_cast<uint32_t>(front_ + i);
     const EventTime until = queue_[i].until.time();
@@ -68,11 +77,20 @@ void IdMemory::Forget(EventTime now) {
     std::pop_heap(late_.begin(), late_.end());
     late_.pop_back();
   }
-  while (!queue_.empty() && queue_.front().until.time() <= now) {
-    ForgetOne(front_);
-    queue_.pop_front();
-    ++front_;
+  while (over_ - front_ < queue_.size() && queue_[over_ - front_].until.time() <= now) {
+    ForgetOne(static_cast<uint32_t>(over_++));
+    Drop();
   }
+}
+
+/// Takes out what is in front and over, unless the batch that is being filled is to hold it.
+void IdMemory::Drop() {
+  const uint64_t end = unsaved_ < saving_ ? std::min(unsaved_, over_) : over_;
+  for (; front_ < end; ++front_) {
+    queue_.pop_front();
+    if (has_marks()) marks_.pop_front();
+  }
+  unsaved_ = std::max(unsaved_, front_);
 }
 
 void IdMemory::Save(StateWriter& out) const {
@@ -80,23 +98,30 @@ void IdMemory::Save(StateWriter& out) const {
   out.U64(index_.size());
   std::vector<Late> late = late_;
   std::sort(late.begin(), late.end(), [](const Late& a, const Late& b) { return b < a; });
-  std::vector<Entry> same;  // Of one time.
+  struct Known {
+    Entry entry;
+    Mark mark;
+  };
+  std::vector<Known> same;  // Of one time.
   const auto write = [&] {
-    std::sort(same.begin(), same.end(), [](const Entry& a, const Entry& b) { return a.id < b.id; });
-    for (const Entry& entry : same) {
-      out.I64(entry.until.time().micros);
-      out.U64(entry.id);
-      out.Bool(entry.until.flag());
+    std::sort(same.begin(), same.end(),
+              [](const Known& a, const Known& b) { return a.entry.id < b.entry.id; });
+    for (const Known& known : same) {
+      out.I64(known.entry.until.time().micros);
+      out.U64(known.entry.id);
+      out.Bool(known.entry.until.flag());
+      if (has_marks()) out.Items(std::span<const Mark>(&known.mark, 1));
     }
     same.clear();
   };
   const auto add = [&](uint32_t position) {
-    if (!same.empty() && same.front().until.time() != At(position).until.time()) write();
-    if (IsAlive(position)) same.push_back(At(position));
+    const Entry& entry = At(position);
+    if (!same.empty() && same.front().entry.until.time() != entry.until.time()) write();
+    if (IsAlive(position)) same.push_back({entry, MarkAt(position)});
   };
   auto next = late.begin();
   EventTime latest = kNever;
-  for (size_t i = 0; i < queue_.size(); ++i) {
+  for (size_t i = over_ - front_; i < queue_.size(); ++i) {
     const EventTime until = queue_[i].until.time();
     if (until < latest) continue;  // Among the late ones.
     latest = until;
@@ -109,18 +134,22 @@ void IdMemory::Save(StateWriter& out) const {
 
 Status IdMemory::Load(StateReader& in) {
   queue_.clear();
+  marks_.clear();
+  over_ = unsaved_ = saving_ = front_;
   late_.clear();
   index_.Clear();
   for (uint64_t n = in.Count(17); n > 0 && in.ok(); --n) {
     const EventTime until{in.I64()};
     const uint64_t id = in.U64();
-    Remember(id, in.Bool(), until);
+    Note note{in.Bool(), 0};
+    if (has_marks()) in.Items(std::span<Mark>(&note.mark, 1));
+    Remember(id, note, until);
   }
   return in.status();
 }
 
 size_t IdMemory::MemoryBytes() const {
-  return index_.MemoryBytes() + (queue_.size() + added_.size() + saving_.size()) * sizeof(Entry) +
+  return index_.MemoryBytes() + queue_.size() * sizeof(Entry) + marks_.size() * sizeof(Mark) +
          late_.capacity() * sizeof(Late) + runs_.capacity() * sizeof(Run);
 }
 
@@ -133,55 +162,65 @@ std::string IdMemory::RunKey(uint64_t number) const {
 }
 
 Status IdMemory::LoadItem(std::string_view key, std::string_view value) {
+  const bool former = has_marks() && key[0] == former_;
+  former_items_ = former_items_ || former;
   if (key.size() == 17 && value.size() == 1) {
-    one_by_one_ = true;
-    Remember(OrderedU64(key.substr(9)), value[0] != 0, EventTime{OrderedI64(key.substr(1))});
+    former_items_ = true;
+    Remember(OrderedU64(key.substr(9)), {value[0] != 0}, EventTime{OrderedI64(key.substr(1))});
     return Status::Ok();
   }
   StateReader in(value);
-  const EventTime forgotten{in.I64()};
-  const size_t count = value.size() / sizeof(Entry);
-  if (key.size() != 9 || value.size() != sizeof(int64_t) + count * sizeof(Entry)) {
+  Forget(EventTime{in.I64()});
+  std::vector<Entry> entries;
+  std::vector<Mark> marks;
+  if (has_marks() && !former) {
+    in.Array(entries);
+    marks.resize(entries.size());
+    in.Items(std::span(marks));
+  } else {
+    entries.resize((value.size() - std::min(value.size(), sizeof(int64_t))) / sizeof(Entry));
+    marks.resize(entries.size());
+    in.Items(std::span(entries));
+  }
+  if (key.size() != 9 || !in.ok() || !in.AtEnd()) {
     return Status::Corrupt("a run of remembered ids is cut");
   }
-  Forget(forgotten);
   Run run{OrderedU64(key.substr(1)), kNever};
-  for (size_t i = 0; i < count; ++i) {
-    const Until until{in.I64()};
-    Remember(in.U64(), until.flag(), until.time());
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const Until until = entries[i].until;
+    Remember(entries[i].id, {until.flag(), marks[i]}, until.time());
     run.latest = std::max(run.latest, until.time());
   }
+  if (former) return Status::Ok();
   runs_.push_back(run);
   next_run_ = run.number + 1;
-  return in.status();
+  return Status::Ok();
 }
 
 void IdMemory::Track() {
   tracked_ = true;
-  if (!one_by_one_) return;
-  for (size_t i = 0; i < queue_.size(); ++i) {
-    if (IsAlive(static_cast<uint32_t>(front_ + i))) added_.push_back(queue_[i]);
-  }
+  unsaved_ = saving_ = former_items_ ? front_ : front_ + queue_.size();
 }
 
 void IdMemory::BeginSave(StateBatch& batch) {
   batch_ = &batch;
-  if (std::exchange(one_by_one_, false)) {
-    batch.DeleteRange(Family::kIds, std::string(1, letter_),
-                      std::string(1, static_cast<char>(letter_ + 1)));
+  const bool all = std::exchange(former_items_, false);
+  if (all) {
+    const char letter = has_marks() ? former_ : letter_;
+    batch.DeleteRange(Family::kIds, std::string(1, letter),
+                      std::string(1, static_cast<char>(letter + 1)));
   }
-  saving_.clear();
-  saving_.swap(added_);
-  saved_ = 0;
+  saving_ = front_ + queue_.size();
   saving_forgotten_ = std::exchange(forgotten_, std::nullopt);
-  if (!saving_forgotten_) return;
+  left_out_.clear();
+  passed_ = 0;
+  if (!saving_forgotten_ && !all) return;
   // Some have been forgotten again; a late one can be alive though its time is over.
-  const EventTime over = *saving_forgotten_;
-  saving_.erase(std::remove_if(saving_.begin(), saving_.end(),
-                               [&](const Entry& entry) {
-                                 return entry.until.time() <= over && !Alive(entry);
-                               }),
-                saving_.end());
+  const EventTime over = all ? EventTime{std::numeric_limits<int64_t>::max()} : *saving_forgotten_;
+  for (uint64_t i = unsaved_; i < saving_; ++i) {
+    const auto position = static_cast<uint32_t>(i);
+    if (At(position).until.time() <= over && !IsAlive(position)) left_out_.push_back(i);
+  }
   std::erase_if(runs_, [&](const Run& run) {
     if (run.latest > over) return false;
     batch.Delete(Family::kIds, RunKey(run.number));
@@ -190,23 +229,35 @@ void IdMemory::BeginSave(StateBatch& batch) {
 }
 
 bool IdMemory::SaveMore(size_t items) {
-  for (size_t done = 0; done < items && (saving_forgotten_ || saved_ < saving_.size());
+  for (size_t done = 0; done < items && (saving_forgotten_ || unsaved_ < saving_);
        done += kRunItems) {
     Run run{next_run_++, kNever};
     writer_.Clear();
     writer_.I64(saving_forgotten_.value_or(kNever).micros);
     saving_forgotten_.reset();
-    const size_t end = std::min(saving_.size(), saved_ + kRun);
-    for (; saved_ < end; ++saved_) {
-      const Entry& entry = saving_[saved_];
-      writer_.I64(entry.until.packed);
-      writer_.U64(entry.id);
-      run.latest = std::max(run.latest, entry.until.time());
+    run_.clear();
+    run_marks_.clear();
+    for (; unsaved_ < saving_ && run_.size() < kRun; ++unsaved_) {
+      if (passed_ < left_out_.size() && left_out_[passed_] == unsaved_) {
+        ++passed_;
+        continue;
+      }
+      const auto position = static_cast<uint32_t>(unsaved_);
+      run_.push_back(At(position));
+      run_marks_.push_back(MarkAt(position));
+      run.latest = std::max(run.latest, run_.back().until.time());
+    }
+    if (has_marks()) {
+      writer_.Array(run_);
+      writer_.Items(std::span<const Mark>(run_marks_));
+    } else {
+      writer_.Items(std::span<const Entry>(run_));
     }
     batch_->Put(Family::kIds, RunKey(run.number), writer_.bytes());
     runs_.push_back(run);
   }
-  return !saving_forgotten_ && saved_ == saving_.size();
+  Drop();
+  return !saving_forgotten_ && unsaved_ >= saving_;
 }
 
 }  // namespace leat

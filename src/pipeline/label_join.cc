@@ -68,17 +68,24 @@ LabelJoin::Arrival LabelJoin::Label(uint64_t id, double label, EventTime now, Ha
     *handle = it->second;
     return Arrival::kMatched;
   }
-  if (const auto matched = settled_.Find(id)) {
-    ++(*matched ? account_.duplicate : account_.late);
-    return *matched ? Arrival::kDuplicate : Arrival::kLate;
+  if (const auto settled = settled_.Find(id)) {
+    // Of one that was settled before marks were kept, nothing tells what its label was.
+    if (settled->flag)
+      return Another(settled->mark == 0 || settled->mark == IdMemory::MarkOf(label));
+    ++account_.late;
+    return Arrival::kLate;
   }
-  if (!early_.try_emplace(id, Early{label, now}).second) {
-    ++account_.duplicate;
-    return Arrival::kDuplicate;
-  }
+  const auto [waiting, first] = early_.try_emplace(id, Early{label, now});
+  if (!first) return Another(waiting->second.label == label);
   ++account_.early;
   early_order_.push_back({now + EarlyPatience(), id});
   return Arrival::kWaits;
+}
+
+/// Another label of an id that has one, of the `same` value or not.
+LabelJoin::Arrival LabelJoin::Another(bool same) {
+  ++(same ? account_.duplicate : account_.corrected);
+  return same ? Arrival::kDuplicate : Arrival::kCorrected;
 }
 
 std::optional<LabelJoin::Due> LabelJoin::NextDue(EventTime now) {
@@ -98,25 +105,27 @@ std::optional<LabelJoin::Due> LabelJoin::NextDue(EventTime now) {
   return due;
 }
 
-void LabelJoin::Settle(Handle handle, bool matched, EventTime now) {
+void LabelJoin::Settle(Handle handle, std::optional<double> label, EventTime now) {
   const Pending& p = store_[handle];
-  ++(matched ? account_.matched : account_.expired);
-  if (!matched && p.held) {  // Its label is known to come after the expiry: too late.
+  ++(label ? account_.matched : account_.expired);
+  if (!label && p.held) {  // Its label is known to come after the expiry: too late.
     ++account_.labels;
     ++account_.late;
   }
   if (options_.by_id) {
     Dequeue(handle);
-    settled_.Remember(p.id, matched, now + options_.memory);
+    settled_.Remember(p.id,
+                      {label.has_value(), label ? IdMemory::MarkOf(*label) : IdMemory::Mark{0}},
+                      now + options_.memory);
   }
   store_.Remove(handle);
 }
 
 void LabelJoin::SaveHead(StateWriter& out) const {
-  out.Section("label_join", 2);
+  out.Section("label_join", 3);
   for (const int64_t count :
        {account_.predicted, account_.matched, account_.expired, account_.labels, account_.early,
-        account_.late, account_.duplicate, account_.orphan}) {
+        account_.late, account_.duplicate, account_.orphan, account_.corrected}) {
     out.I64(count);
   }
   out.U64(sequence_);
@@ -132,12 +141,13 @@ void LabelJoin::SaveHead(StateWriter& out) const {
 }
 
 Status LabelJoin::LoadHead(StateReader& in) {
-  in.Section("label_join", 2);
+  const uint32_t version = in.Section("label_join", 3);
   for (int64_t* count :
        {&account_.predicted, &account_.matched, &account_.expired, &account_.labels,
         &account_.early, &account_.late, &account_.duplicate, &account_.orphan}) {
     *count = in.I64();
   }
+  account_.corrected = version < 3 ? 0 : in.I64();
   sequence_ = in.U64();
   held_.clear();
   expiring_.clear();

@@ -1,13 +1,15 @@
 /// The delayed-label join: which prediction a label belongs to, and the account of both.
 ///
 /// Always true: predicted = matched + expired + pending, and
-/// labels = matched + late + duplicate + orphan + waiting. A label that comes before its prediction
-/// waits (`early` counts those that ever did); one that comes for an expired prediction is late;
-/// one for a matched prediction is a duplicate; one that waited for `expires_after` in vain, or
-/// whose id is not known any more, is an orphan. Of several predictions with one id that wait, the
-/// newest is matched first. Ids of settled predictions are remembered for `memory` of event time
-/// after they were settled, which bounds the join's memory. Cost: O(1) per operation for input in
-/// time order. Thread safety: none.
+/// labels = matched + late + duplicate + corrected + orphan + waiting. A label that comes before
+/// its prediction waits (`early` counts those that ever did); one that comes for an expired
+/// prediction is late. The first label of an id counts, whether it or its prediction came first:
+/// another one is a duplicate, or, with another value, a correction, which is counted and not
+/// learnt. One that waited for `expires_after` in vain, or whose id is not known any more, is an
+/// orphan. Of several predictions with one id that wait, the newest is matched first. Ids of
+/// settled predictions are remembered for `memory` of event time after they were settled, with what
+/// their label's value is told by (IdMemory::MarkOf); that bounds the join's memory. Cost: O(1) per
+/// operation for input in time order. Thread safety: none.
 #pragma once
 
 #include <boost/container/deque.hpp>
@@ -28,7 +30,8 @@ namespace leat {
 
 struct LabelAccount {
   int64_t predicted = 0, matched = 0, expired = 0;  ///< Of predictions; the rest is pending.
-  int64_t labels = 0, early = 0, late = 0, duplicate = 0, orphan = 0;  ///< Of labels.
+  int64_t labels = 0, early = 0, late = 0, duplicate = 0, corrected = 0,
+          orphan = 0;  ///< Of labels.
 };
 
 struct JoinOptions {
@@ -40,7 +43,7 @@ struct JoinOptions {
 class LabelJoin {
  public:
   using Handle = PendingStore::Handle;
-  enum class Arrival { kMatched, kWaits, kLate, kDuplicate };
+  enum class Arrival { kMatched, kWaits, kLate, kDuplicate, kCorrected };
 
   explicit LabelJoin(const JoinOptions& options) : options_(options) {}
 
@@ -85,8 +88,8 @@ class LabelJoin {
     store_.Prefetch(held_[ahead].handle);
   }
 
-  /// Removes a prediction that has been matched or has expired and remembers its id.
-  void Settle(Handle handle, bool matched, EventTime now);
+  /// Removes a prediction that was matched with `label`, or has expired, and remembers its id.
+  void Settle(Handle handle, std::optional<double> label, EventTime now);
 
   /// Drops early labels that waited too long (each is reported to `orphan(id)`) and settled ids
   /// that need not be remembered.
@@ -145,6 +148,7 @@ class LabelJoin {
       boost::unordered_flat_map<uint64_t, Handle, boost::hash<uint64_t>, std::equal_to<uint64_t>,
                                 HugePages<std::pair<const uint64_t, Handle>>>;
   static void Push(Queue<Queued>& queue, Queued item);
+  Arrival Another(bool same);
   void Enqueue(Handle handle);
   /// By id: takes a waiting prediction out.
   void Dequeue(Handle handle);
@@ -159,7 +163,7 @@ class LabelJoin {
   boost::unordered_flat_map<uint64_t, std::vector<Handle>> same_id_;  ///< and older ones.
   boost::unordered_flat_map<uint64_t, Early> early_;
   Queue<EarlyId> early_order_;
-  IdMemory settled_{'t'};  ///< Flag: matched (else expired).
+  IdMemory settled_{'v', 't'};  ///< Flag: matched (else expired).
 };
 
 template <typename Orphan>

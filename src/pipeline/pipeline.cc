@@ -328,13 +328,13 @@ void Pipeline::Impl::Drain(Outputs& out) {
     const Pending& header = join[due->handle];
     if (!due->expired) {
       Settle(due->handle, targets.Release(header.label), out);
-      join.Settle(due->handle, true, now);
+      join.Settle(due->handle, header.label, now);
       continue;
     }
     if (config.label.expired_as == ExpiredAs::kClass) {
       Settle(due->handle, targets.OfText(config.label.expired_class), out);
     }
-    join.Settle(due->handle, false, now);
+    join.Settle(due->handle, std::nullopt, now);
   }
 }
 
@@ -432,7 +432,7 @@ void Pipeline::Step(const Record& record, Outputs& out) {
                     "record", out);
       return;
     }
-    s.seen.Remember(record.id, true, record.time + window);
+    s.seen.Remember(record.id, {true}, record.time + window);
   }
   s.Advance(record.time);
   if (++s.steps % static_cast<uint64_t>(s.config.tidy_every) == 0) s.Tidy(out);
@@ -495,7 +495,7 @@ void Pipeline::Step(const Record& record, Outputs& out) {
   if (s.config.label.separate()) {
     if (const auto label = s.join.TakeEarly(record.id)) {
       s.Settle(handle, s.targets.Release(*label), out);
-      s.join.Settle(handle, true, s.now);
+      s.join.Settle(handle, *label, s.now);
     }
   } else if (s.config.label.available_after == 0) {
     s.Drain(out);
@@ -512,10 +512,11 @@ void Pipeline::StepLabel(const Record& label, Outputs& out) {
     return;
   }
   LabelJoin::Handle handle = nullptr;
-  switch (s.join.Label(label.id, s.targets.Hold(label), s.now, &handle)) {
+  const double held = s.targets.Hold(label);
+  switch (s.join.Label(label.id, held, s.now, &handle)) {
     case LabelJoin::Arrival::kMatched:
-      s.Settle(handle, s.targets.Release(s.targets.Hold(label)), out);
-      s.join.Settle(handle, true, s.now);
+      s.Settle(handle, s.targets.Release(held), out);
+      s.join.Settle(handle, held, s.now);
       break;
     case LabelJoin::Arrival::kWaits:
       break;
@@ -524,6 +525,10 @@ void Pipeline::StepLabel(const Record& label, Outputs& out) {
       break;
     case LabelJoin::Arrival::kDuplicate:
       s.WriteReject("duplicate_label", "this prediction has its label already", label, "label",
+                    out);
+      break;
+    case LabelJoin::Arrival::kCorrected:
+      s.WriteReject("corrected_label", "this prediction has another label already", label, "label",
                     out);
       break;
   }
@@ -574,11 +579,11 @@ Report Pipeline::MakeReport() const {
   for (const auto& [reason, count] : s.reject_reasons) report.rejects.emplace_back(reason, count);
   if (s.config.has_label) {
     const LabelAccount& a = s.join.account();
-    report.labels = {{"predicted", a.predicted},    {"matched", a.matched},
-                     {"expired", a.expired},        {"pending", s.join.pending()},
-                     {"labels", a.labels},          {"early", a.early},
-                     {"waiting", s.join.waiting()}, {"late", a.late},
-                     {"duplicate", a.duplicate},    {"orphan", a.orphan}};
+    report.labels = {
+        {"predicted", a.predicted},    {"matched", a.matched}, {"expired", a.expired},
+        {"pending", s.join.pending()}, {"labels", a.labels},   {"early", a.early},
+        {"waiting", s.join.waiting()}, {"late", a.late},       {"duplicate", a.duplicate},
+        {"corrected", a.corrected},    {"orphan", a.orphan}};
   }
   if (s.experiments != nullptr) {
     for (const experiments::Experiment* e : s.experiments->All()) {

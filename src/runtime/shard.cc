@@ -207,9 +207,14 @@ Status Shard::CheckMark(const std::optional<CommitMark>& mark, bool certain,
     if (!certain) return Status::Ok();
     // Only a state that has never committed anything can be without one.
     if (!resumed_ || last == 0) return Status::Ok();
+    // From the snapshot, which was committed, somebody who knows that the state is the right one
+    // may go on.
+    if (options_.accept_divergence) return Status::Ok();
     return refuse(fmt::format(
         "group {} holds no offsets, but the state is at epoch {}: the group was deleted or reset, "
-        "or its offsets have expired, and nothing says what was put out: it would be once more",
+        "or its offsets have expired, and nothing says what was put out: all of it would be once "
+        "more. --accept-divergence goes on from the snapshot, if no other process has gone on from "
+        "it: after a clean stop nothing comes again, after a crash what was put out since then",
         options_.group, last));
   }
   if (!resumed_) {

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <set>
 #include <thread>
 
 #include "live/live.h"
@@ -122,6 +123,32 @@ TEST_F(Refusals, AGroupThatWasDeletedOrReset) {
   ASSERT_EQ(ToEnd(back), 0) << Errors(back);
   ASSERT_TRUE(SetCommittedOffsets(brokers(), back.name, In("payments"), old).ok());
   ExpectRefused(back, 4, {"the state is ahead", "--rebuild"});
+}
+
+/// A group without offsets says nothing of what was put out. Whoever knows that the state is the
+/// right one goes on from its snapshot: after a clean stop nothing comes again, after a crash what
+/// was put out since the snapshot.
+TEST_F(Refusals, AStateWhoseGroupWasDeletedGoesOnWhereItIsTrusted) {
+  const LiveRun stopped = MakeRun("stopped", Pipeline()), killed = MakeRun("killed", Pipeline());
+  ASSERT_EQ(ToEnd(stopped), 0) << Errors(stopped);
+  Part(killed);
+  for (const LiveRun* run : {&stopped, &killed}) {
+    ASSERT_TRUE(DeleteGroup(brokers(), run->name).ok());
+    ExpectRefused(*run, 4, {"holds no offsets", "--accept-divergence"});
+  }
+  More();
+  const LiveRun whole = MakeRun("whole", Pipeline());
+  ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
+  ASSERT_EQ(ToEnd(stopped, {"--accept-divergence"}), 0) << Errors(stopped);
+  ExpectSame(stopped, whole);
+  ASSERT_EQ(ToEnd(killed, {"--accept-divergence"}), 0) << Errors(killed);
+  EXPECT_EQ(Digest(killed), Digest(whole));
+  std::set<std::string> seen;
+  std::vector<std::string> first;
+  for (const std::string& line : Lines(killed, "predictions")) {
+    if (seen.insert(line).second) first.push_back(line);
+  }
+  EXPECT_EQ(first, Lines(whole, "predictions"));
 }
 
 TEST_F(Refusals, AnOldCopyDisturbsNobody) {

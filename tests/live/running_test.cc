@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <functional>
 #include <set>
 #include <thread>
 
@@ -62,14 +63,15 @@ TEST_F(Running, LabelsOfATopicAreAccountedFor) {
   ASSERT_TRUE(ProduceStream(brokers(), prefix_,
                             {.records = 3'000, .partitions = 2, .bad = false, .labels_apart = true})
                   .ok());
-  // One that comes twice, one for nothing.
+  // One that comes twice, which with one of its values is a correction, and one for nothing.
   const int64_t known = StreamStart() + 3'000'000;
-  for (const char* id : {"p7", "nobody"}) {
-    ASSERT_TRUE(
-        Produce(
-            brokers(), In("labels"), 0,
-            {{{}, fmt::format(R"({{"id":"{}","fraud":true,"known":{}}})", id, known), {}, known}})
-            .ok());
+  for (const auto& [id, value] : {std::pair{"p7", "true"}, {"p7", "false"}, {"nobody", "true"}}) {
+    ASSERT_TRUE(Produce(brokers(), In("labels"), 0,
+                        {{{},
+                          fmt::format(R"({{"id":"{}","fraud":{},"known":{}}})", id, value, known),
+                          {},
+                          known}})
+                    .ok());
   }
   const LiveRun run = MakeRun("account", StreamPipeline(true));
   ASSERT_EQ(ToEnd(run), 0) << Errors(run);
@@ -78,9 +80,10 @@ TEST_F(Running, LabelsOfATopicAreAccountedFor) {
   EXPECT_EQ(count("predicted"), 3'000);
   EXPECT_EQ(count("matched"), 3'000);
   EXPECT_EQ(count("duplicate"), 1);
-  EXPECT_EQ(count("labels"), 3'002);
+  EXPECT_EQ(count("corrected"), 1);
+  EXPECT_EQ(count("labels"), 3'003);
   EXPECT_EQ(count("labels"), count("matched") + count("late") + count("duplicate") +
-                                 count("orphan") + count("waiting"));
+                                 count("corrected") + count("orphan") + count("waiting"));
   EXPECT_EQ(count("predicted"), count("matched") + count("expired") + count("pending"));
 }
 
@@ -167,6 +170,78 @@ TEST_F(Running, AtLeastOnceLosesNothingAndKeepsTheOrder) {
   }
   EXPECT_EQ(fresh, wanted);
   EXPECT_EQ(Digest(run), Digest(whole));
+}
+
+/// Nobody but its next commit needs what the group holds while an engine lives: that puts the
+/// offsets right, whatever was done to them.
+TEST_F(Running, AGroupThatIsDeletedOrResetMeanwhileIsPutRightByTheNextCommit) {
+  struct Case {
+    const char* name;
+    const char* delivery;
+    std::function<Status(const std::string& group)> meddle;
+  };
+  const auto reset = [&](int64_t offset, const std::string& metadata) {
+    return [this, offset, metadata](const std::string& group) {
+      return SetCommittedOffsets(brokers(), group, In("payments"), {{0, {offset, metadata}}});
+    };
+  };
+  const auto remove = [&](const std::string& group) { return DeleteGroup(brokers(), group); };
+  const Case cases[] = {
+      {"removed", "exactly_once", remove},
+      {"back", "exactly_once", reset(0, "")},
+      {"ahead", "exactly_once", reset(1'000'000, "")},
+      {"foreign", "exactly_once",
+       reset(3, "v1 00000000000000aa 00000000000000bb 7 00000000000000cc")},
+      {"removed-least", "at_least_once", remove},
+      {"back-least", "at_least_once", reset(0, "")},
+  };
+  constexpr int kBatch = 400, kBatches = 6;
+  std::vector<LiveRun> runs;
+  std::vector<std::unique_ptr<Engine>> engines;
+  const auto pipeline = [](const char* delivery) {
+    return StreamPipeline(false, "  epoch_records: 50\n") + "delivery: " + delivery + "\n";
+  };
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = kBatch}).ok());
+  for (const Case& c : cases) {
+    runs.push_back(MakeRun(c.name, pipeline(c.delivery)));
+    engines.push_back(Start(runs.back()));
+  }
+  const auto taken = [&](const LiveRun& run, int records) {
+    return Eventually(
+        [&] { return Lines(run, "predictions").size() >= static_cast<size_t>(records * 99 / 100); },
+        60s);
+  };
+  // Before input comes, and while it is taken.
+  for (int batch = 1; batch < kBatches; ++batch) {
+    for (size_t i = 0; i < runs.size(); ++i) {
+      ASSERT_TRUE(taken(runs[i], batch * kBatch)) << runs[i].name << Errors(runs[i]);
+      const auto meddle = [&] { return cases[i].meddle(runs[i].name).ok(); };
+      // Later, a deletion may find that the one before it came after the last commit.
+      ASSERT_TRUE(batch == 1 ? Eventually(meddle) : (meddle(), true)) << runs[i].name;
+    }
+    ASSERT_TRUE(ProduceStream(brokers(), prefix_,
+                              {.first = batch * kBatch, .records = (batch + 1) * kBatch})
+                    .ok());
+    for (size_t i = 0; i < runs.size(); ++i) (void)cases[i].meddle(runs[i].name).ok();
+  }
+  // The last input is one that nobody meddles with.
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_,
+                            {.first = kBatches * kBatch, .records = (kBatches + 1) * kBatch})
+                  .ok());
+  const LiveRun whole = MakeRun("whole", pipeline("exactly_once"));
+  ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
+  const int64_t end = Got(EndOffsets(brokers(), In("payments")))[0];
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const LiveRun& run = runs[i];
+    ASSERT_TRUE(taken(run, (kBatches + 1) * kBatch)) << run.name << Errors(run);
+    engines[i]->Signal(SIGTERM);
+    ASSERT_EQ(engines[i]->Wait(30s).value_or(-1), 0) << run.name << Errors(run);
+    const KafkaOffset offset = Got(CommittedOffsets(brokers(), run.name, In("payments")))[0];
+    EXPECT_EQ(offset.offset, end) << run.name;
+    EXPECT_EQ(offset.metadata.substr(0, 3), "v1 ") << run.name;
+    ASSERT_EQ(ToEnd(run), 0) << run.name << Errors(run);
+    ExpectSame(run, whole);
+  }
 }
 
 TEST_F(Running, TransactionsInTheInputLeaveGaps) {

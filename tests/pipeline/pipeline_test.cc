@@ -193,6 +193,7 @@ TEST(Pipeline, SeparateLabelsAreJoinedByIdWithEveryCaseCounted) {
   csv += fmt::format("f,{},6\n", day(21));
   labels += fmt::format("a,{},1\n", day(0.5));       // Matched.
   labels += fmt::format("a,{},1\n", day(0.6));       // Duplicate.
+  labels += fmt::format("a,{},0\n", day(0.7));       // Corrected.
   labels += fmt::format("d,{},0\n", day(3));         // Early, matched at day 4.
   labels += fmt::format("zz,{},0\n", day(3.5));      // Never predicted: orphan.
   labels += fmt::format("b,{},1\n", day(10));        // b expired at day 6: late.
@@ -205,7 +206,8 @@ TEST(Pipeline, SeparateLabelsAreJoinedByIdWithEveryCaseCounted) {
   EXPECT_EQ(Of(report.labels, "matched"), 2);
   EXPECT_EQ(Of(report.labels, "expired"), 2);  // b and c.
   EXPECT_EQ(Of(report.labels, "pending"), 2);  // e and f.
-  EXPECT_EQ(Of(report.labels, "labels"), 5);
+  EXPECT_EQ(Of(report.labels, "labels"), 6);
+  EXPECT_EQ(Of(report.labels, "corrected"), 1);
   EXPECT_EQ(Of(report.labels, "early"), 2);
   EXPECT_EQ(Of(report.labels, "late"), 1);
   EXPECT_EQ(Of(report.labels, "duplicate"), 1);
@@ -214,6 +216,7 @@ TEST(Pipeline, SeparateLabelsAreJoinedByIdWithEveryCaseCounted) {
   EXPECT_EQ(Of(report.rejects, "bad_label"), 1);
   EXPECT_EQ(Of(report.rejects, "late_label"), 1);
   EXPECT_EQ(Of(report.rejects, "duplicate_label"), 1);
+  EXPECT_EQ(Of(report.rejects, "corrected_label"), 1);
   EXPECT_EQ(Of(report.rejects, "orphan_label"), 1);
 }
 

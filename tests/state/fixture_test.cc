@@ -11,6 +11,7 @@
 #include <string>
 
 #include "state/folder.h"
+#include "state/meaning.h"
 
 namespace leat {
 namespace {
@@ -62,10 +63,13 @@ class StateFixture : public Cli, public testing::WithParamInterface<Fixture> {
     Cli::SetUp();
     fs::copy(std::string("tests/state/") + GetParam().folder, folder_, fs::copy_options::recursive);
   }
+  std::string Input() {
+    const bool labels = fs::exists(Path("labels.csv"));
+    return "--input " + Path("input.csv") + (labels ? " --labels " + Path("labels.csv") : "");
+  }
   std::string Run(const std::string& out, const std::string& state, const std::string& how = {}) {
-    const Ran ran =
-        Leat("run " + Path("pipeline.yaml") + " --quiet --json --input " + Path("input.csv") +
-             " --output " + Path(out) + " --state " + Path(state) + how);
+    const Ran ran = Leat("run " + Path("pipeline.yaml") + " --quiet --json " + Input() +
+                         " --output " + Path(out) + " --state " + Path(state) + how);
     EXPECT_EQ(ran.code, 0) << ran.err;
     if (ran.code != 0) return {};
     return std::string(boost::json::parse(ran.out).at("digest").as_string());
@@ -112,7 +116,9 @@ TEST_P(StateFixture, GoesOnToWhereAWholeRunEnds) {
     }
   }
   EXPECT_GT(bytes, 10'000u);
-  EXPECT_EQ(reader.Read(Path("state")).manifest["epoch"]["records"].bits, 600u);
+  const format::Folder after = reader.Read(Path("state"));
+  EXPECT_EQ(after.manifest["epoch"]["records"].bits, 600u);
+  format::CheckMeaning(after);
 }
 
 TEST_P(StateFixture, IsRefusedWhenABitOfItIsTurned) {
@@ -125,8 +131,8 @@ TEST_P(StateFixture, IsRefusedWhenABitOfItIsTurned) {
   std::string twice = journal + journal.substr(20);
   twice[30] = static_cast<char>(twice[30] ^ 4);
   std::ofstream(path, std::ios::binary) << twice;
-  const Ran ran = Leat("run " + Path("pipeline.yaml") + " --quiet --input " + Path("input.csv") +
-                       " --output " + Path("out") + " --state " + Path("state"));
+  const Ran ran = Leat("run " + Path("pipeline.yaml") + " --quiet " + Input() + " --output " +
+                       Path("out") + " --state " + Path("state"));
   EXPECT_EQ(ran.code, 4) << ran.err;
   const auto notation = format::Notation::Load("state/FORMAT.md");
   EXPECT_THROW(format::FolderReader(notation).Read(Path("state")), format::FormatError);
@@ -135,7 +141,8 @@ TEST_P(StateFixture, IsRefusedWhenABitOfItIsTurned) {
 INSTANTIATE_TEST_SUITE_P(Formats, StateFixture,
                          testing::Values(Fixture{"format-1", 1, true, true},
                                          Fixture{"format-2", 2, true, true},
-                                         Fixture{"units-in-parts", 2, false, false}),
+                                         Fixture{"units-in-parts", 2, false, false},
+                                         Fixture{"labels-by-id", 2, false, false}),
                          [](const auto& fixture) {
                            std::string name = fixture.param.folder;
                            std::erase(name, '-');

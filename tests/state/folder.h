@@ -108,7 +108,8 @@ class FolderReader {
       for (size_t i = 0; i < pairs.size(); ++i) {
         // Units of experiments are among the windows.
         const bool unit = row[0] == "windows" && items[i].key["group"].bits >> 63 != 0;
-        const std::string block = unit ? "unit-item" : row.at(2);
+        const bool marked = row[0] == "ids" && items[i].key["kind"].text == "v";
+        const std::string block = unit ? "unit-item" : marked ? "marked-run" : row.at(2);
         const auto arguments = ArgumentsOf(block, folder, items[i].key);
         items[i].value = notation_.Read(block, pairs[i].second, arguments);
       }

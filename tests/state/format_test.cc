@@ -400,6 +400,8 @@ const std::set<std::string> kNeverSeen = {
     // Of older ledgers: fixture_test reads them.
     "old-ledger", "unit", "old-entry", "timer", "minute", "experiment-2", "comparison-2",
     "experiment-part: experiment | experiment-2 experiment (never experiment-2)",
+    // Of older label joins.
+    "labels-2", "label-part: labels | labels-2 account (never labels-2)",
     // And of older bandits.
     "bandit-2", "bandit-decision-2", "ridge-1", "off-policy-1",
     "bandit-part: bandit | bandit-2 bandit (never bandit-2)",

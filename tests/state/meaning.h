@@ -208,7 +208,7 @@ inline void CheckPending(const Folder& folder) {
   EXPECT_EQ(end, layout["predictions_at"].bits - layout["inputs_at"].bits);
   for (const Item& item : folder.Of("pending")) {
     const Value& value = item.value;
-    EXPECT_LE(item.key["sequence"].bits, folder.parts.at("labels")["sequence"].bits);
+    EXPECT_LE(item.key["sequence"].bits, folder.parts.at("labels")["account"]["sequence"].bits);
     EXPECT_LE(value["event"].Signed(), folder.parts.at("pipeline")["now"].Signed());
     EXPECT_TRUE(value["held"].bits == 1 || value["release"].Signed() == kBeforeAll);
     EXPECT_EQ(value["id"].bits, KeyOfText(value["id_text"].text.substr(0, value["id_size"].bits)));
@@ -623,18 +623,20 @@ inline void CheckParts(const Folder& folder) {
   EXPECT_EQ(pipeline["read"].bits, pipeline["taken"].bits + pipeline["rejected"].bits);
   EXPECT_LE(pipeline["first"].Signed(), pipeline["now"].Signed());
 
-  const Value& labels = folder.parts.at("labels");
+  const Value& labels = folder.parts.at("labels")["account"];
   EXPECT_EQ(labels["predicted"].bits,
             labels["matched"].bits + labels["expired"].bits + folder.Of("pending").size());
   uint64_t waiting = 0;
   for (const Value& early : labels["waiting"].items) waiting += early["present"].bits;
   EXPECT_EQ(labels["labels"].bits, labels["matched"].bits + labels["late"].bits +
-                                       labels["duplicate"].bits + labels["orphan"].bits + waiting);
+                                       labels["duplicate"].bits + labels["corrected"].bits +
+                                       labels["orphan"].bits + waiting);
   std::map<std::string, uint64_t> rejects;
   for (const Value& reason : pipeline["reasons"].items) {
     rejects[reason["code"].text] = reason["count"].bits;
   }
   EXPECT_EQ(labels["duplicate"].bits, rejects["duplicate_label"]);
+  EXPECT_EQ(labels["corrected"].bits, rejects["corrected_label"]);
   EXPECT_EQ(labels["orphan"].bits, rejects["orphan_label"]);
   for (const Value& dictionary : folder.parts.at("features")["dictionaries"].items) {
     for (const Value& word : dictionary["words"].items) {
@@ -835,15 +837,19 @@ inline void CheckMeaning(const Folder& folder) {
   CheckWindows(folder);
   for (const Item& item : folder.Of("ids")) {
     const std::string& kind = item.key["kind"].text;
-    EXPECT_TRUE(kind == "s" || kind == "t") << kind;
+    EXPECT_TRUE(kind == "s" || kind == "v") << kind;
     int64_t forgotten = item.value["forgotten"].Signed();
     for (const Value& id : item.value["ids"].items) {
       EXPECT_NE(id["id"].bits, 0u);
       // What is forgotten when a run is written was remembered before it.
-      EXPECT_GT(id["until"].Signed() >> 1, kind == "t" ? forgotten : kBeforeAll);
+      EXPECT_GT(id["until"].Signed() >> 1, kind == "v" ? forgotten : kBeforeAll);
       if (kind == "s") {
         EXPECT_EQ(id["until"].bits & 1, 1u);
       }
+    }
+    for (size_t i = 0; kind == "v" && i < item.value["ids"].size(); ++i) {
+      const bool matched = (item.value["ids"][i]["until"].bits & 1) != 0;
+      EXPECT_TRUE(matched || item.value["marks"][i].bits == 0);
     }
   }
 }
