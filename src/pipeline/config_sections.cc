@@ -321,8 +321,9 @@ void DescribeSink(SectionParams& p, std::string& file) {
 
 void DescribeState(SectionParams& p, Config& config) {
   p.Text("path", config.state_path, "The state directory; `state/NAME` unless said.");
-  p.Duration("snapshot_every", config.snapshot_every, Range{kMillisecond, kDay, false, false},
-             "Wall time between two snapshots; a restart takes at most so much input again.");
+  p.Duration(
+      "snapshot_every", config.snapshot_every, Range{kMillisecond, kDay, false, false},
+      "Wall time between two snapshots, at most; a restart takes at most so much input again.");
   p.Bytes("memory", config.state_memory, Range{1 << 24, 1e15, false, false},
           "What the state may take in memory, about; windows beyond it stay on disk.");
 }

@@ -29,6 +29,8 @@ namespace leat {
 
 class IdIndex {
  public:
+  IdIndex() = default;
+
   /// Where the position of an id is kept, or null.
   template <typename IdAt>
   uint32_t* Find(uint64_t id, IdAt&& id_at) {
@@ -51,11 +53,9 @@ class IdIndex {
   /// Whether there must be Grown() before the next id is inserted.
   bool full() const { return (size_ + 1) * 20 > buckets_.size() * kSlots * 17; }
   /// An empty one with half as much room again.
-  IdIndex Grown() const {
-    IdIndex grown;
-    grown.buckets_.resize(buckets_.size() + buckets_.size() / 2 + 2);
-    return grown;
-  }
+  IdIndex Grown() const { return IdIndex(buckets_.size() + buckets_.size() / 2 + 2); }
+  /// An empty one with room for so many, and a quarter more.
+  static IdIndex For(size_t ids) { return IdIndex((ids + ids / 4) * 20 / (kSlots * 17) + 2); }
   /// Fetches where an id is, or would be.
   void Prefetch(uint64_t id) const {
     if (!buckets_.empty()) PrefetchLine(&buckets_[Home(Mix64(id))]);
@@ -115,6 +115,8 @@ class IdIndex {
     }
   };
   static_assert(sizeof(Bucket) == 64);
+
+  explicit IdIndex(size_t buckets) : buckets_(buckets) {}
 
   static uint8_t Tag(uint64_t hash) { return std::max<uint8_t>(1, static_cast<uint8_t>(hash)); }
   __extension__ using Wide = unsigned __int128;

@@ -13,6 +13,7 @@ namespace {
 constexpr size_t kRun = 1024;     // Ids at most.
 constexpr size_t kRunItems = 64;  // Saving a run takes as long as so many other items.
 constexpr EventTime kNever{std::numeric_limits<int64_t>::min()};
+constexpr int64_t kGone = std::numeric_limits<int64_t>::min();  // Before every time.
 
 }  // namespace
 
@@ -32,10 +33,11 @@ void IdMemory::Remember(uint64_t id, Note note, EventTime until) {
     late_.push_back({until, position});
     std::push_heap(late_.begin(), late_.end());
   }
-  if (index_.full()) Grow();
-  uint32_t* const known = index_.Find(id, IdAt());
+  if (index_.full() && !loading_) Reindex(index_.Grown());
+  uint32_t* const known = loading_ ? nullptr : index_.Find(id, IdAt());
   queue_.push_back({Until::Of(until, note.flag), id});
   if (has_marks()) marks_.push_back(note.mark);
+  if (loading_) return;
   if (known != nullptr) {
     *known = position;
   } else {
@@ -43,31 +45,34 @@ void IdMemory::Remember(uint64_t id, Note note, EventTime until) {
   }
 }
 
-/// A larger index of the same entries.
-void IdMemory::Grow() {
+/// Puts all that is alive into another index, which has the room.
+void IdMemory::Reindex(IdIndex index) {
   constexpr size_t kAhead = 16;
-  IdIndex grown = index_.Grown();
   EventTime latest = kNever;
   for (size_t i = over_ - front_; i < queue_.size(); ++i) {
-    if (i + kAhead < queue_.size()) grown.Prefetch(queue_[i + kAhead].id);
+    if (i + kAhead < queue_.size()) index.Prefetch(queue_[i + kAhead].id);
     const auto position = static_cast<uint32_t>(front_ + i);
     const EventTime until = queue_[i].until.time();
     // Only a late one can be forgotten before what stands in front of it.
-    if (until < latest && !IsAlive(position)) continue;
+    if (loading_ ? queue_[i].until.packed == kGone : until < latest && !IsAlive(position)) continue;
     latest = std::max(latest, until);
-    if (uint32_t* const known = grown.Find(queue_[i].id, IdAt())) {
+    if (uint32_t* const known = index.Find(queue_[i].id, IdAt())) {
       *known = position;
     } else {
-      grown.Insert(queue_[i].id, position);
+      index.Insert(queue_[i].id, position);
     }
   }
-  index_ = std::move(grown);
+  index_ = std::move(index);
 }
 
 void IdMemory::ForgetOne(uint32_t position) {
   const Entry& entry = At(position);
   const EventTime until = entry.until.time();
   if (tracked_ && (!forgotten_ || *forgotten_ < until)) forgotten_ = until;
+  if (loading_) {
+    queue_[position - static_cast<uint32_t>(front_)].until.packed = kGone;
+    return;
+  }
   index_.Erase(entry.id, position);  // Unless it is not alive.
 }
 
@@ -162,6 +167,8 @@ std::string IdMemory::RunKey(uint64_t number) const {
 }
 
 Status IdMemory::LoadItem(std::string_view key, std::string_view value) {
+  // All go into the index at the end: one by one, each would be waited for.
+  loading_ = true;
   const bool former = has_marks() && key[0] == former_;
   former_items_ = former_items_ || former;
   if (key.size() == 17 && value.size() == 1) {
@@ -195,6 +202,12 @@ Status IdMemory::LoadItem(std::string_view key, std::string_view value) {
   runs_.push_back(run);
   next_run_ = run.number + 1;
   return Status::Ok();
+}
+
+void IdMemory::EndLoad() {
+  if (!loading_) return;
+  Reindex(IdIndex::For(queue_.size()));
+  loading_ = false;
 }
 
 void IdMemory::Track() {

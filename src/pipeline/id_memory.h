@@ -58,8 +58,9 @@ class IdMemory final : public ItemState {
   bool Owns(std::string_view key) const {
     return !key.empty() && (key[0] == letter_ || (has_marks() && key[0] == former_));
   }
-  /// REQUIRES Owns(key). Items come in the order of their keys.
+  /// REQUIRES Owns(key). Items come in the order of their keys, and EndLoad before anything else.
   Status LoadItem(std::string_view key, std::string_view value);
+  void EndLoad();
   size_t ChangedBytes() const override {
     return tracked_ ? (front_ + queue_.size() - std::max(unsaved_, saving_)) * sizeof(Entry) : 0;
   }
@@ -113,7 +114,7 @@ class IdMemory final : public ItemState {
   }
   void ForgetOne(uint32_t position);
   void Drop();
-  void Grow();
+  void Reindex(IdIndex index);
   std::string RunKey(uint64_t number) const;
 
   const char letter_, former_;
@@ -125,6 +126,7 @@ class IdMemory final : public ItemState {
   EventTime latest_;        // The latest time of the queue, or one before it.
   std::vector<Late> late_;  // A heap.
 
+  bool loading_ = false;  // The index is empty; what a late entry was is gone.
   bool tracked_ = false;
   bool former_items_ = false;  // The store has what an earlier version wrote.
   std::vector<Run> runs_;      // In the store.

@@ -112,14 +112,15 @@ class LabelJoin {
   void Track();
   void SaveHead(StateWriter& out) const;
   Status LoadHead(StateReader& in);
-  /// Items come after the head, in the order of their keys; `key` is of the family pending, or one
-  /// of ids that Owns says is.
+  /// Items come after the head, in the order of their keys, and EndLoad after them; `key` is of the
+  /// family pending, or one of ids that Owns says is.
   Status LoadPending(std::string_view key, std::string_view value,
                      const PendingStore::Convert& convert);
   bool Owns(std::string_view key) const { return settled_.Owns(key); }
   Status LoadId(std::string_view key, std::string_view value) {
     return settled_.LoadItem(key, value);
   }
+  void EndLoad() { settled_.EndLoad(); }
   std::vector<ItemState*> Items() { return {&store_, &settled_}; }
 
  private:

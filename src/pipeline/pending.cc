@@ -35,7 +35,8 @@ PendingStore::Handle PendingStore::Add(const Pending& header, size_t doubles) {
 
 void PendingStore::Remove(Handle handle) {
   assert(handle->sequence != 0);
-  if (tracked_ && handle->sequence <= newest_saved_) {
+  const bool saved = handle->sequence <= newest_saved_;
+  if (tracked_ && saved) {
     // What is saved is how things stood at BeginSave: it was waiting then.
     if (batch_ != nullptr && saved_ < saving_.size() &&
         handle->sequence >= saving_[saved_].sequence) {
@@ -43,9 +44,13 @@ void PendingStore::Remove(Handle handle) {
     }
     removed_.push_back(handle->sequence);
   }
-  pools_[handle->pool].free.push_back(handle);
+  Pool& pool = pools_[handle->pool];
+  pool.free.push_back(handle);
   handle->sequence = 0;
   --size_;
+  if (!tracked_ || saved) return;
+  added_bytes_ -= pool.bytes;
+  while (!added_.empty() && !Waits(added_.front())) added_.pop_front();
 }
 
 std::vector<PendingStore::Handle> PendingStore::InOrder() const {
@@ -125,7 +130,10 @@ Result<PendingStore::Handle> PendingStore::LoadItem(std::string_view key, std::s
 void PendingStore::Track() {
   tracked_ = true;
   if (!converted_) return;
-  for (const Handle handle : InOrder()) added_.push_back({handle->sequence, handle});
+  for (const Handle handle : InOrder()) {
+    added_.push_back({handle->sequence, handle});
+    added_bytes_ += pools_[handle->pool].bytes;
+  }
 }
 
 void PendingStore::SaveItem(Handle handle) {
@@ -172,7 +180,7 @@ bool PendingStore::SaveMore(size_t items) {
   }
   for (; items > 0 && saved_ < saving_.size(); --items, ++saved_) {
     const Added& added = saving_[saved_];
-    if (added.handle->sequence == added.sequence) SaveItem(added.handle);
+    if (Waits(added)) SaveItem(added.handle);
   }
   if (saved_removed_ < saving_removed_.size() || saved_ < saving_.size()) return false;
   batch_ = nullptr;

@@ -69,7 +69,9 @@ class PendingStore final : public ItemState {
   /// pipeline keeps (false: it cannot); then all is saved anew.
   using Convert = std::function<bool(Pending&, std::vector<double>&)>;
   Result<Handle> LoadItem(std::string_view key, std::string_view value, const Convert& convert);
-  size_t ChangedBytes() const override { return added_bytes_; }
+  size_t ChangedBytes() const override {
+    return added_bytes_ + added_.size() * sizeof(Added) + removed_.size() * sizeof(uint64_t);
+  }
   void BeginSave(StateBatch& batch) override;
   bool SaveMore(size_t items) override;
   void EndSave() override {}
@@ -82,6 +84,7 @@ class PendingStore final : public ItemState {
   void SaveFields(const Pending& pending, StateWriter& out) const;
   Handle LoadFields(uint64_t sequence, StateReader& in, const Convert& convert);
   void SaveItem(Handle handle);
+  static bool Waits(const Added& added) { return added.handle->sequence == added.sequence; }
   struct Pool {
     size_t bytes = 0;
     std::vector<Handle> all;
@@ -98,9 +101,13 @@ class PendingStore final : public ItemState {
   bool converted_ = false;     // Since the store holds something else.
   uint64_t newest_ = 0;        // The highest sequence number so far,
   uint64_t newest_saved_ = 0;  // and at the last BeginSave.
-  std::vector<Added> added_, saving_;
+  // Those that may still wait: what comes and goes between two snapshots is never saved.
+  // In large blocks, which are read and written from one end to the other.
+  using Queue = boost::container::deque<
+      Added, void, boost::container::deque_options<boost::container::block_bytes<32768>>::type>;
+  Queue added_, saving_;
   std::vector<uint64_t> removed_, saving_removed_;  // Those that a batch has held.
-  size_t added_bytes_ = 0;
+  size_t added_bytes_ = 0;                          // Of those of added_ that wait.
   size_t saved_ = 0, saved_removed_ = 0;
   StateBatch* batch_ = nullptr;  // While items of saving_ wait.
   StateWriter writer_;

@@ -857,6 +857,11 @@ Status Pipeline::LoadItem(Family family, std::string_view key, std::string_view 
   }
 }
 
+void Pipeline::EndLoad() {
+  impl_->join.EndLoad();
+  impl_->seen.EndLoad();
+}
+
 std::vector<ItemState*> Pipeline::Items() {
   std::vector<ItemState*> items = impl_->graph->Items();
   for (ItemState* item : impl_->join.Items()) items.push_back(item);

@@ -115,6 +115,7 @@ class Pipeline {
   Status LoadParts(std::span<const StatePart> parts);
   /// Windows stay in the store unless `in_memory`.
   Status LoadItem(Family family, std::string_view key, std::string_view value, bool in_memory);
+  void EndLoad();  ///< All items have come.
   /// What saves the items.
   std::vector<ItemState*> Items();
   /// Bytes of windows in memory, and giving up those that have long not been used: a share of the

@@ -17,14 +17,14 @@
 namespace leat {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 /// What waits to be committed or is being committed, and what a message of it takes beside its text
 /// while it is sent.
 constexpr size_t kMostQueuedBytes = size_t{96} << 20;
 constexpr size_t kMessageBytes = 512;
 /// How long the pipeline stands still at a time while a snapshot is filled.
 constexpr auto kShare = std::chrono::milliseconds(3);
+/// A snapshot is made early if the last one took at most one of so many parts of the time since.
+constexpr double kRarity = 25;
 /// Appends to the journal whose times are kept.
 constexpr size_t kKeptTimes = 1 << 16;
 /// A start begins a file, and so does a snapshot.
@@ -449,14 +449,18 @@ Status Shard::Save() {
   if (saving_ == Saving::kWriting && saved_.exchange(false)) {
     snapshots_->End();
     saving_ = Saving::kNo;
+    save_seconds_ += writing_seconds_;
     ShareMemory();
   }
   const uint64_t most = options_.memory / kChangedShare;
   uint64_t changed = Snapshots::ChangedBytes(pipeline_);
   if (saving_ == Saving::kNo) {
-    if ((options_.snapshot_due && options_.snapshot_due()) || save_soon_ || changed > most) {
+    const bool due = options_.snapshot_due && options_.snapshot_due();
+    if (due || save_soon_ || changed > most || SaveEarly(now)) {
       save_soon_ = false;
       filling_ = last_;
+      begun_ = now;
+      save_seconds_ = 0;
       snapshots_->Begin(pipeline_, Info());
       LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kRotate, last_, {}}));
       saving_ = Saving::kFilling;
@@ -464,7 +468,8 @@ Status Shard::Save() {
     }
   }
   pipeline_.EvictWindows(window_bytes_);
-  if (saving_ == Saving::kFilling) {
+  const bool filling = saving_ == Saving::kFilling;
+  if (filling) {
     // Filling keeps ahead of what changes meanwhile: the more that is, the larger the share. Past
     // what memory allows, all the rest is filled in at once.
     const auto until = now + (changed > most / 2 ? 3 * kShare : kShare);
@@ -477,8 +482,19 @@ Status Shard::Save() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return saved_.load() || !status_.ok(); });
   }
-  longest_pause_ = std::max(longest_pause_, Seconds(options_.clock() - now));
+  const double paused = Seconds(options_.clock() - now);
+  if (filling) save_seconds_ += paused;
+  longest_pause_ = std::max(longest_pause_, paused);
   return Status::Ok();
+}
+
+/// Whether a crash would make much be taken again, and a snapshot costs little.
+bool Shard::SaveEarly(Clock::time_point now) const {
+  const Position& position = last_.position;
+  const uint64_t taken = position.records + position.labels;
+  const uint64_t saved = filling_.position.records + filling_.position.labels;
+  return taken - saved >= options_.snapshot_after &&
+         Seconds(now - begun_) >= kRarity * save_seconds_;
 }
 
 /// What windows may take is what all else leaves.
@@ -489,16 +505,40 @@ void Shard::ShareMemory() {
                              options_.memory / 8 * kMostWindowsEighths);
 }
 
-/// Makes a snapshot of committed state durable; the journal before it is needed no more.
+/// Makes a snapshot of committed state durable.
 Status Shard::WriteSnapshot(const Epoch& epoch) {
   LEAT_RETURN_IF_ERROR(sinks_->Sync());
   CrashPoint("before_snapshot");
   LEAT_RETURN_IF_ERROR(snapshots_->Write());
+  return FinishSnapshot(epoch);
+}
+
+/// The journal before a snapshot that is durable is needed no more.
+Status Shard::FinishSnapshot(const Epoch& epoch) {
   CrashPoint("after_snapshot");
   ++written_;
   LEAT_RETURN_IF_ERROR(journal_.Drop(epoch.number));
   CrashPoint("after_drop");
   return Status::Ok();
+}
+
+/// Writes a snapshot while epochs are committed; once it is durable, the committing thread learns
+/// of it.
+void Shard::WriteMeanwhile(const Epoch& epoch) {
+  writing_ = true;
+  writer_ = std::async(std::launch::async, [this, epoch] {
+    const auto before = options_.clock();
+    const Status written = snapshots_->Write();
+    writing_seconds_ = Seconds(options_.clock() - before);
+    const std::lock_guard lock(mutex_);
+    writing_ = false;
+    if (written.ok()) {
+      queue_.push_back({Job::Kind::kSaved, epoch, {}});
+    } else if (status_.ok()) {
+      status_ = written;
+    }
+    changed_.notify_all();
+  });
 }
 
 /// A snapshot of the state as it is, while nothing else is committed.
@@ -512,9 +552,12 @@ Status Shard::SaveNow() {
     snapshots_->End();
     saving_ = Saving::kNo;
   }
+  filling_ = last_;
+  begun_ = options_.clock();
   snapshots_->Begin(pipeline_, Info());
   snapshots_->More(Never);
   LEAT_RETURN_IF_ERROR(WriteSnapshot(last_));
+  save_seconds_ = Seconds(options_.clock() - begun_);
   LEAT_RETURN_IF_ERROR(journal_.Begin(loaded_.state_id, last_.number));
   LEAT_RETURN_IF_ERROR(journal_.Drop(last_.number));
   snapshots_->End();
@@ -562,7 +605,7 @@ void Shard::CommitAll() {
   for (;;) {
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return !queue_.empty() || closing_; });
+      changed_.wait(lock, [&] { return !queue_.empty() || (closing_ && !writing_); });
       if (queue_.empty()) return;
     }
     if (!CommitQueued().ok()) return;
@@ -577,8 +620,17 @@ Status Shard::Work(std::deque<Job>& jobs) {
       jobs.pop_front();
       continue;
     }
-    if (first.kind == Job::Kind::kSnapshot) {
-      LEAT_RETURN_IF_ERROR(WriteSnapshot(first.epoch));
+    if (first.kind == Job::Kind::kSnapshot && !options_.commit_now) {
+      LEAT_RETURN_IF_ERROR(sinks_->Sync());
+      CrashPoint("before_snapshot");
+      const std::lock_guard lock(mutex_);
+      WriteMeanwhile(first.epoch);
+      jobs.pop_front();
+      continue;
+    }
+    if (first.kind == Job::Kind::kSnapshot || first.kind == Job::Kind::kSaved) {
+      LEAT_RETURN_IF_ERROR(first.kind == Job::Kind::kSaved ? FinishSnapshot(first.epoch)
+                                                           : WriteSnapshot(first.epoch));
       jobs.pop_front();
       const std::lock_guard lock(mutex_);
       saved_ = true;
@@ -642,6 +694,7 @@ void Shard::Stop() {
     changed_.notify_all();
   }
   committer_.join();
+  if (writer_.valid()) writer_.wait();  // After an error the committing thread did not wait for it.
 }
 
 Shard::Figures Shard::figures() const {

@@ -10,9 +10,10 @@
 /// The shard knows neither where the input comes from nor where the outputs go nor what the state
 /// is kept in: a Driver, a SinkSet, a StateStorage. Errors: Corrupt for a state that is damaged, of
 /// another configuration, or whose replay gives something else; Io when a disk fails, after which
-/// nothing more is committed. Threads: the caller's, which runs the pipeline, and one that commits;
-/// the caller waits only when outputs that are not committed yet take more than 96 MiB, or when
-/// more state has changed than memory allows while a snapshot is being written.
+/// nothing more is committed. Threads: the caller's, which runs the pipeline, one that commits, and
+/// one that writes a snapshot meanwhile; the caller waits only when outputs that are not committed
+/// yet take more than 96 MiB, or when more state has changed than memory allows while a snapshot is
+/// being written.
 #pragma once
 
 #include <atomic>
@@ -20,6 +21,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -60,9 +62,12 @@ struct ShardOptions {
   std::function<bool(const SinkLengths&)> written;
   bool accept_divergence = false;       ///< Go on although a replay gives something else.
   uint64_t memory = uint64_t{1} << 30;  ///< Bound of the state in memory, in bytes.
-  /// Asked at the end of each epoch: whether a snapshot is due. None: only at the end, and when
-  /// much has changed.
+  /// Asked at the end of each epoch: whether a snapshot is due. None: only at the end, and early.
   std::function<bool()> snapshot_due;
+  /// Records and labels from which on a snapshot is made early, if that costs little: so many and
+  /// not many more are taken again after a crash. Whatever this says, one is made when much has
+  /// changed.
+  uint64_t snapshot_after = 20'000;
   /// Commits on the caller's thread, whenever this says so (and when it must), instead of on a
   /// thread of its own: for simulations.
   std::function<bool()> commit_now;
@@ -121,11 +126,12 @@ class Shard final : public EpochSink {
  private:
   /// What the committing thread does, in order.
   struct Job {
-    enum class Kind { kOutputs, kEpoch, kRotate, kSnapshot } kind = Kind::kEpoch;
+    enum class Kind { kOutputs, kEpoch, kRotate, kSnapshot, kSaved } kind = Kind::kEpoch;
     Epoch epoch;
     Outputs outputs;
   };
   enum class Saving { kNo, kFilling, kWriting };
+  using Clock = std::chrono::steady_clock;
 
   Shard(const ShardOptions& options, const Config& config, Pipeline& pipeline, FileSystem& files);
   Status FindRebuildPoint(StateStorage& storage);
@@ -143,7 +149,10 @@ class Shard final : public EpochSink {
   bool CanSaveLater() const;
   Status SaveNow();
   Status Save();
+  bool SaveEarly(Clock::time_point now) const;
   Status WriteSnapshot(const Epoch& epoch);
+  Status FinishSnapshot(const Epoch& epoch);
+  void WriteMeanwhile(const Epoch& epoch);
   Status Submit(Job job);
   void Stop();
   void CommitAll();
@@ -177,7 +186,10 @@ class Shard final : public EpochSink {
   bool save_soon_ = false;           ///< A recovery wants one.
   Epoch filling_;                    ///< What the snapshot that is being made is as of.
   size_t window_bytes_;              ///< What windows may take in memory.
-  std::atomic<bool> saved_ = false;  ///< The committing thread has written the snapshot.
+  double writing_seconds_ = 0;       ///< What writing it took;
+  std::atomic<bool> saved_ = false;  ///< now it is durable.
+  Clock::time_point begun_;  ///< When the last one was,
+  double save_seconds_ = 0;  ///< and what it has taken of all threads.
   double longest_pause_ = 0;
 
   // Shared with the committing thread.
@@ -188,6 +200,8 @@ class Shard final : public EpochSink {
   bool closing_ = false;
   Status status_;
   std::thread committer_;
+  bool writing_ = false;  ///< A snapshot, on a thread of its own.
+  std::future<void> writer_;
   uint64_t epochs_ = 0;
   std::atomic<uint64_t> written_ = 0;
   std::vector<float> journal_seconds_;  ///< Of the last appends.

@@ -189,12 +189,16 @@ Status Snapshots::Load(Pipeline& pipeline, size_t memory) {
   static constexpr std::array kItems = {Family::kWindows, Family::kPending, Family::kIds};
   uint64_t taken = 0;
   bool in_memory = true;
-  return ItemReader(store_, kItems)
-      .Visit([&](Family family, std::string_view key, std::string_view value) {
-        // How full it is, is asked now and then.
-        if (in_memory && taken++ % 64 == 0) in_memory = pipeline.WindowBytes() < memory;
-        return pipeline.LoadItem(family, key, value, in_memory);
-      });
+  LEAT_RETURN_IF_ERROR(ItemReader(store_, kItems)
+                           .Visit([&](Family family, std::string_view key, std::string_view value) {
+                             // How full it is, is asked now and then.
+                             if (in_memory && taken++ % 64 == 0) {
+                               in_memory = pipeline.WindowBytes() < memory;
+                             }
+                             return pipeline.LoadItem(family, key, value, in_memory);
+                           }));
+  pipeline.EndLoad();
+  return Status::Ok();
 }
 
 void Snapshots::Begin(Pipeline& pipeline, const SnapshotInfo& info) {

@@ -163,22 +163,51 @@ class NoLog final : public rocksdb::Logger {
   void Logv(const char*, va_list) override {}
 };
 
+/// The file LOG, made when there is a first warning. RocksDB's own begins with some 500 lines about
+/// options, each written by itself, which is half of what opening a store takes.
+class Warnings final : public rocksdb::Logger {
+ public:
+  Warnings(rocksdb::Env* env, std::string path)
+      : rocksdb::Logger(rocksdb::InfoLogLevel::WARN_LEVEL), env_(env), path_(std::move(path)) {}
+  using rocksdb::Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    const std::lock_guard lock(mutex_);
+    if (lines_++ == 0) static_cast<void>(env_->NewLogger(path_, &file_));
+    if (file_ && lines_ < kMostLines) file_->Logv(format, arguments);
+  }
+
+ private:
+  static constexpr size_t kMostLines = 10'000;
+  rocksdb::Env* const env_;
+  const std::string path_;
+  std::mutex mutex_;
+  std::shared_ptr<rocksdb::Logger> file_;
+  size_t lines_ = 0;
+};
+
+rocksdb::Env* EnvOf(const RocksStoreOptions& options) {
+  return options.env != nullptr ? options.env : rocksdb::Env::Default();
+}
+
 rocksdb::DBOptions DatabaseOptions(const RocksStoreOptions& options) {
   rocksdb::DBOptions db;
   if (options.env != nullptr) db.env = options.env;
   db.create_if_missing = !options.read_only;
   db.create_missing_column_families = !options.read_only;
-  if (options.read_only) db.info_log = std::make_shared<NoLog>();
+  if (options.read_only) {
+    db.info_log = std::make_shared<NoLog>();
+  } else {
+    db.info_log = std::make_shared<Warnings>(EnvOf(options), options.folder + "/LOG");
+  }
   db.paranoid_checks = true;
   db.max_background_jobs = 2;
+  db.max_file_opening_threads = 1;  // To start a thread takes longer than to open a file.
+  db.skip_stats_update_on_db_open = true;
   db.max_bgerror_resume_count = 0;
   db.db_write_buffer_size = options.memory / 4;
   db.max_total_wal_size = uint64_t{32} << 20;  // A start reads it all.
   db.bytes_per_sync = uint64_t{1} << 20;
   db.db_host_id = "";  // A state may be handed on; where it was made is nobody's business.
-  db.info_log_level = rocksdb::WARN_LEVEL;
-  db.max_log_file_size = size_t{1} << 20;
-  db.keep_log_file_num = 2;
   // A torn tail is what a crash leaves; anything else in the log is damage.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   return db;
@@ -393,10 +422,6 @@ class RocksStore final : public StateStore {
   /// Of windows; while the database is open.
   std::unique_ptr<ReadAhead> ahead_;
 };
-
-rocksdb::Env* EnvOf(const RocksStoreOptions& options) {
-  return options.env != nullptr ? options.env : rocksdb::Env::Default();
-}
 
 }  // namespace
 

@@ -57,6 +57,7 @@ std::unique_ptr<LabelJoin> Reloaded(LabelJoin& join) {
                           return loaded->LoadId(key, value);
                         })
                   .ok());
+  loaded->EndLoad();
   return loaded;
 }
 
@@ -137,6 +138,7 @@ TEST(IdMemory, IsTheSameFromItsRunsAfterEachOfManySnapshots) {
                               return loaded.LoadItem(key, value);
                             })
                       .ok());
+      loaded.EndLoad();
       most = std::max(most, runs);
       StateWriter now_is;
       loaded.Save(now_is);
@@ -208,6 +210,7 @@ TEST(IdMemory, OfAStoreThatHoldsIdsOneByOneBecomesRuns) {
                             return memory.LoadItem(key, value);
                           })
                     .ok());
+    memory.EndLoad();
     return items;
   };
   IdMemory memory('t');
@@ -245,6 +248,7 @@ TEST(IdMemory, RunsWithoutMarksBecomeRunsWithMarks) {
                             return memory.LoadItem(key, value);
                           })
                     .ok());
+    memory.EndLoad();
     return letters;
   };
   IdMemory before('t');

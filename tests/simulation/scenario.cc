@@ -16,7 +16,7 @@ namespace leat {
 namespace {
 
 /// Which draws are whose, so that one more of one kind does not change the others.
-enum Component : uint64_t { kShape = 1, kRecords, kLabels, kTopics };
+enum Component : uint64_t { kShape = 1, kRecords, kLabels, kTopics, kEarly };
 
 const Config& ConfigOf(const std::string& yaml) {
   static std::map<std::string, std::unique_ptr<Config>> known;
@@ -116,6 +116,8 @@ Scenario DrawScenario(uint64_t seed) {
   scenario.slow_clock = shape.Below(2) == 0;
   scenario.disasters = 1 + shape.Below(6);
   scenario.topics = CounterRandom(seed, kTopics).Below(3) == 0;
+  CounterRandom early(seed, kEarly);
+  scenario.snapshot_after = OneOf(early, {10, 100, 20'000, 20'000});
 
   CounterRandom random(seed, kRecords);
   const uint64_t cards = OneOf(shape, {8, 40, 200}), shops = OneOf(shape, {3, 15});

@@ -22,6 +22,7 @@ struct Scenario {
   // Chances, of 1000.
   uint64_t tick = 0;                             ///< At the start of an epoch.
   uint64_t commit = 0, snapshot = 0, flush = 0;  ///< At the end of one.
+  uint64_t snapshot_after = 0;                   ///< ShardOptions::snapshot_after.
   bool slow_clock = false;                       ///< A snapshot is filled over many epochs.
   uint64_t disasters = 0;                        ///< At most, until nothing more goes wrong.
 };

@@ -252,6 +252,7 @@ class Simulation {
     options.folder = kState;
     options.memory = scenario_.memory;
     options.items_at_once = scenario_.items_at_once;
+    options.snapshot_after = scenario_.snapshot_after;
     options.snapshot_due = Chance(Random(kSnapshots), scenario_.snapshot);
     options.commit_now = Chance(Random(kCommits), scenario_.commit);
     options.clock = [random = Random(kClock), now = Clock::time_point(),
