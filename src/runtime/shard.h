@@ -188,8 +188,8 @@ class Shard final : public EpochSink {
   size_t window_bytes_;              ///< What windows may take in memory.
   double writing_seconds_ = 0;       ///< What writing it took;
   std::atomic<bool> saved_ = false;  ///< now it is durable.
-  Clock::time_point begun_;  ///< When the last one was,
-  double save_seconds_ = 0;  ///< and what it has taken of all threads.
+  Clock::time_point begun_;          ///< When the last one was,
+  double save_seconds_ = 0;          ///< and what it has taken of all threads.
   double longest_pause_ = 0;
 
   // Shared with the committing thread.
