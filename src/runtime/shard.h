@@ -11,7 +11,7 @@
 /// is kept in: a Driver, a SinkSet, a StateStorage. Errors: Corrupt for a state that is damaged, of
 /// another configuration, or whose replay gives something else; Io when a disk fails, after which
 /// nothing more is committed. Threads: the caller's, which runs the pipeline, and one that commits;
-/// the caller waits only when outputs that are not committed yet take more than 96 MiB, or when
+/// the caller waits only when outputs that are not committed yet take more than 64 MiB, or when
 /// more state has changed than memory allows while a snapshot is being written.
 #pragma once
 
