@@ -602,7 +602,9 @@ Status Source::Gather(size_t most) {
     while (in.Empty() && Behind(i) && Clock::now() < until) {
       in.batch.Clear();
       in.given = 0;
-      LEAT_RETURN_IF_ERROR(Take(i, kRefill, kStallMs, in.batch));
+      // Asked for several, librdkafka would wait for all of them.
+      LEAT_RETURN_IF_ERROR(Take(i, 1, kStallMs, in.batch));
+      if (!in.Empty()) LEAT_RETURN_IF_ERROR(Take(i, kRefill - 1, 0, in.batch));
     }
     if (!in.Empty()) {
       heads_.push_back(i);

@@ -132,7 +132,10 @@ void AddKafkaOptions(CLI::App& verb, CLI::Option& output, Arguments& arguments) 
           ->capture_default_str());
   add(verb.add_option("--key", kafka.key, "Column whose value is the key, such as customer_id")
           ->type_name("COLUMN"));
-  add(verb.add_flag("--live", kafka.live, "Event time is the time of sending"));
+  CLI::Option* live = add(verb.add_flag("--live", kafka.live, "Event time is the time of sending"));
+  add(verb.add_flag("--stamped", kafka.stamped,
+                    "Messages carry event times, as if they had been sent then")
+          ->excludes(live));
   CLI::Option* labels =
       add(verb.add_option("--labels-topic", kafka.labels_topic,
                           "Labels leave the records and go here when they become known")

@@ -83,15 +83,20 @@ class Sender {
     }
     LEAT_ASSIGN_OR_RETURN(const GeneratedMessage record, messages_.Record(row_, now));
     LEAT_RETURN_IF_ERROR(SendLabels(record.time - 1));
-    return feeder_.Send(kRecords, record.key, record.payload, 0);
+    return feeder_.Send(kRecords, record.key, record.payload, StampOf(record));
   }
 
   Status SendLabels(EventTime until) {
     GeneratedMessage label;
     while (messages_.Label(until, label)) {
-      LEAT_RETURN_IF_ERROR(feeder_.Send(kLabels, label.key, label.payload, 0));
+      LEAT_RETURN_IF_ERROR(feeder_.Send(kLabels, label.key, label.payload, StampOf(label)));
     }
     return Status::Ok();
+  }
+
+  /// 0: the time of sending.
+  int64_t StampOf(const GeneratedMessage& message) const {
+    return options_.stamped ? message.time.micros / kMillisecond : 0;
   }
 
   Generator& generator_;

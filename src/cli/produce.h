@@ -17,6 +17,7 @@ struct ProduceOptions {
   std::string key;           ///< A column of the stream; empty: no key.
   double rate = 0;           ///< Records a second; 0: as fast as possible.
   bool live = false;         ///< Event time is the time of sending.
+  bool stamped = false;      ///< Messages carry event times, not those of their sending.
   int64_t partitions = 4;    ///< Of topics that are missing.
   bool progress = true;
 };

@@ -19,7 +19,7 @@ namespace {
 
 /// What waits to be committed or is being committed, and what a message of it takes beside its text
 /// while it is sent.
-constexpr size_t kMostQueuedBytes = size_t{96} << 20;
+constexpr size_t kMostQueuedBytes = size_t{64} << 20;
 constexpr size_t kMessageBytes = 512;
 /// How long the pipeline stands still at a time while a snapshot is filled.
 constexpr auto kShare = std::chrono::milliseconds(3);
