@@ -145,8 +145,7 @@ class LabelJoin {
   /// found without a division.
   template <typename T>
   using Queue = boost::container::deque<
-      T, void,
-      typename boost::container::deque_options<boost::container::block_size<1024>>::type>;
+      T, void, typename boost::container::deque_options<boost::container::block_size<1024>>::type>;
   using ById =
       boost::unordered_flat_map<uint64_t, Handle, boost::hash<uint64_t>, std::equal_to<uint64_t>,
                                 HugePages<std::pair<const uint64_t, Handle>>>;
