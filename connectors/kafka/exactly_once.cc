@@ -251,6 +251,8 @@ Result<Outcome> ExactlyOnce::AskToCommit(Patience& patience) {
 
 /// After an error before commit was asked for.
 Result<Outcome> ExactlyOnce::Abort(const CallError& error, Patience& patience) {
+  // A call may tell what a message did to the transaction before the message's own report comes.
+  if (!patience.Bears(error.code)) producer_->AwaitFailure();
   const CallError failure = producer_->failure(), fatal = producer_->Fatal();
   for (const CallError* const one : {&error, &failure, &fatal}) {
     if (patience.Bears(one->code)) continue;

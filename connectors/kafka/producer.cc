@@ -260,6 +260,13 @@ Result<CallError> Producer::Flush(Patience& patience) {
   }
 }
 
+void Producer::AwaitFailure() {
+  constexpr int kPollMs = 10, kMostPolls = 50;
+  for (int polls = 0; !failure_ && polls < kMostPolls; ++polls) {
+    rd_kafka_poll(client_.get(), kPollMs);
+  }
+}
+
 void Producer::Drop() {
   rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
   rd_kafka_flush(client_.get(), 1000);

@@ -57,6 +57,8 @@ class Producer {
   CallError Fatal() const;
   /// The first delivery that failed since the last Forget, permanent ones before others.
   const CallError& failure() const { return failure_; }
+  /// Waits a moment for the report of one that failed, if none has come yet.
+  void AwaitFailure();
   void Forget() { failure_ = {}, failed_sink_.reset(), failed_bytes_ = 0; }
   /// Messages that did not arrive; only without transactions.
   std::vector<Loose> TakeFailed() { return std::exchange(failed_, {}); }
