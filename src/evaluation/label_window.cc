@@ -26,16 +26,14 @@ void LabelWindow::DropOldest(size_t labels) {
   }
 }
 
-void LabelWindow::PushAgain(size_t times) {
+void LabelWindow::PushAgain(const WindowLabel& label, size_t times) {
   for (; times > 0 && (times >= capacity_ || slots_[At(used_ - 1)].packed != kRepeat); --times) {
-    WindowLabel same = slots_[At(used_ - 1)];
-    if (same.packed == kRepeat) same = slots_[At(used_ - 2)];
-    Push(same);
+    Push(label);
   }
   if (times == 0) return;
   if (size_ + times > capacity_) DropOldest(size_ + times - capacity_);
   size_ += times;
-  positives_ += (newest_ & 1) != 0 ? times : 0;
+  positives_ += label.truth() ? times : 0;
   if (WindowLabel& last = slots_[At(used_ - 1)]; last.packed == kRepeat) {
     last.loss += static_cast<double>(times);
   } else {  // All but one of its run were dropped.

@@ -48,8 +48,8 @@ class LabelWindow {
     }
   }
 
-  /// The newest label, so many times again. REQUIRES that there is one.
-  void PushAgain(size_t times);
+  /// As Push so many times. REQUIRES that the newest label is the same.
+  void PushAgain(const WindowLabel& label, size_t times);
 
   size_t size() const { return size_; }
   size_t positives() const { return positives_; }

@@ -314,8 +314,7 @@ void PrecisionAtK::Add(EventTime time, double score, bool positive, int64_t orde
   // Far outside the years 1 to 9999, and far from overflow below.
   constexpr int64_t kFar = int64_t{1} << 60;
   const int64_t t = std::clamp(time.micros, -kFar, kFar);
-  Period* period =
-      t >= cached_from_ && t < cached_to_ ? &open_[cached_slot_] : Find(FloorDivide(t, length_));
+  Period* period = InLatestPeriod({t}) ? &open_[cached_slot_] : Find(FloorDivide(t, length_));
   if (period == nullptr) {
     ++too_late_;
     return;

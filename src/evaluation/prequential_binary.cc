@@ -258,7 +258,7 @@ class BinaryEvaluator final : public PrequentialEvaluator {
       cumulative_.AddAgain(l, n);
       cell.weight[l.truth] += static_cast<double>(n);
       top_.AddAgain(l.score, l.truth, n, faded);
-      latest_.PushAgain(n);
+      latest_.PushAgain(Kept(l), n);
       count_ += static_cast<int64_t>(n);
       seen_[l.truth] += static_cast<double>(n);
       if (scale) ScaleFading(factor);
@@ -294,8 +294,9 @@ class BinaryEvaluator final : public PrequentialEvaluator {
       while (weights_.size() < latest_.size()) weights_.Push(1);
       weights_.Push(l.weight);
     }
-    latest_.Push({l.score, l.truth, l.predicted, l.loss});
+    latest_.Push(Kept(l));
   }
+  static WindowLabel Kept(const Label& l) { return {l.score, l.truth, l.predicted, l.loss}; }
 
   /// The histogram's metrics after the latest label, kept for the view that is asked for next.
   const ScoreHistogram::BothMetrics& Ranked() const {
