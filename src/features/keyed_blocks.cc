@@ -81,7 +81,7 @@ size_t KeyedBlocks::BlockBytes() const {
 }
 
 size_t KeyedBlocks::IndexBytes() const {
-  return index_.MemoryBytes() + hot_.capacity() * sizeof(std::byte*) +
+  return index_.MemoryBytes() + hot_.size() * sizeof(std::byte*) +
          (changed_.capacity() + saving_keys_.capacity() + saving_dropped_.capacity()) * 8 +
          dropped_.bucket_count() * 9;
 }

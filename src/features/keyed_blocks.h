@@ -16,6 +16,7 @@
 #pragma once
 
 #include <array>
+#include <boost/container/deque.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -157,6 +158,10 @@ class KeyedBlocks : public ItemState {
   std::byte* ReadBack(uint64_t key);
   void FreeBlock(std::byte* block);
 
+  /// Grows without its items being copied.
+  using Blocks = boost::container::deque<
+      std::byte*, void, boost::container::deque_options<boost::container::block_size<4096>>::type>;
+
   size_t stride_ = 0;
   /// Blocks found lately, by a few bits of the key: an event's key is looked up at several stages.
   struct Found {
@@ -179,7 +184,7 @@ class KeyedBlocks : public ItemState {
   bool unsaved_ = false;  // Some blocks are not in the store at all.
   StateBatch* batch_ = nullptr;
   size_t cold_ = 0;
-  std::vector<std::byte*> hot_;  // Every block in memory, in no order.
+  Blocks hot_;  // Every block in memory, in no order.
   double heap_per_key_ = 0;
   size_t evict_at_ = 0, evict_left_ = 0;  // Of hot_, in this round.
   int64_t evict_before_ = 0;              // Only keys whose last event is older.

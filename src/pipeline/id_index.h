@@ -7,7 +7,7 @@
 ///
 /// The queue is the caller's: `id_at(position)` gives the id there. Cost: O(1) expected. Memory:
 /// 6.5 to 10 bytes an id. It does not grow by itself: whoever has the queue can go through that in
-/// order, where the table would have to look each id up. Thread safety: none.
+/// order, where the table would have to look each id up, and bit by bit. Thread safety: none.
 #pragma once
 
 #if defined(__SSE2__)
@@ -19,7 +19,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "base/hash.h"
 #include "base/huge_pages.h"
@@ -67,8 +66,9 @@ class IdIndex {
     Place(Mix64(id), position);
   }
 
-  /// Takes the id out if it is there with this position.
-  void Erase(uint64_t id, uint32_t position) {
+  /// Takes the id out if it is there with this position; false otherwise.
+  bool Erase(uint64_t id, uint32_t position) {
+    if (buckets_.empty()) return false;
     const uint64_t hash = Mix64(id);
     for (size_t b = Home(hash);; b = Next(b)) {
       Bucket& bucket = buckets_[b];
@@ -80,25 +80,22 @@ class IdIndex {
         for (size_t before = Home(hash); before != b; before = Next(before)) {
           --buckets_[before].passed;
         }
-        return;
+        return true;
       }
-      if (bucket.passed == 0) return;
+      if (bucket.passed == 0) return false;
     }
   }
 
-  void Clear() {
-    buckets_ = {};
-    size_ = 0;
-  }
   size_t size() const { return size_; }
-  size_t MemoryBytes() const { return buckets_.capacity() * sizeof(Bucket); }
+  bool empty() const { return buckets_.empty(); }  ///< Without room for any.
+  size_t MemoryBytes() const { return buckets_.MemoryBytes(); }
 
  private:
   static constexpr uint32_t kSlots = 12;
   struct alignas(64) Bucket {
-    std::array<uint8_t, kSlots> tags{};  ///< 0: free.
-    uint32_t passed = 0;                 ///< Ids that are further on because there was no room.
-    std::array<uint32_t, kSlots> positions{};
+    std::array<uint8_t, kSlots> tags;  ///< 0: free.
+    uint32_t passed;                   ///< Ids that are further on because there was no room.
+    std::array<uint32_t, kSlots> positions;
 
     /// A bit for each slot whose tag this is.
     uint32_t With(uint8_t tag) const {
@@ -140,8 +137,7 @@ class IdIndex {
     }
   }
 
-  using Buckets = std::vector<Bucket, HugePages<Bucket>>;
-  Buckets buckets_;
+  ZeroedArray<Bucket> buckets_;
   size_t size_ = 0;
 };
 

@@ -12,6 +12,10 @@ namespace {
 
 constexpr size_t kRun = 1024;     // Ids at most.
 constexpr size_t kRunItems = 64;  // Saving a run takes as long as so many other items.
+/// Entries that one which comes moves to another index. That is full after half as many have come
+/// as the old one holds: all has moved long before, unless most entries are dead.
+constexpr size_t kMovedAtOnce = 8;
+constexpr size_t kMovedAhead = 16;  // Fetched before.
 constexpr EventTime kNever{std::numeric_limits<int64_t>::min()};
 constexpr int64_t kGone = std::numeric_limits<int64_t>::min();  // Before every time.
 
@@ -33,11 +37,18 @@ void IdMemory::Remember(uint64_t id, Note note, EventTime until) {
     late_.push_back({until, position});
     std::push_heap(late_.begin(), late_.end());
   }
-  if (index_.full() && !loading_) Reindex(index_.Grown());
+  if (!loading_) MoveIndex(kMovedAtOnce);
+  if (!loading_ && index_.full()) {
+    MoveIndex(queue_.size());
+    old_ = std::exchange(index_, index_.Grown());
+    moved_ = over_;
+  }
   uint32_t* const known = loading_ ? nullptr : index_.Find(id, IdAt());
+  const uint32_t* const old = loading_ || known != nullptr ? nullptr : old_.Find(id, IdAt());
   queue_.push_back({Until::Of(until, note.flag), id});
   if (has_marks()) marks_.push_back(note.mark);
   if (loading_) return;
+  if (old != nullptr) old_.Erase(id, *old);
   if (known != nullptr) {
     *known = position;
   } else {
@@ -45,24 +56,19 @@ void IdMemory::Remember(uint64_t id, Note note, EventTime until) {
   }
 }
 
-/// Puts all that is alive into another index, which has the room.
-void IdMemory::Reindex(IdIndex index) {
-  constexpr size_t kAhead = 16;
-  EventTime latest = kNever;
-  for (size_t i = over_ - front_; i < queue_.size(); ++i) {
-    if (i + kAhead < queue_.size()) index.Prefetch(queue_[i + kAhead].id);
-    const auto position = static_cast<uint32_t>(front_ + i);
-    const EventTime until = queue_[i].until.time();
-    // Only a late one can be forgotten before what stands in front of it.
-    if (loading_ ? queue_[i].until.packed == kGone : until < latest && !IsAlive(position)) continue;
-    latest = std::max(latest, until);
-    if (uint32_t* const known = index.Find(queue_[i].id, IdAt())) {
-      *known = position;
-    } else {
-      index.Insert(queue_[i].id, position);
+/// Goes on with so many entries whose ids may be in the old index.
+void IdMemory::MoveIndex(size_t entries) {
+  if (old_.empty()) return;
+  moved_ = std::max(moved_, over_);
+  for (; entries > 0 && old_.size() > 0; --entries, ++moved_) {
+    if (const size_t ahead = moved_ - front_ + kMovedAhead; ahead < queue_.size()) {
+      Prefetch(queue_[ahead].id);
     }
+    const auto position = static_cast<uint32_t>(moved_);
+    const uint64_t id = At(position).id;
+    if (old_.Erase(id, position)) index_.Insert(id, position);
   }
-  index_ = std::move(index);
+  if (old_.size() == 0) old_ = {};
 }
 
 void IdMemory::ForgetOne(uint32_t position) {
@@ -73,7 +79,7 @@ void IdMemory::ForgetOne(uint32_t position) {
     queue_[position - static_cast<uint32_t>(front_)].until.packed = kGone;
     return;
   }
-  index_.Erase(entry.id, position);  // Unless it is not alive.
+  if (!index_.Erase(entry.id, position)) old_.Erase(entry.id, position);  // Or it is not alive.
 }
 
 void IdMemory::Forget(EventTime now) {
@@ -100,7 +106,7 @@ void IdMemory::Drop() {
 
 void IdMemory::Save(StateWriter& out) const {
   // By time, and of one time in the order of their ids: how they came does not matter any more.
-  out.U64(index_.size());
+  out.U64(size());
   std::vector<Late> late = late_;
   std::sort(late.begin(), late.end(), [](const Late& a, const Late& b) { return b < a; });
   struct Known {
@@ -142,7 +148,8 @@ Status IdMemory::Load(StateReader& in) {
   marks_.clear();
   over_ = unsaved_ = saving_ = front_;
   late_.clear();
-  index_.Clear();
+  index_ = {};
+  old_ = {};
   for (uint64_t n = in.Count(17); n > 0 && in.ok(); --n) {
     const EventTime until{in.I64()};
     const uint64_t id = in.U64();
@@ -154,8 +161,9 @@ Status IdMemory::Load(StateReader& in) {
 }
 
 size_t IdMemory::MemoryBytes() const {
-  return index_.MemoryBytes() + queue_.size() * sizeof(Entry) + marks_.size() * sizeof(Mark) +
-         late_.capacity() * sizeof(Late) + runs_.capacity() * sizeof(Run);
+  return index_.MemoryBytes() + old_.MemoryBytes() + queue_.size() * sizeof(Entry) +
+         marks_.size() * sizeof(Mark) + late_.capacity() * sizeof(Late) +
+         runs_.capacity() * sizeof(Run);
 }
 
 // ---- Saved as runs ----
@@ -206,7 +214,17 @@ Status IdMemory::LoadItem(std::string_view key, std::string_view value) {
 
 void IdMemory::EndLoad() {
   if (!loading_) return;
-  Reindex(IdIndex::For(queue_.size()));
+  index_ = IdIndex::For(queue_.size());
+  for (size_t i = over_ - front_; i < queue_.size(); ++i) {
+    if (i + kMovedAhead < queue_.size()) index_.Prefetch(queue_[i + kMovedAhead].id);
+    if (queue_[i].until.packed == kGone) continue;
+    const auto position = static_cast<uint32_t>(front_ + i);
+    if (uint32_t* const known = index_.Find(queue_[i].id, IdAt())) {
+      *known = position;
+    } else {
+      index_.Insert(queue_[i].id, position);
+    }
+  }
   loading_ = false;
 }
 

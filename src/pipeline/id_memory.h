@@ -1,7 +1,8 @@
 /// Ids that are remembered until a time, each with a flag, and with what to tell a value by.
 ///
 /// Used for duplicate records and for settled predictions. Ids lie in a queue in the order in which
-/// they came, which is that of their times but for a few late ones; an index says where each is.
+/// they came, which is that of their times but for a few late ones; an index says where each is. It
+/// grows without a stop: a larger one stands beside it, and each id that comes moves a few over.
 /// Saved as a log of runs in the family ids: the key is a letter and the run's number, the value
 /// what was remembered since the run before; a run goes when none of its ids is remembered any
 /// more. Cost: O(1) per operation, O(log late) for a late one. Memory: about 24 bytes an id, 26
@@ -42,13 +43,16 @@ class IdMemory final : public ItemState {
   /// What is remembered of an id, if anything is.
   std::optional<Note> Find(uint64_t id) const;
   /// Fetches where an id is, or would be.
-  void Prefetch(uint64_t id) const { index_.Prefetch(id); }
+  void Prefetch(uint64_t id) const {
+    index_.Prefetch(id);
+    old_.Prefetch(id);
+  }
   /// Remembers an id; what was remembered of it before is replaced. REQUIRES that it is not
   /// remembered until a later time.
   void Remember(uint64_t id, Note note, EventTime until);
   /// Forgets every id with until <= now.
   void Forget(EventTime now);
-  size_t size() const { return index_.size(); }
+  size_t size() const { return index_.size() + old_.size(); }
 
   void Save(StateWriter& out) const;
   Status Load(StateReader& in);
@@ -107,14 +111,19 @@ class IdMemory final : public ItemState {
   auto IdAt() const {
     return [this](uint32_t position) { return At(position).id; };
   }
+  /// Where an id is, or null.
+  const uint32_t* Position(uint64_t id) const {
+    if (const uint32_t* const known = index_.Find(id, IdAt())) return known;
+    return old_.Find(id, IdAt());
+  }
   /// False for an entry whose id was remembered again since, or forgotten.
   bool IsAlive(uint32_t position) const {
-    const uint32_t* const known = index_.Find(At(position).id, IdAt());
+    const uint32_t* const known = Position(At(position).id);
     return known != nullptr && *known == position;
   }
   void ForgetOne(uint32_t position);
   void Drop();
-  void Reindex(IdIndex index);
+  void MoveIndex(size_t entries);
   std::string RunKey(uint64_t number) const;
 
   const char letter_, former_;
@@ -122,7 +131,9 @@ class IdMemory final : public ItemState {
   Queue<Mark> marks_;       // One an entry, if marks are kept.
   uint64_t front_ = 0;      // The number of the first.
   uint64_t over_ = 0;       // All before it are forgotten; they stay while a snapshot needs them.
-  IdIndex index_;           // Of those that are alive.
+  IdIndex index_;           // Of those that are alive, but,
+  IdIndex old_;             // while it grows, for some, which are still here,
+  uint64_t moved_ = 0;      // and none of them before this entry.
   EventTime latest_;        // The latest time of the queue, or one before it.
   std::vector<Late> late_;  // A heap.
 
@@ -144,7 +155,7 @@ class IdMemory final : public ItemState {
 };
 
 inline std::optional<IdMemory::Note> IdMemory::Find(uint64_t id) const {
-  const uint32_t* const position = index_.Find(id, IdAt());
+  const uint32_t* const position = Position(id);
   if (position == nullptr) return std::nullopt;
   return Note{At(*position).until.flag(), MarkAt(*position)};
 }

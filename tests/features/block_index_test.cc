@@ -34,6 +34,9 @@ TEST(BlockIndex, AgreesWithAMapOverRandomInsertsFindsAndErases) {
       } else if (!growing || random.Below(4) == 0) {
         index.Erase(key);
         map.erase(known);
+      } else if (random.Below(4) == 0) {
+        known->second += 64;
+        index.Replace(key, known->second);
       }
       ASSERT_EQ(index.size(), map.size());
       if (i % 1000 != 0) continue;
