@@ -277,7 +277,7 @@ std::byte* KeyGroup::FindOrCreate(uint64_t key) {
 void KeyGroup::DropOldest() {
   std::vector<std::pair<int64_t, uint64_t>> ages;
   ages.reserve(index_.size());
-  index_.ForEach([&](uint64_t key, std::byte* block) { ages.emplace_back(LatestOf(block), key); });
+  ForEachLatest([&](uint64_t key, int64_t latest) { ages.emplace_back(latest, key); });
   const size_t drop = std::max<size_t>(1, ages.size() / 16);
   std::nth_element(ages.begin(), ages.begin() + static_cast<ptrdiff_t>(drop - 1), ages.end());
   for (size_t i = 0; i < drop; ++i) Drop(ages[i].second);
@@ -534,10 +534,14 @@ void KeyGroup::Expire(EventTime watermark) {
   expired_at_ = watermark.micros;
   const int64_t cutoff = Cutoff(watermark.micros, longest_);
   std::vector<uint64_t> dead;
-  index_.ForEach([&](uint64_t key, std::byte* block) {
-    if (LatestOf(block) <= cutoff) dead.push_back(key);
+  ForEachLatest([&](uint64_t key, int64_t latest) {
+    if (latest <= cutoff) dead.push_back(key);
   });
-  for (uint64_t key : dead) Drop(key);
+  constexpr size_t kAhead = 16;
+  for (size_t i = 0; i < dead.size(); ++i) {
+    if (i + kAhead < dead.size()) index_.Prefetch(dead[i + kAhead]);
+    Drop(dead[i]);
+  }
 }
 
 }  // namespace leat::features

@@ -88,9 +88,21 @@ class KeyedBlocks : public ItemState {
   static bool IsCold(const std::byte* block) {
     return (reinterpret_cast<uintptr_t>(block) & 1) != 0;
   }
-  static int64_t LatestOf(std::byte* block) {
-    return IsCold(block) ? static_cast<int64_t>(reinterpret_cast<uintptr_t>(block)) >> 1
-                         : HeaderOf(block).latest;
+  static int64_t LatestOfCold(const std::byte* block) {
+    return static_cast<int64_t>(reinterpret_cast<uintptr_t>(block)) >> 1;
+  }
+  /// visit(key, time of its last event) for every key, in no order; none may come or go meanwhile.
+  template <typename Visit>
+  void ForEachLatest(Visit&& visit) const {
+    constexpr size_t kAhead = 16;  // Blocks lie anywhere: their headers are fetched before.
+    for (size_t i = 0; i < hot_.size(); ++i) {
+      if (i + kAhead < hot_.size()) PrefetchLine(hot_[i + kAhead]);
+      visit(HeaderOf(hot_[i]).key, HeaderOf(hot_[i]).latest);
+    }
+    if (cold_ == 0) return;
+    index_.ForEach([&](uint64_t key, std::byte* block) {
+      if (IsCold(block)) visit(key, LatestOfCold(block));
+    });
   }
   /// The block of a key if it is in memory.
   std::byte* Lookup(uint64_t key) const {
