@@ -13,6 +13,8 @@ namespace {
 
 /// Keys looked at to judge all of them.
 constexpr size_t kSample = 4096;
+/// So many times as many blocks are looked at in one go if it is urgent.
+constexpr size_t kEvictUrgent = 4;
 /// How far ahead blocks to be saved are fetched.
 constexpr size_t kFetchAhead = 8;
 
@@ -252,12 +254,9 @@ void KeyedBlocks::Evict(size_t target, size_t blocks) {
     evict_before_ = times[nth];
     evict_left_ = hot_.size();
   }
-  for (; evict_left_ > 0 && !hot_.empty(); --evict_left_) {
-    if (blocks > 0) {
-      --blocks;
-    } else if (BlockBytes() <= target + target / 8) {
-      return;
-    }
+  for (size_t looked = 0; evict_left_ > 0 && !hot_.empty(); --evict_left_, ++looked) {
+    const bool urgent = looked < kEvictUrgent * blocks && BlockBytes() > target + target / 8;
+    if (looked >= blocks && !urgent) return;
     if (evict_at_ >= hot_.size()) evict_at_ = 0;
     PrefetchLine(hot_[(evict_at_ + kFetchAhead) % hot_.size()]);
     std::byte* const block = hot_[evict_at_];

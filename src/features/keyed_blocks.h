@@ -56,8 +56,8 @@ class KeyedBlocks : public ItemState {
   bool SaveMore(size_t items) override;
   void EndSave() override { durable_before_ = generation_; }
   /// With more than `target` bytes of blocks in memory, goes on giving up some until there are a
-  /// quarter less: looks at up to `blocks` of them, and at as many as it takes to be less than
-  /// an eighth above the target. Those whose last event is older go first, about.
+  /// quarter less: looks at up to `blocks` of them, and at up to four times as many while it is
+  /// more than an eighth above the target. Those whose last event is older go first, about.
   void Evict(size_t target, size_t blocks = kEvictAtOnce);
 
  protected:
