@@ -1,6 +1,7 @@
 #include "cli/live.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <atomic>
@@ -31,6 +32,15 @@ constexpr auto kStatusEvery = std::chrono::seconds(10);
 constexpr int kPollMs = 100;
 
 using Clock = std::chrono::steady_clock;
+
+/// Makes the allocator join small pieces as they are freed. librdkafka's threads free, some pieces
+/// a message, what others allocate: glibc would keep them apart, join them all whenever a large
+/// piece goes, and cut them up again, which took a tenth of the processor's time.
+void JoinFreedPieces() {
+#if defined(M_MXFAST)
+  mallopt(M_MXFAST, 0);
+#endif
+}
 
 /// Bytes of this process in memory.
 uint64_t ResidentBytes() {
@@ -555,6 +565,7 @@ Status RunAsMember(const Config& config, const SessionOptions& options,
 }  // namespace
 
 Result<std::vector<SessionResult>> RunLive(const Config& config, const SessionOptions& options) {
+  JoinFreedPieces();
   EventLoop loop;
   const kafka::Cluster cluster{config.kafka.brokers, config.kafka.properties, "leat"};
   LEAT_ASSIGN_OR_RETURN(const Topology topology, Topology::Ask(config, cluster));

@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kRun = 1024;     // Ids at most.
 constexpr size_t kRunItems = 64;  // Saving a run takes as long as so many other items.
+constexpr size_t kAhead = 16;     // Ids whose place in an index is fetched before it is needed.
 constexpr EventTime kNever{std::numeric_limits<int64_t>::min()};
 constexpr int64_t kGone = std::numeric_limits<int64_t>::min();  // Before every time.
 
@@ -47,7 +48,6 @@ void IdMemory::Remember(uint64_t id, Note note, EventTime until) {
 
 /// Puts all that is alive into another index, which has the room.
 void IdMemory::Reindex(IdIndex index) {
-  constexpr size_t kAhead = 16;
   EventTime latest = kNever;
   for (size_t i = over_ - front_; i < queue_.size(); ++i) {
     if (i + kAhead < queue_.size()) index.Prefetch(queue_[i + kAhead].id);
@@ -127,6 +127,7 @@ void IdMemory::Save(StateWriter& out) const {
   auto next = late.begin();
   EventTime latest = kNever;
   for (size_t i = over_ - front_; i < queue_.size(); ++i) {
+    if (i + kAhead < queue_.size()) index_.Prefetch(queue_[i + kAhead].id);
     const EventTime until = queue_[i].until.time();
     if (until < latest) continue;  // Among the late ones.
     latest = until;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/prefetch.h"
 #include "base/text.h"
 #include "record/input_buffer.h"
 #include "record/readers.h"
@@ -25,6 +26,15 @@ constexpr std::chrono::seconds kAskAgain(1);
 
 /// After so long without a message, inputs that seem to have been read to their ends have been.
 constexpr std::chrono::milliseconds kSilence(300);
+
+/// How far before it is decoded the text of a message is fetched, and how much of it: what follows
+/// comes by itself.
+constexpr size_t kPayloads = 6, kPayloadBytes = 256;
+
+void PrefetchPayload(const Message& message) {
+  const size_t bytes = std::min(message.payload.size(), kPayloadBytes);
+  for (size_t i = 0; i < bytes; i += 64) PrefetchLine(message.payload.data() + i);
+}
 
 EventTime TimeOf(const Message& message) {
   return {std::max<int64_t>(message.timestamp, 0) * kMillisecond};
@@ -152,6 +162,7 @@ void LiveDriver::Take(std::span<const Message> messages) {
   Take(messages, [&, decoded = size_t{0}](size_t i) mutable -> Slot& {
     Slot& slot = slots_[i % slots_.size()];
     if (i == decoded) {
+      if (i + kPayloads < messages.size()) PrefetchPayload(messages[i + kPayloads]);
       Decode(messages[i], IsLabel(messages[i]) ? 0 : ++number, slot);
       ++decoded;
     }
