@@ -488,11 +488,12 @@ Status LiveDriver::Run(EpochSink& sink) {
       options_.on_second();
       second = now;
     }
-    if (!messages.empty()) {
-      // A full batch says that more is waiting.
-      if (messages.size() < most) LEAT_RETURN_IF_ERROR(sink.Flow(out_));
-      continue;
+    const auto flows = epoch_began + options_.epoch_time - options_.flow;
+    // A full batch says that more is waiting.
+    if (in_epoch_ > 0 && now >= flows && messages.size() < most) {
+      LEAT_RETURN_IF_ERROR(sink.Flow(out_));
     }
+    if (!messages.empty()) continue;
     LEAT_RETURN_IF_ERROR(sink.status());
     if (options_.to_end && AtEnd(now)) break;
     if (in_epoch_ == 0 && options_.idle.count() > 0 && now - ticked >= options_.idle) {
@@ -507,8 +508,11 @@ Status LiveDriver::Run(EpochSink& sink) {
       LEAT_RETURN_IF_ERROR(EndEpoch(sink));
       committed = now;
     }
-    Wait(in_epoch_ > 0 ? epoch_began + options_.epoch_time
-                       : now + (options_.to_end ? kSilence : std::chrono::milliseconds(1'000)));
+    if (in_epoch_ > 0) {
+      Wait(now < flows ? flows : epoch_began + options_.epoch_time);
+    } else {
+      Wait(now + (options_.to_end ? kSilence : std::chrono::milliseconds(1'000)));
+    }
   }
   return in_epoch_ > 0 ? EndEpoch(sink) : Status::Ok();
 }

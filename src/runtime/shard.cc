@@ -398,9 +398,11 @@ bool Shard::CanSaveLater() const {
          journal_files_ <= kMostJournalFiles;
 }
 
-/// At least once, outputs need not wait for the end of their epoch.
+/// At least once, outputs need not wait for the end of their epoch; nor need those that nobody sees
+/// until they are committed.
 Status Shard::Flow(const Outputs& outputs) {
-  if (options_.exactly_once || suppress_ || !journalled_.empty()) return Status::Ok();
+  if (suppress_ || !journalled_.empty()) return Status::Ok();
+  if (options_.exactly_once && !sinks_->sends_ahead()) return Status::Ok();
   Outputs rest = Rest(outputs, flowed_, flowed_frames_, flowed_envelopes_);
   if (rest.size() == 0) return Status::Ok();
   const auto parts = outputs.parts();
@@ -637,21 +639,40 @@ Status Shard::Work(std::deque<Job>& jobs) {
       changed_.notify_all();
       continue;
     }
-    if (first.kind == Job::Kind::kOutputs) {
-      LEAT_RETURN_IF_ERROR(sinks_->Send(first.outputs));
+    size_t count = 0;  // Jobs up to the last epoch that can be committed together with the first.
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      if (jobs[i].kind == Job::Kind::kEpoch) {
+        count = i + 1;
+      } else if (jobs[i].kind != Job::Kind::kOutputs) {
+        break;
+      }
+    }
+    if (count == 0) {
+      LEAT_RETURN_IF_ERROR(SendOn(std::move(jobs.front().outputs)));
       jobs.pop_front();
       continue;
     }
     std::vector<Epoch> epochs;
     std::vector<const Outputs*> outputs;
-    for (const Job& job : jobs) {
-      if (job.kind != Job::Kind::kEpoch) break;
-      epochs.push_back(job.epoch);
-      outputs.push_back(&job.outputs);
+    for (const Outputs& sent : ahead_) outputs.push_back(&sent);
+    for (size_t i = 0; i < count; ++i) {
+      if (jobs[i].kind == Job::Kind::kEpoch) epochs.push_back(jobs[i].epoch);
+      outputs.push_back(&jobs[i].outputs);
     }
     LEAT_RETURN_IF_ERROR(CommitEpochs(epochs, outputs));
-    jobs.erase(jobs.begin(), jobs.begin() + static_cast<ptrdiff_t>(epochs.size()));
+    ahead_.clear();
+    jobs.erase(jobs.begin(), jobs.begin() + static_cast<ptrdiff_t>(count));
   }
+  return Status::Ok();
+}
+
+/// Outputs of an epoch that has not ended; what may have to be sent again is kept until it is
+/// committed.
+Status Shard::SendOn(Outputs outputs) {
+  if (!options_.exactly_once) return sinks_->Send(outputs);
+  ahead_.push_back(std::move(outputs));
+  LEAT_RETURN_IF_ERROR(sinks_->Send(ahead_.back()));
+  CrashPoint("after_ahead");
   return Status::Ok();
 }
 

@@ -158,6 +158,7 @@ class Shard final : public EpochSink {
   void CommitAll();
   Status CommitQueued();
   Status Work(std::deque<Job>& jobs);
+  Status SendOn(Outputs outputs);
   Status CommitEpochs(std::span<const Epoch> epochs, std::span<const Outputs* const> outputs);
 
   const ShardOptions options_;
@@ -200,7 +201,8 @@ class Shard final : public EpochSink {
   bool closing_ = false;
   Status status_;
   std::thread committer_;
-  bool writing_ = false;  ///< A snapshot, on a thread of its own.
+  std::deque<Outputs> ahead_;  ///< Sent, of an epoch that has not ended; the committing thread's.
+  bool writing_ = false;       ///< A snapshot, on a thread of its own.
   std::future<void> writer_;
   uint64_t epochs_ = 0;
   std::atomic<uint64_t> written_ = 0;
