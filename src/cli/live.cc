@@ -1,6 +1,7 @@
 #include "cli/live.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <atomic>
@@ -332,7 +333,7 @@ class LiveShard {
   Status OpenDriver() {
     LiveOptions live;
     live.epoch_time = std::chrono::microseconds(config_.commit_every);
-    if (!config_.exactly_once) live.flow = live.epoch_time;
+    if (!config_.exactly_once) live.flow = live.epoch_time;  // All along.
     live.epoch_records = static_cast<uint64_t>(config_.kafka.epoch_records);
     live.idle = std::chrono::milliseconds(config_.kafka.idle / kMillisecond);
     live.heartbeat = std::chrono::milliseconds(config_.kafka.keep_offsets / kMillisecond);
@@ -553,9 +554,20 @@ Status RunAsMember(const Config& config, const SessionOptions& options,
   return Status::Ok();
 }
 
+/// Buffers of a megabyte or more go back to the system when they are free: outputs that wait to be
+/// committed, mostly. Left to itself, the allocator soon keeps them, in between what stays for
+/// long, and what is free there serves nothing else.
+void GiveLargeBuffersBack() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 4 << 20);
+#endif
+}
+
 }  // namespace
 
 Result<std::vector<SessionResult>> RunLive(const Config& config, const SessionOptions& options) {
+  GiveLargeBuffersBack();
   EventLoop loop;
   const kafka::Cluster cluster{config.kafka.brokers, config.kafka.properties, "leat"};
   LEAT_ASSIGN_OR_RETURN(const Topology topology, Topology::Ask(config, cluster));

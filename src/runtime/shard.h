@@ -12,7 +12,7 @@
 /// another configuration, or whose replay gives something else; Io when a disk fails, after which
 /// nothing more is committed. Threads: the caller's, which runs the pipeline, one that commits, and
 /// one that writes a snapshot meanwhile; the caller waits only when outputs that are not committed
-/// yet take more than 64 MiB, or when more state has changed than memory allows while a snapshot is
+/// yet take more than 32 MiB, or when more state has changed than memory allows while a snapshot is
 /// being written.
 #pragma once
 
