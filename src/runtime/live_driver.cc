@@ -465,6 +465,7 @@ Status LiveDriver::Run(EpochSink& sink) {
   };
   last_record_ = Clock::now();
   time_then_ = pipeline_.now();
+  size_t flowed = 0;  // Of the outputs of this epoch, how much was handed on.
   bool first = true;  // What has waited for this run is not to wait for more.
   auto epoch_began = last_record_, committed = last_record_, second = last_record_,
        ticked = last_record_;
@@ -499,11 +500,15 @@ Status LiveDriver::Run(EpochSink& sink) {
       options_.on_second();
       second = now;
     }
-    if (!messages.empty()) {
-      // A full batch says that more is waiting.
-      if (messages.size() < most) LEAT_RETURN_IF_ERROR(sink.Flow(out_));
-      continue;
+    const auto flows = epoch_began + options_.epoch_time - options_.flow;
+    flowed = std::min(flowed, out_.size());  // An epoch may have ended.
+    // A full batch says that more is waiting.
+    if (in_epoch_ > 0 &&
+        ((now >= flows && messages.size() < most) || out_.size() - flowed >= options_.flow_bytes)) {
+      LEAT_RETURN_IF_ERROR(sink.Flow(out_));
+      flowed = out_.size();
     }
+    if (!messages.empty()) continue;
     LEAT_RETURN_IF_ERROR(sink.status());
     if (options_.to_end && AtEnd(now)) break;
     if (in_epoch_ == 0 && options_.idle.count() > 0 && now - ticked >= options_.idle) {
@@ -518,8 +523,11 @@ Status LiveDriver::Run(EpochSink& sink) {
       LEAT_RETURN_IF_ERROR(EndEpoch(sink));
       committed = now;
     }
-    Wait(in_epoch_ > 0 ? epoch_began + options_.epoch_time
-                       : now + (options_.to_end ? kSilence : std::chrono::milliseconds(1'000)));
+    if (in_epoch_ > 0) {
+      Wait(now < flows ? flows : epoch_began + options_.epoch_time);
+    } else {
+      Wait(now + (options_.to_end ? kSilence : std::chrono::milliseconds(1'000)));
+    }
   }
   return in_epoch_ > 0 ? EndEpoch(sink) : Status::Ok();
 }
