@@ -26,7 +26,7 @@ constexpr int kWaitMs = 100;
 /// Bytes below which messages are bounded by their number.
 constexpr int64_t kSmallMessage = 832;
 /// Of what may be fetched ahead, the part that one answer of a broker brings.
-constexpr int64_t kAnswersAhead = 32;
+constexpr int64_t kAnswersAhead = 16;
 /// How often it is seen whether a queue that was long has become short.
 constexpr auto kNudge = std::chrono::milliseconds(5);
 /// From here on librdkafka looks by itself (fetch.queue.backoff.ms).

@@ -210,7 +210,10 @@ void LiveDriver::Take(std::span<const Message> messages, SlotOf slot_of) {
 Status LiveDriver::EndEpoch(EpochSink& sink) {
   // What was computed without state that could not be read back must not leave the process.
   LEAT_RETURN_IF_ERROR(pipeline_.status());
-  const Status committed = sink.Commit({position_, false, tick_, std::exchange(runs_, {})}, out_);
+  EpochEnd end{position_, false, tick_, std::exchange(runs_, {})};
+  const Status committed = sink.Commit(end, out_);
+  runs_ = std::move(end.runs);  // Their memory.
+  runs_.clear();
   in_epoch_ = 0;
   tick_.reset();
   out_.clear();
