@@ -226,7 +226,9 @@ Status Source::Open() {
       {"group.id", options_.group.empty() ? "leat" : options_.group},
       {"allow.auto.create.topics", "false"},
       {"check.crcs", "true"},
-      {"fetch.wait.max.ms", "100"},
+      // Where some partitions have been read to their ends and the queues of the others are full,
+      // the others wait so long for a question that only is about the first.
+      {"fetch.wait.max.ms", "50"},
       {"fetch.error.backoff.ms", "100"},
       {"fetch.message.max.bytes", std::to_string(fetch)},
       {"queued.min.messages", std::to_string(messages)},
