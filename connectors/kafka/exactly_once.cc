@@ -1,5 +1,9 @@
 /// One transaction for the outputs of some epochs, the offsets of all inputs and the mark.
 ///
+/// Outputs may come before their epoch has ended: the transaction is begun with them, so that at
+/// the end of the epoch little is left to be waited for. Whatever becomes of it, Commit has them
+/// too.
+///
 /// How far a transaction had come decides what follows an error. Before commit was asked for, it is
 /// aborted and sent again by the same producer. After that nothing but asking again is safe: an
 /// answer other than "committed" or "ask again" may be given for a transaction that was committed.
@@ -7,6 +11,7 @@
 /// group's offsets say what became of it.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <random>
@@ -67,11 +72,13 @@ class CrashDuringCommit {
 class ExactlyOnce : public SinkBase {
  public:
   using SinkBase::SinkBase;
+  ~ExactlyOnce() override;
 
   Result<std::optional<CommitMark>> Take() override;
   Status Claim(const CommitMark& mark, const Position& position) override;
   Status Commit(std::span<const Outputs* const> outputs, const CommitMark& mark,
                 const Position& position) override;
+  bool sends_ahead() const override { return true; }
   Status Send(const Outputs& outputs) override;
 
  private:
@@ -85,9 +92,11 @@ class ExactlyOnce : public SinkBase {
 
   Status Transact(const Work& work);
   Result<Outcome> Attempt(const Work& work, Patience& patience);
-  Result<CallError> SendAll(const Work& work, Patience& patience);
+  CallError Begin();
+  Result<CallError> SendAll(const Work& work, size_t sent, Patience& patience);
   Result<Outcome> AskToCommit(Patience& patience);
   Result<Outcome> Abort(const CallError& error, Patience& patience);
+  void Part();
   Result<bool> FindOut(const Work& work, bool unknown, Patience& patience);
   static bool Ours(const Work& work, const std::optional<CommitMark>& found);
   Status Fenced(const Work& work, const CommitMark& found) const;
@@ -97,9 +106,15 @@ class ExactlyOnce : public SinkBase {
 
   std::unique_ptr<Producer> producer_;
   std::optional<CommitMark> last_, before_last_;  ///< Known to be committed.
-  CallError error_;                               ///< Of the last attempt.
+  CallError error_;    ///< Of the last attempt, or of the transaction that is open.
+  bool open_ = false;  ///< A transaction, before its commit;
+  size_t sent_ = 0;    ///< outputs that were sent into it.
   int offsets_ms_ = kFirstOffsetsMs;
 };
+
+ExactlyOnce::~ExactlyOnce() {
+  if (open_ && producer_) Part();
+}
 
 // ---- Producers ----
 
@@ -115,6 +130,7 @@ Result<std::optional<CommitMark>> ExactlyOnce::Renew(Patience& patience) {
   int refused = 0;
   for (milliseconds budget = kFirstInit;; budget = std::min(2 * budget, kLongestInit)) {
     producer_.reset();
+    open_ = false;
     LEAT_ASSIGN_OR_RETURN(producer_, MakeProducer(true));
     error_ = {};
     LEAT_ASSIGN_OR_RETURN(const bool ready, Init(budget, patience));
@@ -165,8 +181,16 @@ Status ExactlyOnce::Commit(std::span<const Outputs* const> outputs, const Commit
 }
 
 Status ExactlyOnce::Send(const Outputs& outputs) {
-  (void)outputs;
-  return Status::Invalid("kafka: exactly once, outputs are committed and not sent");
+  if (!producer_) return Status::Ok();
+  if (!open_) error_ = Begin();
+  // Commit looks after an error.
+  if (error_) return Status::Ok();
+  Patience patience(options_, "sending outputs", kDrain);
+  Result<CallError> error = producer_->Send(outputs, true, patience);
+  if (!error.ok()) return error.status();
+  error_ = std::move(error).value();
+  ++sent_;
+  return Status::Ok();
 }
 
 Status ExactlyOnce::Transact(const Work& work) {
@@ -175,7 +199,6 @@ Status ExactlyOnce::Transact(const Work& work) {
   // The last call may have ended between a producer that is gone and a new one.
   if (!producer_) LEAT_RETURN_IF_ERROR(FindOut(work, false, patience).status());
   for (int tries = 0;;) {
-    error_ = {};
     Result<Outcome> outcome = Attempt(work, patience);
     if (!outcome.ok()) {
       // Payloads are not ours beyond this call.
@@ -201,21 +224,31 @@ Status ExactlyOnce::Transact(const Work& work) {
   return Status::Ok();
 }
 
-Result<Outcome> ExactlyOnce::Attempt(const Work& work, Patience& patience) {
+/// A transaction with nothing in it.
+CallError ExactlyOnce::Begin() {
   producer_->Forget();
-  error_ = kafka::Take(rd_kafka_begin_transaction(producer_->client()));
-  if (error_) return Abort(error_, patience);
-  LEAT_ASSIGN_OR_RETURN(error_, SendAll(work, patience));
+  open_ = true;
+  sent_ = 0;
+  return kafka::Take(rd_kafka_begin_transaction(producer_->client()));
+}
+
+Result<Outcome> ExactlyOnce::Attempt(const Work& work, Patience& patience) {
+  if (!open_) error_ = Begin();
+  // Whatever becomes of it, there is no more to be sent into this one after that.
+  open_ = false;
+  if (!error_) {
+    LEAT_ASSIGN_OR_RETURN(error_, SendAll(work, sent_, patience));
+  }
   if (error_) return Abort(error_, patience);
   CrashPoint("after_send_offsets");
   const CrashDuringCommit crash;
   return AskToCommit(patience);
 }
 
-/// All that the transaction holds.
-Result<CallError> ExactlyOnce::SendAll(const Work& work, Patience& patience) {
+/// All that the transaction holds besides the outputs that were sent into it before.
+Result<CallError> ExactlyOnce::SendAll(const Work& work, size_t sent, Patience& patience) {
   CallError error;
-  for (const Outputs* const outputs : work.outputs) {
+  for (const Outputs* const outputs : work.outputs.subspan(std::min(sent, work.outputs.size()))) {
     LEAT_ASSIGN_OR_RETURN(error, producer_->Send(*outputs, false, patience));
     if (error) return error;
   }
@@ -257,11 +290,7 @@ Result<Outcome> ExactlyOnce::Abort(const CallError& error, Patience& patience) {
   for (const CallError* const one : {&error, &failure, &fatal}) {
     if (patience.Bears(one->code)) continue;
     const Status why = producer_->Permanent(*one);
-    // Readers would have to wait for it until it times out; but this is not worth waiting long for.
-    const auto until = Clock::now() + kParting;
-    while (kafka::Take(rd_kafka_abort_transaction(producer_->client(), kSliceMs)).retriable &&
-           Clock::now() < until) {
-    }
+    Part();
     return why;
   }
   if (error.fatal || fatal) return Outcome::kUseless;
@@ -276,6 +305,15 @@ Result<Outcome> ExactlyOnce::Abort(const CallError& error, Patience& patience) {
     if (!again.retriable) return Outcome::kUseless;
     LEAT_RETURN_IF_ERROR(again.code == RD_KAFKA_RESP_ERR__TIMED_OUT ? patience.Check(again.text)
                                                                     : patience.Pause(again.text));
+  }
+}
+
+/// Aborts before the run stops: readers would have to wait for the transaction until it times out;
+/// but this is not worth waiting long for.
+void ExactlyOnce::Part() {
+  const auto until = Clock::now() + kParting;
+  while (kafka::Take(rd_kafka_abort_transaction(producer_->client(), kSliceMs)).retriable &&
+         Clock::now() < until) {
   }
 }
 

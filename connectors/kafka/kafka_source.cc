@@ -24,7 +24,13 @@ constexpr auto kAnswerPause = std::chrono::milliseconds(50);
 /// A wait for messages, before it is asked whether to give up.
 constexpr int kWaitMs = 100;
 /// Bytes below which messages are bounded by their number.
-constexpr int64_t kSmallMessage = 208;
+constexpr int64_t kSmallMessage = 832;
+/// Of what may be fetched ahead, the part that one answer of a broker brings.
+constexpr int64_t kAnswersAhead = 16;
+/// How often it is seen whether a queue that was long has become short.
+constexpr auto kNudge = std::chrono::milliseconds(5);
+/// From here on librdkafka looks by itself (fetch.queue.backoff.ms).
+constexpr int kLooksItself = 0x02020000;
 /// Messages taken from one input's queue at a time.
 constexpr size_t kRefill = 256;
 /// How long the others wait for an input that has more, which has not come yet.
@@ -60,6 +66,7 @@ struct Input {
   Batch batch;           ///< While live, what has come,
   size_t given = 0;      ///< and how many of its messages were given out.
   bool stalled = false;  ///< The others wait for it no more.
+  bool ahead = false;    ///< Since it was last nudged for, its queue has been long.
   bool Empty() const { return given == batch.messages.size(); }
 };
 
@@ -179,6 +186,7 @@ class Source final : public MessageSource {
   Status Gather(size_t most);
   Status Refill(uint32_t input);
   bool Behind(uint32_t input) const;
+  void Nudge(bool now);
   Status Serve();
   Status AskForTopics(Clock::time_point now);
   static void Doubt(rd_kafka_t* client, int error, const char* text, void* self);
@@ -199,7 +207,9 @@ class Source final : public MessageSource {
   Status status_;          ///< What has stopped it, if anything has.
   bool doubted_ = false;   ///< Some topic is said not to be there any more,
   bool returned_ = false;  ///< and then it was.
-  Clock::time_point served_, asked_, known_;
+  size_t short_ = 0;       ///< A queue of fewer messages is filled again.
+  size_t much_ = 0;        ///< Bytes that say that a queue was long, however few the messages.
+  Clock::time_point served_, asked_, known_, nudged_;
 };
 
 Status Source::Open() {
@@ -207,19 +217,27 @@ Status Source::Open() {
   const auto count = static_cast<int64_t>(std::max<size_t>(options_.inputs.size(), 1));
   const int64_t kilobytes = std::clamp<int64_t>(options_.queued_kilobytes / count, 64, 2'097'151);
   // A message costs librdkafka some 600 bytes beside what it carries, so small ones are bounded by
-  // their number. Not by less: a full queue makes 2.0.2 pause for up to a second.
+  // their number: what has waited for long is in no cache any more, and takes memory.
   const int64_t messages = std::max<int64_t>(kilobytes * 1024 / kSmallMessage, 1000);
-  const int64_t fetch = std::clamp<int64_t>(kilobytes * 1024 / 4, 64 << 10, 1 << 20);
+  const int64_t fetch = std::clamp<int64_t>(kilobytes * 1024 / kAnswersAhead, 64 << 10, 1 << 20);
+  short_ = static_cast<size_t>(messages / 2);
+  much_ = static_cast<size_t>(kilobytes * 1024 / 4);
+  std::vector<std::pair<std::string, std::string>> settings = {
+      {"group.id", options_.group.empty() ? "leat" : options_.group},
+      {"allow.auto.create.topics", "false"},
+      {"check.crcs", "true"},
+      // Where some partitions have been read to their ends and the queues of the others are full,
+      // the others wait so long for a question that only is about the first.
+      {"fetch.wait.max.ms", "50"},
+      {"fetch.error.backoff.ms", "100"},
+      {"fetch.message.max.bytes", std::to_string(fetch)},
+      {"queued.min.messages", std::to_string(messages)},
+      {"queued.max.messages.kbytes", std::to_string(kilobytes)}};
+  if (rd_kafka_version() >= kLooksItself) {
+    settings.emplace_back("fetch.queue.backoff.ms", std::to_string(kNudge.count()));
+  }
   LEAT_ASSIGN_OR_RETURN(Handle<rd_kafka_conf_t> conf,
-                        MakeConf(options_.cluster, RD_KAFKA_CONSUMER,
-                                 {{"group.id", options_.group.empty() ? "leat" : options_.group},
-                                  {"allow.auto.create.topics", "false"},
-                                  {"check.crcs", "true"},
-                                  {"fetch.wait.max.ms", "100"},
-                                  {"fetch.error.backoff.ms", "100"},
-                                  {"fetch.message.max.bytes", std::to_string(fetch)},
-                                  {"queued.min.messages", std::to_string(messages)},
-                                  {"queued.max.messages.kbytes", std::to_string(kilobytes)}}));
+                        MakeConf(options_.cluster, RD_KAFKA_CONSUMER, settings));
   rd_kafka_conf_set_opaque(conf.get(), this);
   rd_kafka_conf_set_error_cb(conf.get(), Doubt);
   // What the offsets rest on is not for the properties to change.
@@ -438,6 +456,7 @@ Status Source::Await(uint32_t input, Batch& batch) {
   const Input& in = inputs_[input];
   const size_t before = batch.messages.size();
   for (;;) {
+    Nudge(true);
     // What has come is taken before the end counts, which may have been heard of earlier.
     LEAT_RETURN_IF_ERROR(Take(input, 1, in.ended ? 0 : kWaitMs, batch));
     if (batch.messages.size() > before || in.ended) return Status::Ok();
@@ -455,6 +474,7 @@ Result<MessageBatch> Source::Read(uint32_t input, size_t least, size_t most) {
   while (messages.size() < least) {
     const size_t before = messages.size();
     LEAT_RETURN_IF_ERROR(Take(input, most - before, 0, *batch));
+    Nudge(false);
     if (messages.size() == before) LEAT_RETURN_IF_ERROR(Await(input, *batch));
     if (messages.size() > before) continue;
     return Status::Corrupt(fmt::format(
@@ -494,9 +514,12 @@ Status Source::Take(uint32_t input, size_t most, int wait_ms, Batch& batch) {
   const ssize_t count = rd_kafka_consume_batch_queue(inputs_[input].queue.get(), wait_ms,
                                                      batch.held.data() + before, most);
   batch.held.resize(before + static_cast<size_t>(std::max<ssize_t>(count, 0)));
+  size_t bytes = 0;
   for (size_t i = before; i < batch.held.size(); ++i) {
+    bytes += batch.held[i]->len;
     LEAT_RETURN_IF_ERROR(status_ = Accept(input, *batch.held[i], batch));
   }
+  if (batch.held.size() == before + most || bytes >= much_) inputs_[input].ahead = true;
   return Status::Ok();
 }
 
@@ -546,7 +569,10 @@ Status Source::Hear(uint32_t input, const rd_kafka_message_t& event) {
 Result<std::span<const Message>> Source::Poll(size_t most) {
   given_.clear();
   spent_.clear();
-  if (!doubted_ && !returned_) LEAT_RETURN_IF_ERROR(Gather(most));
+  if (!doubted_ && !returned_) {
+    LEAT_RETURN_IF_ERROR(Gather(most));
+    Nudge(given_.empty());
+  }
   if (given_.empty() && !doubted_ && !returned_) {
     // Asked once more, now that what comes wakes us.
     wake_up_.Wait(true);
@@ -568,6 +594,26 @@ Status Source::Refill(uint32_t input) {
   LEAT_RETURN_IF_ERROR(Take(input, kRefill, 0, in.batch));
   if (!in.Empty()) in.stalled = false;
   return Status::Ok();
+}
+
+/// When all queues are full, 2.0.2 sleeps, and wakes after up to a second or when it is asked
+/// something that is for the broker to answer. The answer is not waited for.
+void Source::Nudge(bool now) {
+  if (rd_kafka_version() >= kLooksItself) return;
+  const auto time = Clock::now();
+  if (!now && time - nudged_ < kNudge) return;
+  nudged_ = time;
+  Handle<rd_kafka_topic_partition_list_t> list;
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    Input& in = inputs_[i];
+    if (!in.ahead || rd_kafka_queue_length(in.queue.get()) >= short_) continue;
+    in.ahead = false;
+    if (!list) list.reset(rd_kafka_topic_partition_list_new(1));
+    const InputPartition& partition = options_.inputs[i];
+    rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.number)
+        ->offset = RD_KAFKA_OFFSET_END;
+  }
+  if (list) rd_kafka_offsets_for_times(client_.get(), list.get(), 0);
 }
 
 /// Whether there is more in an input than has come so far.
@@ -600,6 +646,7 @@ Status Source::Gather(size_t most) {
     Input& in = inputs_[i];
     if (!in.Empty()) continue;
     while (in.Empty() && Behind(i) && Clock::now() < until) {
+      Nudge(false);
       in.batch.Clear();
       in.given = 0;
       // Asked for several, librdkafka would wait for all of them.

@@ -147,7 +147,7 @@ Result<CallError> Producer::SendPredictions(const Outputs& outputs, bool copy, P
     parts.key = take(envelopes, frame.key);
     const std::string_view id = take(envelopes, frame.id), trace = take(envelopes, frame.trace);
     if (options_.headers) {
-      const auto add = [&](const char* name, std::string_view value) {
+      const auto add = [&](std::string_view name, std::string_view value) {
         if (!value.empty()) parts.headers[parts.header_count++] = {name, value};
       };
       add("leat-event-id", id);
@@ -185,7 +185,7 @@ Result<CallError> Producer::Send(const Loose& message, Patience& patience) {
   parts.key = message.key;
   for (const auto& [name, value] : message.headers) {
     if (parts.header_count == parts.headers.size()) break;
-    parts.headers[parts.header_count++] = {name.c_str(), value};
+    parts.headers[parts.header_count++] = {name, value};
   }
   return SendOne(parts, patience);
 }
@@ -224,7 +224,14 @@ CallError Producer::Enqueue(const Parts& parts) {
                                         parts.payload.size(), key, parts.key.size(), nullptr);
     return kafka::Take(failed == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error());
   }
-  std::array<rd_kafka_vu_t, 7> fields;
+  // Made here with room for just those: given one by one, they would be in a list of eight.
+  Handle<rd_kafka_headers_t> headers(rd_kafka_headers_new(parts.header_count));
+  for (size_t i = 0; i < parts.header_count; ++i) {
+    const auto& [name, value] = parts.headers[i];
+    rd_kafka_header_add(headers.get(), name.data(), static_cast<ssize_t>(name.size()), value.data(),
+                        static_cast<ssize_t>(value.size()));
+  }
+  std::array<rd_kafka_vu_t, 5> fields;
   size_t count = 0;
   const auto add = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
     fields[count].vtype = type;
@@ -234,11 +241,10 @@ CallError Producer::Enqueue(const Parts& parts) {
   add(RD_KAFKA_VTYPE_VALUE).u.mem = {payload, parts.payload.size()};
   if (parts.has_key) add(RD_KAFKA_VTYPE_KEY).u.mem = {key, parts.key.size()};
   add(RD_KAFKA_VTYPE_MSGFLAGS).u.i = flags;
-  for (size_t i = 0; i < parts.header_count; ++i) {
-    const auto& [name, value] = parts.headers[i];
-    add(RD_KAFKA_VTYPE_HEADER).u.header = {name, value.data(), static_cast<ssize_t>(value.size())};
-  }
-  return kafka::Take(rd_kafka_produceva(client_.get(), fields.data(), count));
+  add(RD_KAFKA_VTYPE_HEADERS).u.headers = headers.get();
+  CallError error = kafka::Take(rd_kafka_produceva(client_.get(), fields.data(), count));
+  if (!error) static_cast<void>(headers.release());  // They are the message's.
+  return error;
 }
 
 Result<CallError> Producer::Flush(Patience& patience) {

@@ -76,7 +76,7 @@ class Producer {
     size_t sink = 0;
     std::string_view payload, key;
     bool has_key = false, copy = false;
-    std::array<std::pair<const char*, std::string_view>, 3> headers{};
+    std::array<std::pair<std::string_view, std::string_view>, 3> headers{};
     size_t header_count = 0;
   };
 

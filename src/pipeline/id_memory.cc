@@ -15,7 +15,7 @@ constexpr size_t kRunItems = 64;  // Saving a run takes as long as so many other
 /// Entries that one which comes moves to another index. That is full after half as many have come
 /// as the old one holds: all has moved long before, unless most entries are dead.
 constexpr size_t kMovedAtOnce = 8;
-constexpr size_t kMovedAhead = 16;  // Fetched before.
+constexpr size_t kAhead = 16;  // Ids whose place in an index is fetched before it is needed.
 constexpr EventTime kNever{std::numeric_limits<int64_t>::min()};
 constexpr int64_t kGone = std::numeric_limits<int64_t>::min();  // Before every time.
 
@@ -61,7 +61,7 @@ void IdMemory::MoveIndex(size_t entries) {
   if (old_.empty()) return;
   moved_ = std::max(moved_, over_);
   for (; entries > 0 && old_.size() > 0; --entries, ++moved_) {
-    if (const size_t ahead = moved_ - front_ + kMovedAhead; ahead < queue_.size()) {
+    if (const size_t ahead = moved_ - front_ + kAhead; ahead < queue_.size()) {
       Prefetch(queue_[ahead].id);
     }
     const auto position = static_cast<uint32_t>(moved_);
@@ -133,6 +133,7 @@ void IdMemory::Save(StateWriter& out) const {
   auto next = late.begin();
   EventTime latest = kNever;
   for (size_t i = over_ - front_; i < queue_.size(); ++i) {
+    if (i + kAhead < queue_.size()) Prefetch(queue_[i + kAhead].id);
     const EventTime until = queue_[i].until.time();
     if (until < latest) continue;  // Among the late ones.
     latest = until;
@@ -216,7 +217,7 @@ void IdMemory::EndLoad() {
   if (!loading_) return;
   index_ = IdIndex::For(queue_.size());
   for (size_t i = over_ - front_; i < queue_.size(); ++i) {
-    if (i + kMovedAhead < queue_.size()) index_.Prefetch(queue_[i + kMovedAhead].id);
+    if (i + kAhead < queue_.size()) index_.Prefetch(queue_[i + kAhead].id);
     if (queue_[i].until.packed == kGone) continue;
     const auto position = static_cast<uint32_t>(front_ + i);
     if (uint32_t* const known = index_.Find(queue_[i].id, IdAt())) {

@@ -15,8 +15,10 @@ state::Epoch ToMessage(const Epoch& epoch, EpochForm form) {
   message.set_finished(epoch.finished);
   if (epoch.tick) message.set_tick(epoch.tick->micros);
   if (form == EpochForm::kJournal) {
-    std::map<uint32_t, int64_t> expected;  // Of each input, after its last run in this epoch.
+    std::vector<int64_t> expected;  // Of each input, after its last run in this epoch.
+    message.mutable_runs()->Reserve(static_cast<int>(4 * epoch.runs.size()));
     for (const InputRun& run : epoch.runs) {
+      if (run.input >= expected.size()) expected.resize(run.input + size_t{1});
       message.add_runs(run.input);
       message.add_runs(static_cast<uint64_t>(run.first - expected[run.input]));
       expected[run.input] = run.last + 1;

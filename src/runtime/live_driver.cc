@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/prefetch.h"
 #include "base/text.h"
 #include "record/input_buffer.h"
 #include "record/readers.h"
@@ -25,6 +26,15 @@ constexpr std::chrono::seconds kAskAgain(1);
 
 /// After so long without a message, inputs that seem to have been read to their ends have been.
 constexpr std::chrono::milliseconds kSilence(300);
+
+/// How far before it is decoded the text of a message is fetched, and how much of it: what follows
+/// comes by itself.
+constexpr size_t kPayloads = 6, kPayloadBytes = 256;
+
+void PrefetchPayload(const Message& message) {
+  const size_t bytes = std::min(message.payload.size(), kPayloadBytes);
+  for (size_t i = 0; i < bytes; i += 64) PrefetchLine(message.payload.data() + i);
+}
 
 EventTime TimeOf(const Message& message) {
   return {std::max<int64_t>(message.timestamp, 0) * kMillisecond};
@@ -152,6 +162,7 @@ void LiveDriver::Take(std::span<const Message> messages) {
   Take(messages, [&, decoded = size_t{0}](size_t i) mutable -> Slot& {
     Slot& slot = slots_[i % slots_.size()];
     if (i == decoded) {
+      if (i + kPayloads < messages.size()) PrefetchPayload(messages[i + kPayloads]);
       Decode(messages[i], IsLabel(messages[i]) ? 0 : ++number, slot);
       ++decoded;
     }
@@ -199,7 +210,10 @@ void LiveDriver::Take(std::span<const Message> messages, SlotOf slot_of) {
 Status LiveDriver::EndEpoch(EpochSink& sink) {
   // What was computed without state that could not be read back must not leave the process.
   LEAT_RETURN_IF_ERROR(pipeline_.status());
-  const Status committed = sink.Commit({position_, false, tick_, std::exchange(runs_, {})}, out_);
+  EpochEnd end{position_, false, tick_, std::exchange(runs_, {})};
+  const Status committed = sink.Commit(end, out_);
+  runs_ = std::move(end.runs);  // Their memory.
+  runs_.clear();
   in_epoch_ = 0;
   tick_.reset();
   out_.clear();
@@ -454,6 +468,7 @@ Status LiveDriver::Run(EpochSink& sink) {
   };
   last_record_ = Clock::now();
   time_then_ = pipeline_.now();
+  size_t flowed = 0;  // Of the outputs of this epoch, how much was handed on.
   bool first = true;  // What has waited for this run is not to wait for more.
   auto epoch_began = last_record_, committed = last_record_, second = last_record_,
        ticked = last_record_;
@@ -488,11 +503,15 @@ Status LiveDriver::Run(EpochSink& sink) {
       options_.on_second();
       second = now;
     }
-    if (!messages.empty()) {
-      // A full batch says that more is waiting.
-      if (messages.size() < most) LEAT_RETURN_IF_ERROR(sink.Flow(out_));
-      continue;
+    const auto flows = epoch_began + options_.epoch_time - options_.flow;
+    flowed = std::min(flowed, out_.size());  // An epoch may have ended.
+    // A full batch says that more is waiting.
+    if (in_epoch_ > 0 &&
+        ((now >= flows && messages.size() < most) || out_.size() - flowed >= options_.flow_bytes)) {
+      LEAT_RETURN_IF_ERROR(sink.Flow(out_));
+      flowed = out_.size();
     }
+    if (!messages.empty()) continue;
     LEAT_RETURN_IF_ERROR(sink.status());
     if (options_.to_end && AtEnd(now)) break;
     if (in_epoch_ == 0 && options_.idle.count() > 0 && now - ticked >= options_.idle) {
@@ -507,8 +526,11 @@ Status LiveDriver::Run(EpochSink& sink) {
       LEAT_RETURN_IF_ERROR(EndEpoch(sink));
       committed = now;
     }
-    Wait(in_epoch_ > 0 ? epoch_began + options_.epoch_time
-                       : now + (options_.to_end ? kSilence : std::chrono::milliseconds(1'000)));
+    if (in_epoch_ > 0) {
+      Wait(now < flows ? flows : epoch_began + options_.epoch_time);
+    } else {
+      Wait(now + (options_.to_end ? kSilence : std::chrono::milliseconds(1'000)));
+    }
   }
   return in_epoch_ > 0 ? EndEpoch(sink) : Status::Ok();
 }

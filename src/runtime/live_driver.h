@@ -34,6 +34,11 @@ struct LiveOptions {
   uint64_t epoch_records = 50'000;
   size_t epoch_bytes = size_t{8} << 20;
   size_t batch = 512;  ///< Messages between two looks at the clock.
+  /// How long before its time is over the outputs of an epoch begin to be handed on (Flow).
+  std::chrono::microseconds flow = std::chrono::milliseconds(15);
+  /// So many bytes of outputs are handed on whatever the time: what is sent soon is in the caches
+  /// still, and so is the memory that it leaves.
+  size_t flow_bytes = size_t{256} << 10;
   /// Without a record for so long, time goes on by ticks; 0: never.
   std::chrono::milliseconds idle{1'000};
   /// An epoch even if there is nothing in it: a group forgets offsets that are not committed.

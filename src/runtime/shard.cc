@@ -19,7 +19,7 @@ namespace {
 
 /// What waits to be committed or is being committed, and what a message of it takes beside its text
 /// while it is sent.
-constexpr size_t kMostQueuedBytes = size_t{64} << 20;
+constexpr size_t kMostQueuedBytes = size_t{32} << 20;
 constexpr size_t kMessageBytes = 512;
 /// How long the pipeline stands still at a time while a snapshot is filled.
 constexpr auto kShare = std::chrono::milliseconds(3);
@@ -42,8 +42,14 @@ uint64_t RandomId() {
 
 bool Never() { return false; }
 
-size_t QueuedBytes(const Outputs& outputs) {
-  return outputs.size() + outputs.frames.size() * kMessageBytes;
+size_t QueuedBytes(const Epoch& epoch, const Outputs& outputs) {
+  return outputs.size() + outputs.frames.size() * kMessageBytes +
+         epoch.runs.size() * sizeof(InputRun);
+}
+
+/// Where an epoch ended, without what it took.
+Epoch EndOf(const Epoch& epoch) {
+  return {epoch.number, epoch.position, epoch.lengths, epoch.chain, epoch.finished, epoch.tick};
 }
 
 /// What `outputs` holds beyond what was handed on.
@@ -398,9 +404,11 @@ bool Shard::CanSaveLater() const {
          journal_files_ <= kMostJournalFiles;
 }
 
-/// At least once, outputs need not wait for the end of their epoch.
+/// At least once, outputs need not wait for the end of their epoch; nor need those that nobody sees
+/// until they are committed.
 Status Shard::Flow(const Outputs& outputs) {
-  if (options_.exactly_once || suppress_ || !journalled_.empty()) return Status::Ok();
+  if (suppress_ || !journalled_.empty()) return Status::Ok();
+  if (options_.exactly_once && !sinks_->sends_ahead()) return Status::Ok();
   Outputs rest = Rest(outputs, flowed_, flowed_frames_, flowed_envelopes_);
   if (rest.size() == 0) return Status::Ok();
   const auto parts = outputs.parts();
@@ -418,25 +426,26 @@ Status Shard::status() const {
 Status Shard::Commit(const EpochEnd& end, Outputs& outputs) {
   Epoch epoch = Next(end, outputs);
   if (suppress_) {
-    last_ = epoch;
+    last_ = EndOf(epoch);
     return pipeline_.status();
   }
   if (!journalled_.empty()) {
     // It is committed already: only its outputs may be missing.
     LEAT_RETURN_IF_ERROR(Check(epoch, journalled_.front()));
     journalled_.pop_front();
-    last_ = epoch;
+    last_ = EndOf(epoch);
     return sinks_->WriteFiles(outputs);
   }
-  last_ = epoch;
+  last_ = EndOf(epoch);
+  Job job{Job::Kind::kEpoch, std::move(epoch), {}};
   if (flowed_ == SinkLengths{}) {
-    LEAT_RETURN_IF_ERROR(Submit({Job::Kind::kEpoch, epoch, std::exchange(outputs, {})}));
+    job.outputs = std::exchange(outputs, {});
   } else {
-    LEAT_RETURN_IF_ERROR(Submit(
-        {Job::Kind::kEpoch, epoch, Rest(outputs, flowed_, flowed_frames_, flowed_envelopes_)}));
+    job.outputs = Rest(outputs, flowed_, flowed_frames_, flowed_envelopes_);
     flowed_ = {};
     flowed_frames_ = flowed_envelopes_ = 0;
   }
+  LEAT_RETURN_IF_ERROR(Submit(std::move(job)));
   return Save();
 }
 
@@ -568,7 +577,7 @@ Status Shard::SaveNow() {
 // ---- Committing ----
 
 Status Shard::Submit(Job job) {
-  const size_t bytes = QueuedBytes(job.outputs);
+  const size_t bytes = QueuedBytes(job.epoch, job.outputs);
   std::unique_lock lock(mutex_);
   if (committer_.joinable()) {
     changed_.wait(lock, [&] { return queued_bytes_ < kMostQueuedBytes || !status_.ok(); });
@@ -637,21 +646,40 @@ Status Shard::Work(std::deque<Job>& jobs) {
       changed_.notify_all();
       continue;
     }
-    if (first.kind == Job::Kind::kOutputs) {
-      LEAT_RETURN_IF_ERROR(sinks_->Send(first.outputs));
+    size_t count = 0;  // Jobs up to the last epoch that can be committed together with the first.
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      if (jobs[i].kind == Job::Kind::kEpoch) {
+        count = i + 1;
+      } else if (jobs[i].kind != Job::Kind::kOutputs) {
+        break;
+      }
+    }
+    if (count == 0) {
+      LEAT_RETURN_IF_ERROR(SendOn(std::move(jobs.front().outputs)));
       jobs.pop_front();
       continue;
     }
     std::vector<Epoch> epochs;
     std::vector<const Outputs*> outputs;
-    for (const Job& job : jobs) {
-      if (job.kind != Job::Kind::kEpoch) break;
-      epochs.push_back(job.epoch);
-      outputs.push_back(&job.outputs);
+    for (const Outputs& sent : ahead_) outputs.push_back(&sent);
+    for (size_t i = 0; i < count; ++i) {
+      if (jobs[i].kind == Job::Kind::kEpoch) epochs.push_back(std::move(jobs[i].epoch));
+      outputs.push_back(&jobs[i].outputs);
     }
     LEAT_RETURN_IF_ERROR(CommitEpochs(epochs, outputs));
-    jobs.erase(jobs.begin(), jobs.begin() + static_cast<ptrdiff_t>(epochs.size()));
+    ahead_.clear();
+    jobs.erase(jobs.begin(), jobs.begin() + static_cast<ptrdiff_t>(count));
   }
+  return Status::Ok();
+}
+
+/// Outputs of an epoch that has not ended; what may have to be sent again is kept until it is
+/// committed.
+Status Shard::SendOn(Outputs outputs) {
+  if (!options_.exactly_once) return sinks_->Send(outputs);
+  ahead_.push_back(std::move(outputs));
+  LEAT_RETURN_IF_ERROR(sinks_->Send(ahead_.back()));
+  CrashPoint("after_ahead");
   return Status::Ok();
 }
 

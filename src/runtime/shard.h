@@ -12,7 +12,7 @@
 /// another configuration, or whose replay gives something else; Io when a disk fails, after which
 /// nothing more is committed. Threads: the caller's, which runs the pipeline, one that commits, and
 /// one that writes a snapshot meanwhile; the caller waits only when outputs that are not committed
-/// yet take more than 64 MiB, or when more state has changed than memory allows while a snapshot is
+/// yet take more than 32 MiB, or when more state has changed than memory allows while a snapshot is
 /// being written.
 #pragma once
 
@@ -158,6 +158,7 @@ class Shard final : public EpochSink {
   void CommitAll();
   Status CommitQueued();
   Status Work(std::deque<Job>& jobs);
+  Status SendOn(Outputs outputs);
   Status CommitEpochs(std::span<const Epoch> epochs, std::span<const Outputs* const> outputs);
 
   const ShardOptions options_;
@@ -200,7 +201,8 @@ class Shard final : public EpochSink {
   bool closing_ = false;
   Status status_;
   std::thread committer_;
-  bool writing_ = false;  ///< A snapshot, on a thread of its own.
+  std::deque<Outputs> ahead_;  ///< Sent, of an epoch that has not ended; the committing thread's.
+  bool writing_ = false;       ///< A snapshot, on a thread of its own.
   std::future<void> writer_;
   uint64_t epochs_ = 0;
   std::atomic<uint64_t> written_ = 0;

@@ -43,6 +43,9 @@ class SinkSet {
   }
 
   // ---- Exactly once: the journal holds the epochs already ----
+  /// Whether outputs may be sent before the journal has their epoch, as nobody sees them before
+  /// their commit. Then Commit is given what Send was, first of all, and sends it again if need be.
+  virtual bool sends_ahead() const { return false; }
   /// Writes the outputs of some epochs, and the mark of the last of them, as one: retries, waits
   /// for what comes back, and finds out what became of it until that is certain. Fenced if another
   /// process has taken over; Io for what cannot heal, with what to do about it. By default all goes

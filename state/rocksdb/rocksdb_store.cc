@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdarg>
+#include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -24,9 +26,16 @@
 namespace leat {
 namespace {
 
-/// From here on a batch is written as files.
-constexpr size_t kLargeBatch = size_t{4} << 20;
+/// From here on a batch is written as files; and from here on what it holds of a family that comes
+/// in order already while it is filled.
+constexpr size_t kLargeBatch = size_t{4} << 20, kLargePart = size_t{8} << 20;
 constexpr std::string_view kIngested = "incoming-";
+
+/// Families whose keys come in order, nearly: their files do not overlap, and so cost nothing
+/// later. Of windows, each file more would be one more to be looked into, and to be merged.
+constexpr bool InOrder(Family family) {
+  return family == Family::kPending || family == Family::kIds;
+}
 
 rocksdb::Slice AsSlice(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view AsView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
@@ -113,10 +122,10 @@ class Arena {
   size_t left_ = 0;
 };
 
+/// Waiting predictions are many: what is held of them becomes files while the batch is filled, on a
+/// thread of its own, so that the memory that a batch takes does not grow with their number.
 class RocksBatch final : public StateBatch {
  public:
-  explicit RocksBatch(std::shared_ptr<BlockPool> pool) : arena_(std::move(pool)) {}
-
   enum class Kind : uint8_t { kDeleteRange, kDelete, kPut };
   struct Change {
     Kind kind;
@@ -129,31 +138,88 @@ class RocksBatch final : public StateBatch {
     }
   };
 
+  /// Changes of one family.
+  struct Part {
+    std::unique_ptr<Arena> arena;  ///< What they lie in.
+    std::vector<Change> changes;
+    size_t bytes = 0;
+  };
+  /// Writes a file of changes; may be called on any thread while the batch lives.
+  using WriteFile =
+      std::function<rocksdb::Status(size_t family, const std::string& path, Part& part)>;
+
+  /// Files are `prefix`, the family's name and a number.
+  RocksBatch(std::shared_ptr<BlockPool> pool, WriteFile write, std::string prefix)
+      : pool_(std::move(pool)), write_(std::move(write)), prefix_(std::move(prefix)) {}
+  ~RocksBatch() override { Wait(); }
+
   void Put(Family family, std::string_view key, std::string_view value) override {
-    Add(family, {Kind::kPut, arena_.Copy(key), arena_.Copy(value)});
+    Add(family, Kind::kPut, key, value);
   }
-  void Delete(Family family, std::string_view key) override {
-    Add(family, {Kind::kDelete, arena_.Copy(key), {}});
-  }
+  void Delete(Family family, std::string_view key) override { Add(family, Kind::kDelete, key, {}); }
   void DeleteRange(Family family, std::string_view from, std::string_view to) override {
-    Add(family, {Kind::kDeleteRange, arena_.Copy(from), arena_.Copy(to)});
+    Add(family, Kind::kDeleteRange, from, to);
   }
   size_t bytes() const override { return bytes_; }
-  std::vector<Change>& changes(size_t family) { return changes_[family]; }
+
+  /// What is in no file yet.
+  std::vector<Change>& changes(size_t family) { return parts_[family].changes; }
+  bool has_files() const { return has_files_; }
+  /// Of a family, later changes in later ones.
+  const std::vector<std::string>& files(size_t family) const { return files_[family]; }
+  /// Makes files of all that is in none yet.
+  rocksdb::Status WriteRest() {
+    Wait();
+    for (size_t family = 0; family < kFamilies && status_.ok(); ++family) {
+      Part& part = parts_[family];
+      if (!part.changes.empty()) status_ = write_(family, NextFile(family), part);
+    }
+    return status_;
+  }
 
  private:
-  void Add(Family family, Change change) {
+  void Add(Family family, Kind kind, std::string_view key, std::string_view value) {
+    Part& part = parts_[static_cast<size_t>(family)];
+    if (!part.arena) part.arena = std::make_unique<Arena>(pool_);
+    Change change{kind, part.arena->Copy(key), part.arena->Copy(value)};
     for (size_t i = 0; i < change.order.size(); ++i) {
       std::array<char, 8> bytes{};
-      change.key.substr(std::min(8 * i, change.key.size())).copy(bytes.data(), bytes.size());
+      key.substr(std::min(8 * i, key.size())).copy(bytes.data(), bytes.size());
       change.order[i] = OrderedU64({bytes.data(), bytes.size()});
     }
-    bytes_ += change.key.size() + change.value.size();
-    changes_[static_cast<size_t>(family)].push_back(change);
+    part.changes.push_back(change);
+    bytes_ += key.size() + value.size();
+    part.bytes += key.size() + value.size() + sizeof(Change);
+    if (InOrder(family) && part.bytes >= kLargePart) WriteMeanwhile(static_cast<size_t>(family));
   }
-  Arena arena_;
-  std::array<std::vector<Change>, kFamilies> changes_;
+  /// One file at a time: whoever fills the batch faster than it is written waits.
+  void WriteMeanwhile(size_t family) {
+    Wait();
+    Part part = std::exchange(parts_[family], {});
+    if (!status_.ok()) return;
+    writing_ = std::async(std::launch::async, [this, family, path = NextFile(family),
+                                               part = std::move(part)]() mutable {
+      return write_(family, path, part);
+    });
+  }
+  void Wait() {
+    if (writing_.valid()) status_ = writing_.get();
+  }
+  const std::string& NextFile(size_t family) {
+    has_files_ = true;
+    std::vector<std::string>& files = files_[family];
+    return files.emplace_back(fmt::format("{}{}-{}", prefix_, kFamilyNames[family], files.size()));
+  }
+
+  const std::shared_ptr<BlockPool> pool_;
+  const WriteFile write_;
+  const std::string prefix_;
+  std::array<Part, kFamilies> parts_;
+  std::array<std::vector<std::string>, kFamilies> files_;
+  bool has_files_ = false;
   size_t bytes_ = 0;
+  std::future<rocksdb::Status> writing_;
+  rocksdb::Status status_;  ///< Of the files so far.
 };
 
 /// A store that is only read leaves no log of what it did either.
@@ -267,13 +333,7 @@ class RocksStore final : public StateStore {
                           : rocksdb::DB::Open(database, folder_, descriptors, &all_, &db),
         folder_));
     db_.reset(db);
-    for (const std::string_view name : kFamilyNames) {  // Of a write that a crash cut short.
-      if (options.read_only) break;
-      const std::string left = fmt::format("{}/{}{}", folder_, kIngested, name);
-      if (db->GetEnv()->FileExists(left).ok()) {
-        LEAT_RETURN_IF_ERROR(FromRocks(db->GetEnv()->DeleteFile(left), folder_));
-      }
-    }
+    if (!options.read_only) LEAT_RETURN_IF_ERROR(RemoveFiles());
     std::copy(all_.begin() + 1, all_.end(), families_.begin());
     ahead_ = std::make_unique<ReadAhead>([this](std::string_view key, std::string& value) {
       const Result<bool> found = Read(Family::kWindows, key, value);
@@ -283,17 +343,18 @@ class RocksStore final : public StateStore {
   }
 
   std::unique_ptr<StateBatch> NewBatch() const override {
-    return std::make_unique<RocksBatch>(blocks_);
+    return std::make_unique<RocksBatch>(
+        blocks_,
+        [this](size_t family, const std::string& path, RocksBatch::Part& part) {
+          return WriteFile(family, path, part);
+        },
+        fmt::format("{}/{}", folder_, kIngested));
   }
 
   Status Write(StateBatch& batch) override {
     LEAT_RETURN_IF_ERROR(status_);
     auto& own = static_cast<RocksBatch&>(batch);
-    for (size_t family = 0; family < kFamilies; ++family) {  // Ranges first.
-      std::stable_partition(own.changes(family).begin(), own.changes(family).end(),
-                            [](const RocksBatch::Change& change) { return !IsPoint(change); });
-    }
-    const bool large = own.bytes() >= kLargeBatch;
+    const bool large = own.has_files() || own.bytes() >= kLargeBatch;
     ahead_->Written();
     status_ = FromRocks(large ? WriteAsFiles(own) : WriteThroughLog(own), folder_);
     ahead_->Written();
@@ -338,6 +399,23 @@ class RocksStore final : public StateStore {
     return change.kind != Kind::kDeleteRange;
   }
 
+  static void RangesFirst(std::vector<RocksBatch::Change>& changes) {
+    std::stable_partition(changes.begin(), changes.end(),
+                          [](const RocksBatch::Change& change) { return !IsPoint(change); });
+  }
+
+  /// Those of a write that a crash cut short.
+  Status RemoveFiles() const {
+    rocksdb::Env* const env = db_->GetEnv();
+    std::vector<std::string> names;
+    LEAT_RETURN_IF_ERROR(FromRocks(env->GetChildren(folder_, &names), folder_));
+    for (const std::string& name : names) {
+      if (!name.starts_with(kIngested)) continue;
+      LEAT_RETURN_IF_ERROR(FromRocks(env->DeleteFile(folder_ + "/" + name), folder_));
+    }
+    return Status::Ok();
+  }
+
   rocksdb::ColumnFamilyHandle* At(Family family) const {
     return families_[static_cast<size_t>(family)];
   }
@@ -356,6 +434,7 @@ class RocksStore final : public StateStore {
   rocksdb::Status WriteThroughLog(RocksBatch& own) {
     rocksdb::WriteBatch batch;
     for (size_t family = 0; family < kFamilies; ++family) {
+      RangesFirst(own.changes(family));
       for (const RocksBatch::Change& change : own.changes(family)) {
         rocksdb::Status added;
         switch (change.kind) {
@@ -378,38 +457,43 @@ class RocksStore final : public StateStore {
     return db_->Write(write, &batch);
   }
 
-  /// A large batch becomes sorted files, one a family, that are taken in together: the log and the
-  /// table in memory would write and sort everything once more.
+  /// A large batch becomes sorted files that are taken in together: the log and the table in memory
+  /// would write and sort everything once more.
   rocksdb::Status WriteAsFiles(RocksBatch& own) {
+    const rocksdb::Status written = own.WriteRest();
+    if (!written.ok()) return written;
     std::vector<rocksdb::IngestExternalFileArg> files;
     for (size_t family = 0; family < kFamilies; ++family) {
-      std::vector<RocksBatch::Change>& changes = own.changes(family);
-      if (changes.empty()) continue;
-      // Of one key the last change stands; ranges do not touch what the same file holds.
-      const auto points = std::find_if(changes.begin(), changes.end(), IsPoint);
-      if (!std::is_sorted(points, changes.end())) std::stable_sort(points, changes.end());
-      rocksdb::IngestExternalFileArg& file = files.emplace_back();
-      file.column_family = families_[family];
-      file.external_files = {fmt::format("{}/{}{}", folder_, kIngested, kFamilyNames[family])};
-      file.options.move_files = true;
-      file.options.write_global_seqno = false;
-      // The files stay in the system's cache: they are soon read again.
-      rocksdb::SstFileWriter writer(rocksdb::EnvOptions(),
-                                    rocksdb::Options(db_->GetDBOptions(), family_options_[family]),
-                                    nullptr, false);
-      rocksdb::Status done = writer.Open(file.external_files.front());
-      for (auto it = changes.begin(); it != points && done.ok(); ++it) {
-        done = writer.DeleteRange(AsSlice(it->key), AsSlice(it->value));
-      }
-      for (auto it = points; it != changes.end() && done.ok(); ++it) {
-        if (it + 1 != changes.end() && (it + 1)->key == it->key) continue;
-        done = it->kind == Kind::kPut ? writer.Put(AsSlice(it->key), AsSlice(it->value))
-                                      : writer.Delete(AsSlice(it->key));
-      }
-      if (done.ok()) done = writer.Finish();
-      if (!done.ok()) return done;
+      if (own.files(family).empty()) continue;
+      rocksdb::IngestExternalFileArg& some = files.emplace_back();
+      some.column_family = families_[family];
+      some.external_files = own.files(family);
+      some.options.move_files = true;
+      some.options.write_global_seqno = false;
     }
     return db_->IngestExternalFiles(files);
+  }
+
+  rocksdb::Status WriteFile(size_t family, const std::string& path, RocksBatch::Part& part) const {
+    // Of one key the last change stands; ranges do not touch what the same batch holds.
+    std::vector<RocksBatch::Change>& changes = part.changes;
+    RangesFirst(changes);
+    const auto points = std::find_if(changes.begin(), changes.end(), IsPoint);
+    if (!std::is_sorted(points, changes.end())) std::stable_sort(points, changes.end());
+    // The files stay in the system's cache: they are soon read again.
+    rocksdb::SstFileWriter writer(rocksdb::EnvOptions(),
+                                  rocksdb::Options(db_->GetDBOptions(), family_options_[family]),
+                                  nullptr, false);
+    rocksdb::Status done = writer.Open(path);
+    for (auto it = changes.begin(); it != points && done.ok(); ++it) {
+      done = writer.DeleteRange(AsSlice(it->key), AsSlice(it->value));
+    }
+    for (auto it = points; it != changes.end() && done.ok(); ++it) {
+      if (it + 1 != changes.end() && (it + 1)->key == it->key) continue;
+      done = it->kind == Kind::kPut ? writer.Put(AsSlice(it->key), AsSlice(it->value))
+                                    : writer.Delete(AsSlice(it->key));
+    }
+    return done.ok() ? writer.Finish() : done;
   }
 
   const std::string folder_;

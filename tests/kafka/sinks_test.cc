@@ -361,6 +361,94 @@ TEST_F(SinksTest, CommitsEpochs) {
   EXPECT_GT(figures.commit_p50, 0);
 }
 
+/// Sends some of an epoch's outputs ahead, and commits it.
+Status CommitInPieces(KafkaSinks& sinks, std::span<const Outputs> pieces, size_t ahead,
+                      const CommitMark& mark, const Position& position) {
+  std::vector<const Outputs*> all;
+  for (const Outputs& piece : pieces) {
+    if (all.size() < ahead) LEAT_RETURN_IF_ERROR(sinks.Send(piece));
+    all.push_back(&piece);
+  }
+  return sinks.Commit(all, mark, position);
+}
+
+TEST_F(SinksTest, WhatIsSentAheadShowsWithItsCommitAndOnce) {
+  MemoryFiles files;
+  auto sinks = Open(&files);
+  Start(*sinks);
+  ASSERT_TRUE(sinks->sends_ahead());
+  int n = 0;
+  for (uint64_t epoch = 1; epoch <= 9; ++epoch) {
+    std::vector<Outputs> pieces;
+    for (int i = 0; i < 3; ++i, n += 10) pieces.push_back(Numbered(n, 10));
+    pieces[0].rejects = "bad\n";
+    if (epoch == 1) {
+      ASSERT_TRUE(sinks->Send(pieces[0]).ok());
+      std::this_thread::sleep_for(milliseconds(100));
+      EXPECT_TRUE(ReadAll(options_.topics[0]).empty());
+      EXPECT_TRUE(files.rejects.empty());
+      const Outputs* const all[] = {&pieces[0], &pieces[1], &pieces[2]};
+      ASSERT_TRUE(sinks->Commit(all, MarkOf(epoch), At(n)).ok());
+      continue;
+    }
+    const Status done = CommitInPieces(*sinks, pieces, epoch % 4, MarkOf(epoch), At(n));
+    ASSERT_TRUE(done.ok()) << done.message();
+  }
+  EXPECT_EQ(Committed(), MarkOf(9));
+  EXPECT_EQ(files.rejects.size(), 36U);
+  ExpectNumbers(options_.topics[0], n);
+  EXPECT_EQ(sinks->figures().aborted, 0U);
+}
+
+TEST_F(SinksTest, WhatWasSentAheadAndNotCommittedIsGoneWithItsSinks) {
+  {
+    auto sinks = Open();
+    Start(*sinks);
+    ASSERT_TRUE(sinks->Send(Numbered(500, 10)).ok());
+    std::this_thread::sleep_for(milliseconds(100));
+  }
+  // Readers need not wait until it times out.
+  const Handle<rd_kafka_t> other =
+      Client(RD_KAFKA_PRODUCER, {{"transactional.id", name_ + "-other"}});
+  ASSERT_FALSE(Take(rd_kafka_init_transactions(other.get(), 10'000)));
+  ASSERT_FALSE(Take(rd_kafka_begin_transaction(other.get())));
+  for (int32_t partition = 0; partition < 2; ++partition) {
+    ASSERT_EQ(rd_kafka_producev(other.get(), RD_KAFKA_V_TOPIC(options_.topics[0].c_str()),
+                                RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_VALUE(nullptr, 0),
+                                RD_KAFKA_V_END),
+              RD_KAFKA_RESP_ERR_NO_ERROR);
+  }
+  ASSERT_FALSE(Take(rd_kafka_commit_transaction(other.get(), 10'000)));
+  EXPECT_EQ(ReadAll(options_.topics[0]).size(), 2U);
+}
+
+TEST_F(SinksTest, TooLargeAhead) {
+  options_.max_message_bytes[0] = 20'000;
+  auto sinks = Open();
+  Start(*sinks);
+  const std::vector<Outputs> pieces = {Numbered(0, 10), Numbered(10, 1, 30'000), Numbered(11, 5)};
+  const Status refused = CommitInPieces(*sinks, pieces, 3, MarkOf(1), At(1));
+  EXPECT_EQ(refused.code(), StatusCode::kIo);
+  EXPECT_NE(refused.message().find("max.message.bytes"), std::string::npos) << refused.message();
+  EXPECT_TRUE(ReadAll(options_.topics[0]).empty());
+  EXPECT_EQ(Committed()->epoch, 0U);
+}
+
+TEST_F(SinksTest, AnotherOwnerFencesWhatWasSentAhead) {
+  auto first = Open(), second = Open();
+  Start(*first, 1);
+  const std::vector<Outputs> pieces = {Numbered(500, 10), Numbered(510, 10)};
+  ASSERT_TRUE(first->Send(pieces[0]).ok());
+  std::this_thread::sleep_for(milliseconds(100));
+  Start(*second, 2);
+  ASSERT_TRUE(Commit(*second, Numbered(0, 10), MarkOf(1, 2), At(10)).ok());
+  const Outputs* const all[] = {&pieces[0], &pieces[1]};
+  const Status fenced = first->Commit(all, MarkOf(1, 1), At(10));
+  EXPECT_EQ(fenced.code(), StatusCode::kFenced) << fenced.message();
+  ASSERT_TRUE(Commit(*second, Numbered(10, 10), MarkOf(2, 2), At(20)).ok());
+  ExpectNumbers(options_.topics[0], 20);
+}
+
 TEST_F(SinksTest, OutputsWithoutFramesAreLines) {
   auto sinks = Open();
   Start(*sinks);
@@ -521,8 +609,11 @@ class Disturbed : public SinksTest {
     for (bool last = false; !last && epoch < most_epochs;) {
       last = over;
       epoch_ = ++epoch;
-      const Status done = Commit(*sinks, Numbered((epoch - 1) * 20, 20),
-                                 MarkOf(static_cast<uint64_t>(epoch)), At(epoch));
+      const int first = (epoch - 1) * 20;
+      const std::vector<Outputs> pieces = {Numbered(first, 5), Numbered(first + 5, 10),
+                                           Numbered(first + 15, 5)};
+      const Status done = CommitInPieces(*sinks, pieces, static_cast<size_t>(epoch % 4),
+                                         MarkOf(static_cast<uint64_t>(epoch)), At(epoch));
       EXPECT_TRUE(done.ok()) << done.message();
       if (!done.ok()) break;
       std::this_thread::sleep_for(milliseconds(2));
@@ -647,6 +738,24 @@ TEST_F(SinksTest, OwnTransactionTimesOut) {
   }
   EXPECT_GE(sinks->figures().producers, 2U);
   ExpectNumbers(options_.topics[0], 30);
+}
+
+TEST_F(SinksTest, OwnTransactionWithWhatWasSentAheadTimesOut) {
+  options_.transaction_timeout_ms = 1000;
+  auto sinks = Open();
+  Start(*sinks);
+  for (uint64_t epoch = 1; epoch <= 3; ++epoch) {
+    const int first = static_cast<int>(epoch - 1) * 20;
+    const std::vector<Outputs> pieces = {Numbered(first, 10), Numbered(first + 10, 10)};
+    ASSERT_TRUE(sinks->Send(pieces[0]).ok());
+    std::this_thread::sleep_for(milliseconds(epoch == 2 ? 4000 : 0));
+    const Outputs* const all[] = {&pieces[0], &pieces[1]};
+    const Status done = sinks->Commit(all, MarkOf(epoch), At(static_cast<int64_t>(epoch)));
+    ASSERT_TRUE(done.ok()) << done.message();
+  }
+  const SinkFigures figures = sinks->figures();
+  EXPECT_GE(figures.producers + figures.aborted, 2U);
+  ExpectNumbers(options_.topics[0], 60);
 }
 
 TEST_F(SinksTest, AtLeastOnce) {

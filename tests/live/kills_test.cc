@@ -62,6 +62,16 @@ TEST_F(Kills, AtEveryNamedPlace) {
         ASSERT_EQ(engine->Wait(10s).value_or(-1), kKilled) << point << passing << Errors(run);
       }
     }
+    // Outputs are sent ahead only while there is nothing else to be done.
+    for (const int passing : {1, 2}) {
+      const auto engine = Start(run, {}, {fmt::format("LEAT_CRASH=after_ahead:{}", passing)});
+      std::optional<int> ended;
+      for (int tries = 0; tries < 30 && !ended; ++tries) {
+        more();
+        ended = engine->Wait(300ms);
+      }
+      ASSERT_EQ(ended.value_or(-1), kKilled) << passing << Errors(run);
+    }
   }
   ASSERT_EQ(ToEnd(run), 0) << Errors(run);
   const LiveRun whole = MakeRun("whole", StreamPipeline(false));

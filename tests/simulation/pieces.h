@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "connectors/file/file_sink.h"
 #include "record/memory_source.h"
@@ -130,9 +131,21 @@ class TopicSinks final : public Sinks {
   Status Claim(const CommitMark& mark, const Position& position) override {
     return Commit({}, mark, position);
   }
+  /// What is not committed yet is seen by nobody, and lost with the process.
+  bool sends_ahead() const override { return true; }
+  Status Send(const Outputs& outputs) override {
+    ahead_.push_back(outputs.parts()[0].size());
+    return Reach();
+  }
   Status Commit(std::span<const Outputs* const> outputs, const CommitMark& mark,
                 const Position& position) override {
     static_cast<void>(position);
+    for (size_t i = 0; i < ahead_.size(); ++i) {
+      if (i == outputs.size() || outputs[i]->parts()[0].size() != ahead_[i]) {
+        return Status::Corrupt("what was sent ahead is not what is committed");
+      }
+    }
+    ahead_.clear();
     const Status sent = Reach();
     if (sent.ok() || chance_()) {
       for (const Outputs* const epoch : outputs) {
@@ -159,6 +172,7 @@ class TopicSinks final : public Sinks {
   Topics& topics_;
   std::function<bool()> chance_;
   FileSystem* files_ = nullptr;
+  std::vector<size_t> ahead_;  ///< Bytes of predictions in what was sent since the last commit.
 };
 
 }  // namespace leat

@@ -37,6 +37,7 @@ enum Component : uint64_t {
   kFlushes,
   kClock,
   kBrokers,
+  kFlows,
   kEnd
 };
 
@@ -323,15 +324,34 @@ class Simulation {
   /// Notes epochs on their way to the shard.
   class Noted final : public EpochSink {
    public:
-    Noted(Simulation& simulation, EpochSink& target) : simulation_(simulation), target_(target) {}
+    Noted(Simulation& simulation, EpochSink& target)
+        : simulation_(simulation), target_(target), random_(simulation.Random(kFlows)) {}
     Status Commit(const EpochEnd& end, Outputs& outputs) override {
       simulation_.history_.push_back(end);
+      LEAT_RETURN_IF_ERROR(FlowSome(outputs));
       return target_.Commit(end, outputs);
     }
 
    private:
+    /// Hands on some of the outputs, or two times some, before the end of the epoch.
+    Status FlowSome(const Outputs& outputs) {
+      Outputs some;
+      for (uint64_t n = random_.Below(3); n > 0; --n) {
+        const auto more = [&](std::string& part, const std::string& whole) {
+          part = whole.substr(0, part.size() + random_.Below(whole.size() - part.size() + 1));
+        };
+        more(some.predictions, outputs.predictions);
+        more(some.events, outputs.events);
+        more(some.metrics, outputs.metrics);
+        more(some.rejects, outputs.rejects);
+        LEAT_RETURN_IF_ERROR(target_.Flow(some));
+      }
+      return Status::Ok();
+    }
+
     Simulation& simulation_;
     EpochSink& target_;
+    CounterRandom random_;
   };
 
   /// What the clock says: about the time of the record that comes next.
