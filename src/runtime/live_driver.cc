@@ -456,7 +456,7 @@ Status LiveDriver::Run(EpochSink& sink) {
   time_then_ = pipeline_.now();
   bool first = true;  // What has waited for this run is not to wait for more.
   auto epoch_began = last_record_, committed = last_record_, second = last_record_,
-       ticked = last_record_;
+       ticked = last_record_, flowed = last_record_;
   while (!stopped()) {
     if (source_.returned()) {
       const Status same = source_.Start(position_.inputs);
@@ -490,7 +490,9 @@ Status LiveDriver::Run(EpochSink& sink) {
     }
     const auto flows = epoch_began + options_.epoch_time - options_.flow;
     // A full batch says that more is waiting.
-    if (in_epoch_ > 0 && now >= flows && messages.size() < most) {
+    if (in_epoch_ > 0 && now >= flows && now - flowed >= options_.flow_every &&
+        messages.size() < most) {
+      flowed = now;
       LEAT_RETURN_IF_ERROR(sink.Flow(out_));
     }
     if (!messages.empty()) continue;

@@ -36,6 +36,8 @@ struct LiveOptions {
   size_t batch = 512;  ///< Messages between two looks at the clock.
   /// How long before its time is over the outputs of an epoch begin to be handed on (Flow).
   std::chrono::microseconds flow = std::chrono::milliseconds(15);
+  /// How long apart at least.
+  std::chrono::microseconds flow_every = std::chrono::milliseconds(4);
   /// Without a record for so long, time goes on by ticks; 0: never.
   std::chrono::milliseconds idle{1'000};
   /// An epoch even if there is nothing in it: a group forgets offsets that are not committed.
