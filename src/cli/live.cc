@@ -333,7 +333,10 @@ class LiveShard {
   Status OpenDriver() {
     LiveOptions live;
     live.epoch_time = std::chrono::microseconds(config_.commit_every);
-    if (!config_.exactly_once) live.flow = live.epoch_time;  // All along.
+    if (!config_.exactly_once) {  // All along, and at once.
+      live.flow = live.epoch_time;
+      live.flow_every = {};
+    }
     live.epoch_records = static_cast<uint64_t>(config_.kafka.epoch_records);
     live.idle = std::chrono::milliseconds(config_.kafka.idle / kMillisecond);
     live.heartbeat = std::chrono::milliseconds(config_.kafka.keep_offsets / kMillisecond);

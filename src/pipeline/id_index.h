@@ -35,7 +35,9 @@ class IdIndex {
   uint32_t* Find(uint64_t id, IdAt&& id_at) {
     if (buckets_.empty()) return nullptr;
     const uint64_t hash = Mix64(id);
-    for (size_t b = Home(hash);; b = Next(b)) {
+    // Of few buckets, all may have passed ids on, in a circle.
+    size_t left = buckets_.size();
+    for (size_t b = Home(hash); left > 0; b = Next(b), --left) {
       Bucket& bucket = buckets_[b];
       for (uint32_t slots = bucket.With(Tag(hash)); slots != 0; slots &= slots - 1) {
         uint32_t& position = bucket.positions[static_cast<size_t>(std::countr_zero(slots))];
@@ -43,6 +45,7 @@ class IdIndex {
       }
       if (bucket.passed == 0) return nullptr;
     }
+    return nullptr;
   }
   template <typename IdAt>
   const uint32_t* Find(uint64_t id, IdAt&& id_at) const {
@@ -70,7 +73,8 @@ class IdIndex {
   bool Erase(uint64_t id, uint32_t position) {
     if (buckets_.empty()) return false;
     const uint64_t hash = Mix64(id);
-    for (size_t b = Home(hash);; b = Next(b)) {
+    size_t left = buckets_.size();
+    for (size_t b = Home(hash); left > 0; b = Next(b), --left) {
       Bucket& bucket = buckets_[b];
       for (uint32_t slots = bucket.With(Tag(hash)); slots != 0; slots &= slots - 1) {
         const auto i = static_cast<size_t>(std::countr_zero(slots));

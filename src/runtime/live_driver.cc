@@ -471,7 +471,7 @@ Status LiveDriver::Run(EpochSink& sink) {
   size_t flowed = 0;  // Of the outputs of this epoch, how much was handed on.
   bool first = true;  // What has waited for this run is not to wait for more.
   auto epoch_began = last_record_, committed = last_record_, second = last_record_,
-       ticked = last_record_;
+       ticked = last_record_, flowed_at = last_record_;
   while (!stopped()) {
     if (source_.returned()) {
       const Status same = source_.Start(position_.inputs);
@@ -506,8 +506,10 @@ Status LiveDriver::Run(EpochSink& sink) {
     const auto flows = epoch_began + options_.epoch_time - options_.flow;
     flowed = std::min(flowed, out_.size());  // An epoch may have ended.
     // A full batch says that more is waiting.
+    const bool due = now >= flows && now - flowed_at >= options_.flow_every;
     if (in_epoch_ > 0 &&
-        ((now >= flows && messages.size() < most) || out_.size() - flowed >= options_.flow_bytes)) {
+        ((due && messages.size() < most) || out_.size() - flowed >= options_.flow_bytes)) {
+      flowed_at = now;
       LEAT_RETURN_IF_ERROR(sink.Flow(out_));
       flowed = out_.size();
     }

@@ -36,6 +36,8 @@ struct LiveOptions {
   size_t batch = 512;  ///< Messages between two looks at the clock.
   /// How long before its time is over the outputs of an epoch begin to be handed on (Flow).
   std::chrono::microseconds flow = std::chrono::milliseconds(15);
+  /// How long apart at least.
+  std::chrono::microseconds flow_every = std::chrono::milliseconds(4);
   /// So many bytes of outputs are handed on whatever the time: what is sent soon is in the caches
   /// still, and so is the memory that it leaves.
   size_t flow_bytes = size_t{256} << 10;

@@ -1,7 +1,8 @@
 /// One pipeline with its state: what was committed survives the process.
 ///
 /// The input log is the truth. An epoch (a run of input and what it put out) is committed when its
-/// entry in the journal is on disk; only then are its outputs written. Now and then all state is
+/// entry in the journal is on disk; only then are its outputs written, or, where they were sent
+/// ahead into a transaction that shows nothing yet, is that committed. Now and then all state is
 /// saved as of the end of a committed epoch (a snapshot), while the pipeline goes on; the journal
 /// before it is dropped. Recovery is one path, whatever happened: load the snapshot, cut the sinks
 /// back to the lengths it names, take the input again epoch by epoch as the journal says, compare
