@@ -88,6 +88,7 @@ class IdIndex {
       }
       if (bucket.passed == 0) return false;
     }
+    return false;
   }
 
   size_t size() const { return size_; }
