@@ -93,7 +93,7 @@ class ExactlyOnce : public SinkBase {
   Status Transact(const Work& work);
   Result<Outcome> Attempt(const Work& work, Patience& patience);
   CallError Begin();
-  Result<CallError> SendAll(const Work& work, size_t sent, Patience& patience);
+  Result<CallError> SendAll(const Work& work, Patience& patience);
   Result<Outcome> AskToCommit(Patience& patience);
   Result<Outcome> Abort(const CallError& error, Patience& patience);
   void Part();
@@ -237,7 +237,7 @@ Result<Outcome> ExactlyOnce::Attempt(const Work& work, Patience& patience) {
   // Whatever becomes of it, there is no more to be sent into this one after that.
   open_ = false;
   if (!error_) {
-    LEAT_ASSIGN_OR_RETURN(error_, SendAll(work, sent_, patience));
+    LEAT_ASSIGN_OR_RETURN(error_, SendAll(work, patience));
   }
   if (error_) return Abort(error_, patience);
   CrashPoint("after_send_offsets");
@@ -246,9 +246,9 @@ Result<Outcome> ExactlyOnce::Attempt(const Work& work, Patience& patience) {
 }
 
 /// All that the transaction holds besides the outputs that were sent into it before.
-Result<CallError> ExactlyOnce::SendAll(const Work& work, size_t sent, Patience& patience) {
+Result<CallError> ExactlyOnce::SendAll(const Work& work, Patience& patience) {
   CallError error;
-  for (const Outputs* const outputs : work.outputs.subspan(std::min(sent, work.outputs.size()))) {
+  for (const Outputs* const outputs : work.outputs.subspan(std::min(sent_, work.outputs.size()))) {
     LEAT_ASSIGN_OR_RETURN(error, producer_->Send(*outputs, false, patience));
     if (error) return error;
   }

@@ -71,7 +71,7 @@ void Units::Prefetch(FetchStage stage, uint64_t key) const {
     case FetchStage::kBlock: {
       const std::byte* const block = Lookup(key);
       if (block == nullptr) return;
-      for (size_t at = 0; at < std::min<size_t>(bytes_, 512); at += 64) PrefetchLine(block + at);
+      PrefetchBytes(block, std::min<size_t>(bytes_, 512));
       return;
     }
     default:

@@ -280,7 +280,9 @@ void KeyGroup::DropOldest() {
   ForEachLatest([&](uint64_t key, int64_t latest) { ages.emplace_back(latest, key); });
   const size_t drop = std::max<size_t>(1, ages.size() / 16);
   std::nth_element(ages.begin(), ages.begin() + static_cast<ptrdiff_t>(drop - 1), ages.end());
-  for (size_t i = 0; i < drop; ++i) Drop(ages[i].second);
+  std::vector<uint64_t> oldest(drop);
+  for (size_t i = 0; i < drop; ++i) oldest[i] = ages[i].second;
+  DropAll(oldest);
 }
 
 void KeyGroup::Prefetch(FetchStage stage, uint64_t key, EventTime time, bool labelled) const {
@@ -290,8 +292,7 @@ void KeyGroup::Prefetch(FetchStage stage, uint64_t key, EventTime time, bool lab
   std::byte* const block = Lookup(key);
   if (block == nullptr) return;
   if (stage == FetchStage::kEvents) return PrefetchEvents(block, time, labelled);
-  const size_t end = std::min<size_t>(labelled ? labelled_end_ : stride_, 1024);
-  for (size_t at = 0; at < end; at += 64) PrefetchLine(block + at);
+  PrefetchBytes(block, std::min<size_t>(labelled ? labelled_end_ : stride_, 1024));
 }
 
 void KeyGroup::PrefetchEvents(std::byte* block, EventTime time, bool labelled) const {
@@ -537,11 +538,7 @@ void KeyGroup::Expire(EventTime watermark) {
   ForEachLatest([&](uint64_t key, int64_t latest) {
     if (latest <= cutoff) dead.push_back(key);
   });
-  constexpr size_t kAhead = 16;
-  for (size_t i = 0; i < dead.size(); ++i) {
-    if (i + kAhead < dead.size()) index_.Prefetch(dead[i + kAhead]);
-    Drop(dead[i]);
-  }
+  DropAll(dead);
 }
 
 }  // namespace leat::features

@@ -70,6 +70,13 @@ void KeyedBlocks::Drop(uint64_t key) {
   Recent(key) = {};
 }
 
+void KeyedBlocks::DropAll(std::span<const uint64_t> keys) {
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (i + kAhead < keys.size()) index_.Prefetch(keys[i + kAhead]);
+    Drop(keys[i]);
+  }
+}
+
 /// Bytes a key in memory takes beside the pool's, from a sample.
 double KeyedBlocks::HeapPerKey() const {
   size_t heap = 0, looked = 0;
@@ -226,7 +233,7 @@ bool KeyedBlocks::SaveMore(size_t items) {
     if (const uint64_t key = ahead(2 * kFetchAhead)) index_.Prefetch(key);
     if (const uint64_t key = ahead(kFetchAhead)) {
       if (std::byte* block = index_.Find(key); block != nullptr && !IsCold(block)) {
-        for (size_t at = 0; at < std::min<size_t>(stride_, 512); at += 64) PrefetchLine(block + at);
+        PrefetchBytes(block, std::min<size_t>(stride_, 512));
       }
     }
     std::byte* block = index_.Find(saving_keys_[saved_keys_++]);
@@ -255,8 +262,10 @@ void KeyedBlocks::Evict(size_t target, size_t blocks) {
     evict_left_ = hot_.size();
   }
   for (size_t looked = 0; evict_left_ > 0 && !hot_.empty(); --evict_left_, ++looked) {
-    const bool urgent = looked < kEvictUrgent * blocks && BlockBytes() > target + target / 8;
-    if (looked >= blocks && !urgent) return;
+    if (looked >= blocks &&
+        (looked >= kEvictUrgent * blocks || BlockBytes() <= target + target / 8)) {
+      return;
+    }
     if (evict_at_ >= hot_.size()) evict_at_ = 0;
     PrefetchLine(hot_[(evict_at_ + kFetchAhead) % hot_.size()]);
     std::byte* const block = hot_[evict_at_];

@@ -16,15 +16,17 @@
 #pragma once
 
 #include <array>
-#include <boost/container/deque.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/block_deque.h"
+#include "base/prefetch.h"
 #include "features/block_index.h"
 #include "features/features.h"
 #include "features/slab_pool.h"
@@ -88,13 +90,14 @@ class KeyedBlocks : public ItemState {
   static bool IsCold(const std::byte* block) {
     return (reinterpret_cast<uintptr_t>(block) & 1) != 0;
   }
+  /// Blocks and slots lie anywhere: in a pass over many, so many ahead are fetched.
+  static constexpr size_t kAhead = 16;
   static int64_t LatestOfCold(const std::byte* block) {
     return static_cast<int64_t>(reinterpret_cast<uintptr_t>(block)) >> 1;
   }
   /// visit(key, time of its last event) for every key, in no order; none may come or go meanwhile.
   template <typename Visit>
   void ForEachLatest(Visit&& visit) const {
-    constexpr size_t kAhead = 16;  // Blocks lie anywhere: their headers are fetched before.
     for (size_t i = 0; i < hot_.size(); ++i) {
       if (i + kAhead < hot_.size()) PrefetchLine(hot_[i + kAhead]);
       visit(HeaderOf(hot_[i]).key, HeaderOf(hot_[i]).latest);
@@ -121,6 +124,7 @@ class KeyedBlocks : public ItemState {
   /// REQUIRES that the key is not there.
   std::byte* Create(uint64_t key);
   void Drop(uint64_t key);
+  void DropAll(std::span<const uint64_t> keys);
   /// A block that is in no index yet.
   std::byte* NewBlock(uint64_t key);
   /// Call before a block changes.
@@ -170,10 +174,6 @@ class KeyedBlocks : public ItemState {
   std::byte* ReadBack(uint64_t key);
   void FreeBlock(std::byte* block);
 
-  /// Grows without its items being copied.
-  using Blocks = boost::container::deque<
-      std::byte*, void, boost::container::deque_options<boost::container::block_size<4096>>::type>;
-
   size_t stride_ = 0;
   /// Blocks found lately, by a few bits of the key: an event's key is looked up at several stages.
   struct Found {
@@ -196,7 +196,7 @@ class KeyedBlocks : public ItemState {
   bool unsaved_ = false;  // Some blocks are not in the store at all.
   StateBatch* batch_ = nullptr;
   size_t cold_ = 0;
-  Blocks hot_;  // Every block in memory, in no order.
+  BlockDeque<std::byte*> hot_;  // Every block in memory, in no order.
   double heap_per_key_ = 0;
   size_t evict_at_ = 0, evict_left_ = 0;  // Of hot_, in this round.
   int64_t evict_before_ = 0;              // Only keys whose last event is older.

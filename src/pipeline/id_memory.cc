@@ -37,23 +37,21 @@ void IdMemory::Remember(uint64_t id, Note note, EventTime until) {
     late_.push_back({until, position});
     std::push_heap(late_.begin(), late_.end());
   }
-  if (!loading_) MoveIndex(kMovedAtOnce);
-  if (!loading_ && index_.full()) {
+  queue_.push_back({Until::Of(until, note.flag), id});
+  if (has_marks()) marks_.push_back(note.mark);
+  if (loading_) return;
+  MoveIndex(kMovedAtOnce);
+  if (index_.full()) {
     MoveIndex(queue_.size());
     old_ = std::exchange(index_, index_.Grown());
     moved_ = over_;
   }
-  uint32_t* const known = loading_ ? nullptr : index_.Find(id, IdAt());
-  const uint32_t* const old = loading_ || known != nullptr ? nullptr : old_.Find(id, IdAt());
-  queue_.push_back({Until::Of(until, note.flag), id});
-  if (has_marks()) marks_.push_back(note.mark);
-  if (loading_) return;
-  if (old != nullptr) old_.Erase(id, *old);
-  if (known != nullptr) {
+  if (uint32_t* const known = index_.Find(id, IdAt())) {
     *known = position;
-  } else {
-    index_.Insert(id, position);
+    return;
   }
+  if (const uint32_t* const known = old_.Find(id, IdAt())) old_.Erase(id, *known);
+  index_.Insert(id, position);
 }
 
 /// Goes on with so many entries whose ids may be in the old index.

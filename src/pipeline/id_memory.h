@@ -10,11 +10,11 @@
 #pragma once
 
 #include <algorithm>
-#include <boost/container/deque.hpp>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "base/block_deque.h"
 #include "base/time.h"
 #include "leat/state.h"
 #include "pipeline/id_index.h"
@@ -89,10 +89,6 @@ class IdMemory final : public ItemState {
     uint64_t number;
     EventTime latest;  // Of its entries.
   };
-  /// Large blocks: a queue's end moves on without the allocator, mostly, and no doubling.
-  template <typename T>
-  using Queue = boost::container::deque<
-      T, void, boost::container::deque_options<boost::container::block_bytes<32768>>::type>;
   /// An entry that came after one with a later time.
   struct Late {
     EventTime until;
@@ -127,15 +123,15 @@ class IdMemory final : public ItemState {
   std::string RunKey(uint64_t number) const;
 
   const char letter_, former_;
-  Queue<Entry> queue_;      // Entries that are not alive stay until they are in front.
-  Queue<Mark> marks_;       // One an entry, if marks are kept.
-  uint64_t front_ = 0;      // The number of the first.
-  uint64_t over_ = 0;       // All before it are forgotten; they stay while a snapshot needs them.
-  IdIndex index_;           // Of those that are alive, but,
-  IdIndex old_;             // while it grows, for some, which are still here,
-  uint64_t moved_ = 0;      // and none of them before this entry.
-  EventTime latest_;        // The latest time of the queue, or one before it.
-  std::vector<Late> late_;  // A heap.
+  BlockDeque<Entry> queue_;  // Entries that are not alive stay until they are in front.
+  BlockDeque<Mark> marks_;   // One an entry, if marks are kept.
+  uint64_t front_ = 0;       // The number of the first.
+  uint64_t over_ = 0;        // All before it are forgotten; they stay while a snapshot needs them.
+  IdIndex index_;            // Of those that are alive, but,
+  IdIndex old_;              // while it grows, for some, which are still here,
+  uint64_t moved_ = 0;       // and none of them before this entry.
+  EventTime latest_;         // The latest time of the queue, or one before it.
+  std::vector<Late> late_;   // A heap.
 
   bool loading_ = false;  // The index is empty; what a late entry was is gone.
   bool tracked_ = false;

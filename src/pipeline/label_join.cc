@@ -4,7 +4,7 @@
 
 namespace leat {
 
-void LabelJoin::Push(Queue<Queued>& queue, Queued item) {
+void LabelJoin::Push(BlockDeque<Queued>& queue, Queued item) {
   // Input is nearly in time order, so the place is mostly at the back.
   if (queue.empty() || queue.back().due <= item.due) {
     queue.push_back(item);

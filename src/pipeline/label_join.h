@@ -12,7 +12,6 @@
 /// operation for input in time order. Thread safety: none.
 #pragma once
 
-#include <boost/container/deque.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <optional>
@@ -21,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/block_deque.h"
 #include "base/huge_pages.h"
 #include "base/time.h"
 #include "pipeline/id_memory.h"
@@ -141,15 +141,10 @@ class LabelJoin {
   Micros EarlyPatience() const {
     return options_.expires_after > 0 ? options_.expires_after : options_.memory;
   }
-  /// Large blocks: a queue's end moves on without the allocator, mostly. A power of two of them is
-  /// found without a division.
-  template <typename T>
-  using Queue = boost::container::deque<
-      T, void, typename boost::container::deque_options<boost::container::block_size<1024>>::type>;
   using ById =
       boost::unordered_flat_map<uint64_t, Handle, boost::hash<uint64_t>, std::equal_to<uint64_t>,
                                 HugePages<std::pair<const uint64_t, Handle>>>;
-  static void Push(Queue<Queued>& queue, Queued item);
+  static void Push(BlockDeque<Queued>& queue, Queued item);
   Arrival Another(bool same);
   void Enqueue(Handle handle);
   /// By id: takes a waiting prediction out.
@@ -160,11 +155,11 @@ class LabelJoin {
   LabelAccount account_;
   uint64_t sequence_ = 0;
   PendingStore store_;
-  Queue<Queued> held_, expiring_;
+  BlockDeque<Queued> held_, expiring_;
   ById by_id_;                                                        ///< The newest of each id,
   boost::unordered_flat_map<uint64_t, std::vector<Handle>> same_id_;  ///< and older ones.
   boost::unordered_flat_map<uint64_t, Early> early_;
-  Queue<EarlyId> early_order_;
+  BlockDeque<EarlyId> early_order_;
   IdMemory settled_{'v', 't'};  ///< Flag: matched (else expired).
 };
 

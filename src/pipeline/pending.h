@@ -16,6 +16,7 @@
 #include <span>
 #include <vector>
 
+#include "base/block_deque.h"
 #include "base/prefetch.h"
 #include "base/time.h"
 #include "features/slab_pool.h"
@@ -52,10 +53,7 @@ class PendingStore final : public ItemState {
     return {reinterpret_cast<double*>(handle + 1), handle->doubles};
   }
   /// Fetches header and block, as long as the last one added.
-  void Prefetch(Handle handle) const {
-    const auto* at = reinterpret_cast<const std::byte*>(handle);
-    for (size_t i = 0; i < last_bytes_; i += 64) PrefetchLine(at + i);
-  }
+  void Prefetch(Handle handle) const { PrefetchBytes(handle, last_bytes_); }
   size_t size() const { return size_; }
 
   /// Handles in order of arrival.
@@ -102,10 +100,7 @@ class PendingStore final : public ItemState {
   uint64_t newest_ = 0;        // The highest sequence number so far,
   uint64_t newest_saved_ = 0;  // and at the last BeginSave.
   // Those that may still wait: what comes and goes between two snapshots is never saved.
-  // In large blocks, which are read and written from one end to the other.
-  using Queue = boost::container::deque<
-      Added, void, boost::container::deque_options<boost::container::block_bytes<32768>>::type>;
-  Queue added_, saving_;
+  BlockDeque<Added> added_, saving_;
   std::vector<uint64_t> removed_, saving_removed_;  // Those that a batch has held.
   size_t added_bytes_ = 0;                          // Of those of added_ that wait.
   size_t saved_ = 0, saved_removed_ = 0;

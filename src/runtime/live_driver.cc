@@ -31,11 +31,6 @@ constexpr std::chrono::milliseconds kSilence(300);
 /// comes by itself.
 constexpr size_t kPayloads = 6, kPayloadBytes = 256;
 
-void PrefetchPayload(const Message& message) {
-  const size_t bytes = std::min(message.payload.size(), kPayloadBytes);
-  for (size_t i = 0; i < bytes; i += 64) PrefetchLine(message.payload.data() + i);
-}
-
 EventTime TimeOf(const Message& message) {
   return {std::max<int64_t>(message.timestamp, 0) * kMillisecond};
 }
@@ -162,7 +157,10 @@ void LiveDriver::Take(std::span<const Message> messages) {
   Take(messages, [&, decoded = size_t{0}](size_t i) mutable -> Slot& {
     Slot& slot = slots_[i % slots_.size()];
     if (i == decoded) {
-      if (i + kPayloads < messages.size()) PrefetchPayload(messages[i + kPayloads]);
+      if (i + kPayloads < messages.size()) {
+        const std::string_view text = messages[i + kPayloads].payload;
+        PrefetchBytes(text.data(), std::min(text.size(), kPayloadBytes));
+      }
       Decode(messages[i], IsLabel(messages[i]) ? 0 : ++number, slot);
       ++decoded;
     }

@@ -164,7 +164,10 @@ class RocksBatch final : public StateBatch {
 
   /// What is in no file yet.
   std::vector<Change>& changes(size_t family) { return parts_[family].changes; }
-  bool has_files() const { return has_files_; }
+  bool has_files() const {
+    return std::any_of(files_.begin(), files_.end(),
+                       [](const auto& some) { return !some.empty(); });
+  }
   /// Of a family, later changes in later ones.
   const std::vector<std::string>& files(size_t family) const { return files_[family]; }
   /// Makes files of all that is in none yet.
@@ -206,7 +209,6 @@ class RocksBatch final : public StateBatch {
     if (writing_.valid()) status_ = writing_.get();
   }
   const std::string& NextFile(size_t family) {
-    has_files_ = true;
     std::vector<std::string>& files = files_[family];
     return files.emplace_back(fmt::format("{}{}-{}", prefix_, kFamilyNames[family], files.size()));
   }
@@ -216,7 +218,6 @@ class RocksBatch final : public StateBatch {
   const std::string prefix_;
   std::array<Part, kFamilies> parts_;
   std::array<std::vector<std::string>, kFamilies> files_;
-  bool has_files_ = false;
   size_t bytes_ = 0;
   std::future<rocksdb::Status> writing_;
   rocksdb::Status status_;  ///< Of the files so far.
