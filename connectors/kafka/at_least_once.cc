@@ -18,6 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 /// Producers that may fail in a row though brokers answer.
 constexpr int kMostTries = 20;
+/// How often it is seen whether another process has committed offsets for the group.
+constexpr auto kLookEvery = std::chrono::seconds(10);
 
 class AtLeastOnce : public SinkBase {
  public:
@@ -32,11 +34,14 @@ class AtLeastOnce : public SinkBase {
 
  private:
   Status Ready(Patience& patience);
+  Status CheckOwner(const CommitMark& mark, Patience& patience);
   Status Arrive(Patience& patience);
   Status Repair(CallError error, Patience& patience);
 
   std::unique_ptr<Group> group_;
   std::unique_ptr<Producer> producer_;
+  bool claimed_ = false;
+  Clock::time_point looked_;
 };
 
 Result<std::optional<CommitMark>> AtLeastOnce::Take() {
@@ -59,12 +64,28 @@ Status AtLeastOnce::Claim(const CommitMark& mark, const Position& position) {
   LEAT_RETURN_IF_ERROR(CheckPosition(position));
   Patience patience(options_, fmt::format("committing epoch {}", mark.epoch), kDrain);
   LEAT_RETURN_IF_ERROR(Ready(patience));
+  LEAT_RETURN_IF_ERROR(CheckOwner(mark, patience));
   const auto start = Clock::now();
   LEAT_RETURN_IF_ERROR(group_->Commit(MarkedOffsets(options_, mark, position).get(), patience));
   AddTime(std::chrono::duration<double>(Clock::now() - start).count());
   ++transactions_;
   CrashPoint("after_kafka_commit");
   return Status::Ok();
+}
+
+/// Nobody fences who does not write in transactions: of two processes on copies of a state, one is
+/// the first to see the mark of the other.
+Status AtLeastOnce::CheckOwner(const CommitMark& mark, Patience& patience) {
+  const auto now = Clock::now();
+  if (claimed_ && now - looked_ < kLookEvery) return Status::Ok();
+  looked_ = now;
+  if (!std::exchange(claimed_, true)) return Status::Ok();
+  const Result<std::optional<CommitMark>> found = group_->ReadMark(patience);
+  // Offsets that were reset by a tool are put right by what is committed next.
+  if (!found.ok())
+    return found.status().code() == StatusCode::kCorrupt ? Status::Ok() : found.status();
+  if (!*found || (*found)->owner == mark.owner) return Status::Ok();
+  return FencedBy(**found, mark);
 }
 
 Status AtLeastOnce::Commit(std::span<const Outputs* const> outputs, const CommitMark& mark,
@@ -106,12 +127,11 @@ Status AtLeastOnce::Arrive(Patience& patience) {
 /// Sends again what did not arrive, by a new producer if need be.
 Status AtLeastOnce::Repair(CallError error, Patience& patience) {
   for (int tries = 0; error;) {
-    if (IsPermanent(error.code)) return producer_->Permanent(error);
-    const bool fatal = error.fatal || producer_->Fatal();
-    if (const CallError why = producer_->Fatal(); IsPermanent(why.code)) {
-      return producer_->Permanent(why);
-    }
-    if (!IsAbsence(error.code) && ++tries == kMostTries) {
+    const CallError broken = producer_->Fatal();
+    if (!patience.Bears(error.code)) return producer_->Permanent(error);
+    if (!patience.Bears(broken.code)) return producer_->Permanent(broken);
+    const bool fatal = error.fatal || broken;
+    if (!IsAbsence(error.code) && !IsUnknownTopic(error.code) && ++tries == kMostTries) {
       return Status::Io(fmt::format("kafka: gave up {} after {} tries: {}; run again",
                                     patience.doing(), tries, error.text));
     }
@@ -121,6 +141,8 @@ Status AtLeastOnce::Repair(CallError error, Patience& patience) {
     if (fatal) {
       producer_.reset();
       LEAT_RETURN_IF_ERROR(Ready(patience));
+    } else if (IsUnknownTopic(error.code)) {
+      LEAT_RETURN_IF_ERROR(producer_->WarmUp(patience));
     }
     producer_->Forget();
     ++aborted_;

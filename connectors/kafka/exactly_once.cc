@@ -99,7 +99,6 @@ class ExactlyOnce : public SinkBase {
   void Part();
   Result<bool> FindOut(const Work& work, bool unknown, Patience& patience);
   static bool Ours(const Work& work, const std::optional<CommitMark>& found);
-  Status Fenced(const Work& work, const CommitMark& found) const;
   Result<bool> Judge(const Work& work, const std::optional<CommitMark>& found) const;
   Result<std::optional<CommitMark>> Renew(Patience& patience);
   Result<bool> Init(milliseconds budget, Patience& patience);
@@ -197,15 +196,18 @@ Status ExactlyOnce::Transact(const Work& work) {
   LEAT_RETURN_IF_ERROR(CheckPosition(work.position));
   Patience patience(options_, fmt::format("committing epoch {}", work.mark.epoch), kDrain);
   // The last call may have ended between a producer that is gone and a new one.
-  if (!producer_) LEAT_RETURN_IF_ERROR(FindOut(work, false, patience).status());
-  for (int tries = 0;;) {
+  bool committed = false;
+  if (!producer_) {
+    LEAT_ASSIGN_OR_RETURN(committed, FindOut(work, false, patience));
+  }
+  for (int tries = 0; !committed;) {
     Result<Outcome> outcome = Attempt(work, patience);
     if (!outcome.ok()) {
       // Payloads are not ours beyond this call.
       producer_.reset();
       return outcome.status();
     }
-    bool committed = *outcome == Outcome::kCommitted;
+    committed = *outcome == Outcome::kCommitted;
     if (*outcome == Outcome::kUseless || *outcome == Outcome::kUnknown) {
       LEAT_ASSIGN_OR_RETURN(committed, FindOut(work, *outcome == Outcome::kUnknown, patience));
     }
@@ -326,7 +328,8 @@ Result<bool> ExactlyOnce::FindOut(const Work& work, bool unknown, Patience& pati
   LEAT_ASSIGN_OR_RETURN(const std::unique_ptr<Group> group, Group::Open(options_, false));
   LEAT_ASSIGN_OR_RETURN(std::optional<CommitMark> found, group->ReadMark(patience));
   // What was committed last may not show yet, but then what was before it does.
-  if (found != last_ && found != before_last_ && !Ours(work, found)) return Fenced(work, *found);
+  if (found != last_ && found != before_last_ && !Ours(work, found))
+    return FencedBy(*found, work.mark);
   LEAT_ASSIGN_OR_RETURN(found, Renew(patience));
   LEAT_ASSIGN_OR_RETURN(const bool committed, Judge(work, found));
   if (unknown) {
@@ -342,18 +345,11 @@ bool ExactlyOnce::Ours(const Work& work, const std::optional<CommitMark>& found)
   return !found || (found->owner == work.mark.owner && found->state_id == work.mark.state_id);
 }
 
-Status ExactlyOnce::Fenced(const Work& work, const CommitMark& found) const {
-  return Status(StatusCode::kFenced,
-                fmt::format("group {}: another instance has taken over (its mark is \"{}\", ours "
-                            "would be \"{}\")",
-                            options_.group, MarkText(found), MarkText(work.mark)));
-}
-
 /// Whether `work` is committed; Fenced if another process has gone on.
 Result<bool> ExactlyOnce::Judge(const Work& work, const std::optional<CommitMark>& found) const {
   if (found == work.mark) return true;
   if (found == last_) return false;
-  if (!Ours(work, found)) return Fenced(work, *found);
+  if (!Ours(work, found)) return FencedBy(*found, work.mark);
   const std::string text = found ? MarkText(*found) : "no mark";
   return Status::Corrupt(
       fmt::format("group {}: there is {} where \"{}\" or \"{}\" was expected: its offsets were "

@@ -118,8 +118,8 @@ Result<std::optional<CommitMark>> Group::MarkOf(
     const rd_kafka_topic_partition_list_t& offsets) const {
   const auto refused = [&](const rd_kafka_topic_partition_t& one, std::string_view what) {
     return Status::Corrupt(fmt::format(
-        "group {}: {} [{}] stands at offset {} {}: --fresh starts again, and kafka.group names "
-        "another group",
+        "group {}: {} [{}] stands at offset {} {}: --fresh starts again, kafka.group names another "
+        "group, and once the group has been deleted --accept-divergence goes on from the snapshot",
         options_.group, one.topic, one.partition, one.offset, what));
   };
   std::optional<CommitMark> found;
@@ -128,6 +128,7 @@ Result<std::optional<CommitMark>> Group::MarkOf(
     if (one.offset == RD_KAFKA_OFFSET_INVALID) continue;
     const std::string_view text(static_cast<const char*>(one.metadata), one.metadata_size);
     const std::optional<CommitMark> mark = ParseMark(text);
+    if (!mark && options_.any_offsets) continue;
     if (!mark) {
       return refused(one, text.empty() ? std::string("without a mark: the group is somebody else's "
                                                      "or its offsets were reset")

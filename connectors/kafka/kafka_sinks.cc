@@ -99,6 +99,13 @@ Status SinkBase::CheckPosition(const Position& position) const {
                                      position.inputs.size(), options_.inputs.size()));
 }
 
+Status SinkBase::FencedBy(const CommitMark& found, const CommitMark& mark) const {
+  return Status(StatusCode::kFenced,
+                fmt::format("group {}: another instance has taken over (its mark is \"{}\", ours "
+                            "would be \"{}\")",
+                            options_.group, MarkText(found), MarkText(mark)));
+}
+
 Result<std::unique_ptr<Producer>> SinkBase::MakeProducer(bool transactional) {
   LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Producer> producer,
                         Producer::Make(options_, transactional));

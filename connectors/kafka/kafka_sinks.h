@@ -3,7 +3,7 @@
 /// Exactly once: one transaction holds the outputs of some epochs and the offsets of all inputs,
 /// each with the mark as metadata (`v1 STATE OWNER EPOCH CHAIN`, numbers but the epoch in 16
 /// hexadecimal digits). What to do after an error is told by the error's own flags and by how far
-/// the transaction was (docs/durability.md); a transaction whose outcome is not known is never sent
+/// the transaction was (exactly_once.cc); a transaction whose outcome is not known is never sent
 /// again by the same producer: a new one fences it and reads what is committed. At least once: an
 /// idempotent producer, and offsets committed with the same mark. See runtime/sink_set.h.
 #pragma once
@@ -27,6 +27,8 @@ struct SinkOptions {
   std::vector<InputPartition> inputs;  ///< Whose offsets are committed, all with each commit.
   std::array<std::string, 4> topics;   ///< Of predictions, events, metrics, rejects; empty: none.
   bool exactly_once = true;
+  /// Offsets of the group without a mark of ours are no reason to stop: they count as none.
+  bool any_offsets = false;
   bool headers = true;        ///< leat-event-id, leat-model-version, traceparent.
   std::string model_version;  ///< Of leat-model-version.
   int64_t transaction_timeout_ms = 15'000;
@@ -50,6 +52,8 @@ struct SinkFigures {
 
 class KafkaSinks : public SinkSet {
  public:
+  /// SinkOptions::any_offsets from now on; before anything else is asked.
+  virtual void TakeAnyOffsets() = 0;
   /// Begins what Look will be asked for, so that the brokers answer meanwhile.
   virtual void LookAhead() = 0;
   /// Writes the outputs whose topic is empty, after each commit; outlives this.

@@ -42,6 +42,7 @@ constexpr auto kServe = std::chrono::milliseconds(100);
 constexpr auto kAskAgain = std::chrono::seconds(2);
 constexpr auto kMissing = std::chrono::seconds(10);
 constexpr int kAskMs = 1000;
+constexpr int kEndsMs = 500;
 
 /// Messages as librdkafka gave them, which are its memory, and views of those that are wanted.
 struct Batch {
@@ -62,7 +63,8 @@ struct Batch {
 struct Input {
   Handle<rd_kafka_queue_t> queue;
   int64_t expected = 0;  ///< Offset of the next message; later if there are gaps.
-  bool ended = false;    ///< Nothing had followed when last heard.
+  bool ended = false;    ///< Nothing had followed when last heard,
+  int64_t end = -1;      ///< where it stood then.
   Batch batch;           ///< While live, what has come,
   size_t given = 0;      ///< and how many of its messages were given out.
   bool stalled = false;  ///< The others wait for it no more.
@@ -164,6 +166,11 @@ class Source final : public MessageSource {
   bool returned() const override { return returned_; }
   void OnReady(std::function<void()> ready) override { wake_up_.Start(std::move(ready)); }
   std::vector<int64_t> Ends() const override;
+  int64_t ReadTo(uint32_t input) const override {
+    const Input& in = inputs_[input];
+    return in.ended && in.Empty() ? in.end : -1;
+  }
+  bool AtEnds() override;
 
  private:
   struct Watermarks {
@@ -223,7 +230,6 @@ Status Source::Open() {
   short_ = static_cast<size_t>(messages / 2);
   much_ = static_cast<size_t>(kilobytes * 1024 / 4);
   std::vector<std::pair<std::string, std::string>> settings = {
-      {"group.id", options_.group.empty() ? "leat" : options_.group},
       {"allow.auto.create.topics", "false"},
       {"check.crcs", "true"},
       // Where some partitions have been read to their ends and the queues of the others are full,
@@ -243,7 +249,8 @@ Status Source::Open() {
   // What the offsets rest on is not for the properties to change.
   LEAT_RETURN_IF_ERROR(Insist(
       *conf,
-      {{"enable.auto.commit", "false"},
+      {{"group.id", options_.group.empty() ? "leat" : options_.group},
+       {"enable.auto.commit", "false"},
        {"enable.auto.offset.store", "false"},
        {"enable.partition.eof", "true"},
        {"auto.offset.reset", "error"},
@@ -369,6 +376,24 @@ std::vector<int64_t> Source::Ends() const {
     }
   }
   return ends;
+}
+
+bool Source::AtEnds() {
+  if (!client_ || doubted_ || returned_) return false;
+  for (uint32_t i = 0; i < inputs_.size(); ++i) {
+    if (ReadTo(i) < 0) return false;
+  }
+  const auto list = Partitions(RD_KAFKA_OFFSET_END);
+  if (rd_kafka_offsets_for_times(client_.get(), list.get(), kEndsMs) !=
+      RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return false;
+  }
+  for (int i = 0; i < list->cnt; ++i) {
+    const rd_kafka_topic_partition_t& end = list->elems[i];
+    if (end.err != RD_KAFKA_RESP_ERR_NO_ERROR || end.offset < 0) return false;
+    if (end.offset > inputs_[static_cast<size_t>(i)].end) return false;
+  }
+  return true;
 }
 
 // ---- Standing somewhere ----
@@ -532,7 +557,7 @@ Status Source::Accept(uint32_t input, const rd_kafka_message_t& message, Batch& 
   if (message.offset > in.expected && !options_.gaps) {
     return Status::Corrupt(fmt::format(
         "{}: offset {} was expected and {} came. Topics that are compacted or written by "
-        "transactions have gaps: `kafka.gaps: allow`; any other has lost messages",
+        "transactions have gaps: `kafka.gaps: true`; any other has lost messages",
         Name(input), in.expected, message.offset));
   }
   in.expected = message.offset + 1;
@@ -547,6 +572,7 @@ Status Source::Hear(uint32_t input, const rd_kafka_message_t& event) {
   switch (event.err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
       in.ended = true;
+      in.end = event.offset;
       return Status::Ok();
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:

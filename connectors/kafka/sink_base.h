@@ -22,6 +22,7 @@ class SinkBase : public KafkaSinks {
   explicit SinkBase(const SinkOptions& options) : options_(options) {}
 
   bool keeps_marks() const override { return true; }
+  void TakeAnyOffsets() override { options_.any_offsets = true; }
   void LookAhead() override;
   void UseFiles(SinkSet* files) override { files_ = files; }
   Result<std::optional<CommitMark>> Look() override;
@@ -38,9 +39,11 @@ class SinkBase : public KafkaSinks {
   /// A new producer, ready to send.
   Result<std::unique_ptr<Producer>> MakeProducer(bool transactional);
   std::vector<Loose> TakeNotes();
+  /// Another process has committed `found` where we would commit `mark`.
+  Status FencedBy(const CommitMark& found, const CommitMark& mark) const;
   void AddTime(double seconds);
 
-  const SinkOptions options_;
+  SinkOptions options_;
   SinkSet* files_ = nullptr;
   std::atomic<uint64_t> transactions_ = 0, aborted_ = 0, unknown_committed_ = 0, unknown_lost_ = 0,
                         producers_ = 0;

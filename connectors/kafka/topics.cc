@@ -92,7 +92,7 @@ void AddFacts(const rd_kafka_ConfigResource_t* resource, TopicFacts& facts) {
   }
 }
 
-/// What the topics' settings say. A cluster that will not tell leaves the facts as they are.
+/// What the topics' settings say. Those that a cluster will not tell are said to be unknown.
 void Describe(rd_kafka_t* client, int timeout_ms, std::map<std::string, TopicFacts>& facts) {
   std::vector<AdminHandle<rd_kafka_ConfigResource_t>> owned;
   std::vector<rd_kafka_ConfigResource_t*> asked;
@@ -105,15 +105,30 @@ void Describe(rd_kafka_t* client, int timeout_ms, std::map<std::string, TopicFac
   const Handle<rd_kafka_queue_t> queue(rd_kafka_queue_new(client));
   rd_kafka_DescribeConfigs(client, asked.data(), asked.size(), options.get(), queue.get());
   const Handle<rd_kafka_event_t> event(rd_kafka_queue_poll(queue.get(), timeout_ms));
-  if (!event || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
-  const auto* result = rd_kafka_event_DescribeConfigs_result(event.get());
-  if (result == nullptr) return;
+  const auto unknown = [](std::string_view topic, const char* why) {
+    Warn(
+        fmt::format("topic {}: its settings cannot be read ({}): that it is not compacted, and how "
+                    "large its messages may be, is not checked; the right to describe its "
+                    "configuration would allow it",
+                    topic, why));
+  };
+  const auto* result = event ? rd_kafka_event_DescribeConfigs_result(event.get()) : nullptr;
+  if (result == nullptr || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const char* const why = event ? rd_kafka_event_error_string(event.get()) : "no answer";
+    for (const auto& [name, fact] : facts) unknown(name, why);
+    return;
+  }
   size_t count = 0;
   const rd_kafka_ConfigResource_t** resources =
       rd_kafka_DescribeConfigs_result_resources(result, &count);
   for (size_t i = 0; i < count; ++i) {
-    if (rd_kafka_ConfigResource_error(resources[i]) != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
-    const auto found = facts.find(rd_kafka_ConfigResource_name(resources[i]));
+    const char* const name = rd_kafka_ConfigResource_name(resources[i]);
+    if (rd_kafka_ConfigResource_error(resources[i]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      const char* const why = rd_kafka_ConfigResource_error_string(resources[i]);
+      unknown(name, why != nullptr ? why : "refused");
+      continue;
+    }
+    const auto found = facts.find(name);
     if (found != facts.end()) AddFacts(resources[i], found->second);
   }
 }

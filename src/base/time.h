@@ -18,6 +18,10 @@ inline constexpr Micros kMinute = 60 * kSecond;
 inline constexpr Micros kHour = 60 * kMinute;
 inline constexpr Micros kDay = 24 * kHour;
 
+/// The first and the last moment of the years 1 to 9999.
+inline constexpr Micros kMinMicros = -62'135'596'800 * kSecond;
+inline constexpr Micros kMaxMicros = 253'402'300'800 * kSecond - 1;
+
 struct EventTime {
   int64_t micros = std::numeric_limits<int64_t>::min();  ///< The default is before every time.
 

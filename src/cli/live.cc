@@ -272,6 +272,9 @@ class LiveShard {
     }
     shard.begin = [this]() -> Result<Position> {
       LEAT_RETURN_IF_ERROR(source_opened_.get());
+      // There is no state that offsets of somebody else could contradict.
+      const bool there = config_.source.kafka.start == StartAt::kCommitted;
+      if (there || options_.fresh || options_.rebuild) sinks_->TakeAnyOffsets();
       LEAT_ASSIGN_OR_RETURN(const std::vector<int64_t> offsets,
                             options_.rebuild ? source_->OldestOffsets() : source_->FirstOffsets());
       return At(offsets);
@@ -289,7 +292,11 @@ class LiveShard {
                                    : (std::filesystem::path(options_.state) /
                                       fmt::format("shard-{}-of-{}", share_.index + 1, share_.count))
                                          .string();
-    LEAT_ASSIGN_OR_RETURN(state_, RunState::Open(folder, std::move(shard), config_, *pipeline_));
+    // A share that moves may still be held by the process that had it.
+    std::function<bool()> give_up;
+    if (config_.kafka.instance == kAnyInstance) give_up = [this] { return stopping_.load(); };
+    LEAT_ASSIGN_OR_RETURN(state_,
+                          RunState::Open(folder, std::move(shard), config_, *pipeline_, give_up));
     for (const std::string& change : state_.shard->changes()) {
       std::cerr << "leat: " << change << '\n';
     }
@@ -334,8 +341,11 @@ class LiveShard {
     LiveOptions live;
     live.epoch_time = std::chrono::microseconds(config_.commit_every);
     if (!config_.exactly_once) {  // All along, and at once.
-      live.flow = live.epoch_time;
+      live.flow = live.flow_bytes_within = live.epoch_time;
       live.flow_every = {};
+    } else {
+      live.flow_bytes_within = std::min<std::chrono::microseconds>(
+          live.flow_bytes_within, std::chrono::microseconds(config_.kafka.transaction_timeout / 3));
     }
     live.epoch_records = static_cast<uint64_t>(config_.kafka.epoch_records);
     live.idle = std::chrono::milliseconds(config_.kafka.idle / kMillisecond);
@@ -442,6 +452,12 @@ class Running {
     share->thread = std::thread([this, one = share.get()] {
       one->result.emplace(one->shard->Run());
       if (one->result->ok()) return;
+      if (one->given_up) {
+        // Somebody else has it, and goes on from what is committed.
+        std::cerr << fmt::format("leat: a share that was given up: {}\n",
+                                 one->result->status().message());
+        return;
+      }
       failed_ = true;
       Stop();
     });
@@ -455,15 +471,17 @@ class Running {
   }
   /// Ends these, and waits for it.
   void End(const std::vector<int64_t>& indices) {
-    JoinThose([&](const One& share) {
+    JoinThose([&](One& share) {
       const bool ends = std::find(indices.begin(), indices.end(), share.index) != indices.end();
-      if (ends) share.shard->Stop();
-      return ends;
+      if (!ends) return false;
+      share.given_up = !stopped_;
+      share.shard->Stop();
+      return true;
     });
   }
   /// Waits until all have ended.
   void Join() {
-    JoinThose([](const One&) { return true; });
+    JoinThose([](One&) { return true; });
   }
   void SaveSoon() {
     const std::lock_guard lock(mutex_);
@@ -483,6 +501,7 @@ class Running {
  private:
   struct One {
     int64_t index = 0;
+    std::atomic<bool> given_up = false;  ///< To another process: how it ends is nobody's failure.
     std::unique_ptr<LiveShard> shard;
     std::optional<Result<SessionResult>> result;
     std::thread thread;
@@ -500,7 +519,7 @@ class Running {
     }
     for (One* share : ending) {
       share->thread.join();
-      ended_.push_back(std::move(*share->result));
+      if (share->result->ok() || !share->given_up) ended_.push_back(std::move(*share->result));
       const std::lock_guard lock(mutex_);
       std::erase_if(shares_, [&](const auto& one) { return one.get() == share; });
     }
@@ -575,13 +594,13 @@ void SetUpAllocator() {
 
 Result<std::vector<SessionResult>> RunLive(const Config& config, const SessionOptions& options) {
   SetUpAllocator();
-  EventLoop loop;
   const kafka::Cluster cluster{config.kafka.brokers, config.kafka.properties, "leat"};
   LEAT_ASSIGN_OR_RETURN(const Topology topology, Topology::Ask(config, cluster));
   const int64_t shares = SharesOf(config);
   Running running([&](int64_t index) {
     return std::make_unique<LiveShard>(config, options, topology, cluster, Share{index, shares});
   });
+  EventLoop loop;  // Ends before what its timers use.
   loop.OnStop([&] { running.Stop(); });
   loop.Every(std::chrono::milliseconds(config.snapshot_every / kMillisecond),
              [&] { running.SaveSoon(); });

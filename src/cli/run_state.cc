@@ -6,10 +6,11 @@
 namespace leat {
 
 Result<RunState> RunState::Open(const std::string& folder, ShardOptions options,
-                                const Config& config, Pipeline& pipeline) {
+                                const Config& config, Pipeline& pipeline,
+                                const std::function<bool()>& give_up) {
   RunState state;
   LEAT_RETURN_IF_ERROR(PosixFiles().MakeFolders(folder));
-  LEAT_ASSIGN_OR_RETURN(state.lock, FolderLock::Take(folder));
+  LEAT_ASSIGN_OR_RETURN(state.lock, FolderLock::Take(folder, give_up));
   RocksStoreOptions store;
   store.folder = (std::filesystem::path(folder) / "store").string();
   store.memory = static_cast<uint64_t>(config.state_memory) / 8;

@@ -1,6 +1,7 @@
 /// What a run with a state folder holds open: its lock, its store, its shard.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,9 +21,10 @@ struct RunState {
   std::unique_ptr<Shard> shard;
 
   /// Makes the folder if need be. `options.folder` and `options.memory` are filled in here. All but
-  /// the options outlive it.
+  /// the options outlive it. `give_up`: see FolderLock::Take.
   static Result<RunState> Open(const std::string& folder, ShardOptions options,
-                               const Config& config, Pipeline& pipeline);
+                               const Config& config, Pipeline& pipeline,
+                               const std::function<bool()>& give_up = {});
 };
 
 }  // namespace leat

@@ -57,11 +57,11 @@ class DirectSink final : public EpochSink {
 
 Result<SessionResult> RunSession(const Config& config, const SessionOptions& options) {
   const auto started = std::chrono::steady_clock::now();
-  EventLoop loop;
+  std::atomic<bool> snapshot_due = false;
+  EventLoop loop;  // Ends before what its timers use.
   LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Pipeline> pipeline, Pipeline::Create(config));
 
   const SinkNames paths = SinkPaths(config.sinks, options.output);
-  std::atomic<bool> snapshot_due = false;
   std::unique_ptr<FileSinks> sinks;
   RunState state;  // Ends before what it uses.
   if (!options.state.empty()) {

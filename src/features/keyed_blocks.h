@@ -26,8 +26,8 @@
 #include <vector>
 
 #include "base/block_deque.h"
+#include "base/pointer_index.h"
 #include "base/prefetch.h"
-#include "features/block_index.h"
 #include "features/features.h"
 #include "features/slab_pool.h"
 #include "leat/state.h"
@@ -149,7 +149,7 @@ class KeyedBlocks : public ItemState {
   void ReleaseAll();
 
   SlabPool pool_;  // Blocks, and what else is as large.
-  BlockIndex index_;
+  PointerIndex<std::byte> index_;  // The block of each key.
   const StateStore* store_ = nullptr;
   std::string prefix_;
   std::string ItemKey(uint64_t key) const;

@@ -50,8 +50,8 @@ struct KafkaConfig {
   int64_t queue = int64_t{64} << 20;  ///< Bytes fetched ahead, each shard.
   Micros transaction_timeout = 15 * kSecond;
   Micros linger = 0;
-  Micros idle = kSecond;        ///< Without a record for so long, time goes on by itself; 0: never.
-  Micros keep_offsets = kHour;  ///< Offsets are committed at least so often.
+  Micros idle = kSecond;  ///< Without a message for so long, time goes on by itself; 0: never.
+  Micros keep_offsets = kHour;     ///< Offsets are committed at least so often.
   int64_t epoch_records = 50'000;  ///< Of one commit, at most.
   Micros patience = 0;             ///< How long a broker that is gone is waited for; 0: for ever.
   std::vector<std::pair<std::string, std::string>> properties;  ///< Any setting of librdkafka.

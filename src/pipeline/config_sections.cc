@@ -87,9 +87,10 @@ void DescribeKafka(SectionParams& p, KafkaConfig& kafka) {
              "After a crash without a restart, readers of committed records wait so long.");
   p.Duration("linger", kafka.linger, Range{0, kMinute, false, false},
              "How long a message waits for others to be sent with.");
-  p.Duration("idle", kafka.idle, kAnyDuration,
-             "Without a record for so long, event time goes on as the clock does, so that labels "
-             "are not waited for forever; 0 is never.");
+  p.Duration(
+      "idle", kafka.idle, kAnyDuration,
+      "Without a message for so long, and as long as the brokers say that there is none, event "
+      "time goes on as the clock does, so that labels are not waited for forever; 0 is never.");
   p.Duration("keep_offsets", kafka.keep_offsets, Range{kSecond, 365.0 * kDay, false, false},
              "Offsets are committed at least so often, even if nothing comes: brokers forget those "
              "of a group without members (`offsets.retention.minutes`, 7 days).");

@@ -21,8 +21,8 @@
 #include <cstdint>
 
 #include "base/hash.h"
-#include "base/huge_pages.h"
 #include "base/prefetch.h"
+#include "base/zeroed_array.h"
 
 namespace leat {
 

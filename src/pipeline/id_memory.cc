@@ -59,9 +59,7 @@ void IdMemory::MoveIndex(size_t entries) {
   if (old_.empty()) return;
   moved_ = std::max(moved_, over_);
   for (; entries > 0 && old_.size() > 0; --entries, ++moved_) {
-    if (const size_t ahead = moved_ - front_ + kAhead; ahead < queue_.size()) {
-      Prefetch(queue_[ahead].id);
-    }
+    PrefetchAt(moved_ - front_ + kAhead);
     const auto position = static_cast<uint32_t>(moved_);
     const uint64_t id = At(position).id;
     if (old_.Erase(id, position)) index_.Insert(id, position);
@@ -87,6 +85,7 @@ void IdMemory::Forget(EventTime now) {
     late_.pop_back();
   }
   while (over_ - front_ < queue_.size() && queue_[over_ - front_].until.time() <= now) {
+    PrefetchAt(over_ - front_ + kAhead);
     ForgetOne(static_cast<uint32_t>(over_++));
     Drop();
   }
@@ -131,7 +130,7 @@ void IdMemory::Save(StateWriter& out) const {
   auto next = late.begin();
   EventTime latest = kNever;
   for (size_t i = over_ - front_; i < queue_.size(); ++i) {
-    if (i + kAhead < queue_.size()) Prefetch(queue_[i + kAhead].id);
+    PrefetchAt(i + kAhead);
     const EventTime until = queue_[i].until.time();
     if (until < latest) continue;  // Among the late ones.
     latest = until;
@@ -215,7 +214,7 @@ void IdMemory::EndLoad() {
   if (!loading_) return;
   index_ = IdIndex::For(queue_.size());
   for (size_t i = over_ - front_; i < queue_.size(); ++i) {
-    if (i + kAhead < queue_.size()) index_.Prefetch(queue_[i + kAhead].id);
+    PrefetchAt(i + kAhead);
     if (queue_[i].until.packed == kGone) continue;
     const auto position = static_cast<uint32_t>(front_ + i);
     if (uint32_t* const known = index_.Find(queue_[i].id, IdAt())) {

@@ -104,6 +104,10 @@ class IdMemory final : public ItemState {
     return has_marks() ? marks_[position - static_cast<uint32_t>(front_)] : Mark{0};
   }
   bool has_marks() const { return former_ != 0; }
+  /// Fetches where the id of an entry of the queue is, if there are so many.
+  void PrefetchAt(size_t i) const {
+    if (i < queue_.size()) Prefetch(queue_[i].id);
+  }
   auto IdAt() const {
     return [this](uint32_t position) { return At(position).id; };
   }

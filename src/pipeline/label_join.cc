@@ -22,23 +22,19 @@ void LabelJoin::Enqueue(Handle handle) {
     Push(expiring_, {p.time + options_.expires_after, p.sequence, handle});
   }
   if (!options_.by_id) return;
-  const auto [found, fresh] = by_id_.try_emplace(p.id, handle);
-  if (fresh) return;
-  same_id_[p.id].push_back(found->second);
-  found->second = handle;
+  const Handle before = by_id_.Find(p.id);
+  if (before == nullptr) return by_id_.Insert(p.id, handle);
+  same_id_[p.id].push_back(before);
+  by_id_.Replace(p.id, handle);
 }
 
 void LabelJoin::Dequeue(Handle handle) {
   const uint64_t id = store_[handle].id;
-  const auto newest = by_id_.find(id);
   const auto others = same_id_.find(id);
-  if (others == same_id_.end()) {
-    by_id_.erase(newest);
-    return;
-  }
+  if (others == same_id_.end()) return by_id_.Erase(id);
   std::vector<Handle>& older = others->second;
-  if (newest->second == handle) {
-    newest->second = older.back();
+  if (by_id_.Find(id) == handle) {
+    by_id_.Replace(id, older.back());
     older.pop_back();
   } else {
     std::erase(older, handle);
@@ -64,10 +60,7 @@ std::optional<double> LabelJoin::TakeEarly(uint64_t id) {
 
 LabelJoin::Arrival LabelJoin::Label(uint64_t id, double label, EventTime now, Handle* handle) {
   ++account_.labels;
-  if (const auto it = by_id_.find(id); it != by_id_.end()) {
-    *handle = it->second;
-    return Arrival::kMatched;
-  }
+  if (*handle = Find(id); *handle != nullptr) return Arrival::kMatched;
   if (const auto settled = settled_.Find(id)) {
     // Of one that was settled before marks were kept, nothing tells what its label was.
     if (settled->flag)
@@ -151,7 +144,7 @@ Status LabelJoin::LoadHead(StateReader& in) {
   sequence_ = in.U64();
   held_.clear();
   expiring_.clear();
-  by_id_.clear();
+  by_id_.Clear();
   same_id_.clear();
   early_.clear();
   early_order_.clear();
@@ -193,7 +186,7 @@ Status LabelJoin::LoadPending(std::string_view key, std::string_view value,
 
 size_t LabelJoin::MemoryBytes() const {
   return store_.MemoryBytes() + (held_.size() + expiring_.size()) * sizeof(Queued) +
-         by_id_.bucket_count() * 17 + same_id_.bucket_count() * 33 + early_.bucket_count() * 25 +
+         by_id_.MemoryBytes() + same_id_.bucket_count() * 33 + early_.bucket_count() * 25 +
          early_order_.size() * sizeof(EarlyId) + settled_.MemoryBytes();
 }
 

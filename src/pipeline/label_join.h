@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "base/block_deque.h"
-#include "base/huge_pages.h"
+#include "base/pointer_index.h"
 #include "base/time.h"
 #include "pipeline/id_memory.h"
 #include "pipeline/pending.h"
@@ -55,11 +55,10 @@ class LabelJoin {
   /// A label that waited for the prediction just made for `id`, if any; it is taken out.
   std::optional<double> TakeEarly(uint64_t id);
 
-  /// The prediction that a label for `id` would be given to.
-  std::optional<Handle> Find(uint64_t id) const {
-    const auto it = by_id_.find(id);
-    return it == by_id_.end() ? std::nullopt : std::optional(it->second);
-  }
+  /// The prediction that a label for `id` would be given to, or null.
+  Handle Find(uint64_t id) const { return by_id_.Find(id); }
+  /// Fetches where that is looked up.
+  void PrefetchId(uint64_t id) const { by_id_.Prefetch(id); }
   /// Fetches it, and where it will be remembered that it was settled.
   void Prefetch(Handle handle, uint64_t id) const {
     store_.Prefetch(handle);
@@ -141,9 +140,6 @@ class LabelJoin {
   Micros EarlyPatience() const {
     return options_.expires_after > 0 ? options_.expires_after : options_.memory;
   }
-  using ById =
-      boost::unordered_flat_map<uint64_t, Handle, boost::hash<uint64_t>, std::equal_to<uint64_t>,
-                                HugePages<std::pair<const uint64_t, Handle>>>;
   static void Push(BlockDeque<Queued>& queue, Queued item);
   Arrival Another(bool same);
   void Enqueue(Handle handle);
@@ -156,7 +152,7 @@ class LabelJoin {
   uint64_t sequence_ = 0;
   PendingStore store_;
   BlockDeque<Queued> held_, expiring_;
-  ById by_id_;                                                        ///< The newest of each id,
+  PointerIndex<Pending> by_id_;                                       ///< The newest of each id,
   boost::unordered_flat_map<uint64_t, std::vector<Handle>> same_id_;  ///< and older ones.
   boost::unordered_flat_map<uint64_t, Early> early_;
   BlockDeque<EarlyId> early_order_;

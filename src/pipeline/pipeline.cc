@@ -391,6 +391,8 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config) {
 
 std::string Pipeline::PredictionsHeader() const { return impl_->writer.Header(); }
 
+void Pipeline::PrefetchId(uint64_t id) const { impl_->join.PrefetchId(id); }
+
 void Pipeline::Prefetch(const Record& record, FetchStage stage) const {
   impl_->graph->Prefetch(record, stage);
   if (impl_->experiments != nullptr) impl_->experiments->Prefetch(record, stage);
@@ -398,13 +400,13 @@ void Pipeline::Prefetch(const Record& record, FetchStage stage) const {
 
 void Pipeline::PrefetchLabel(const Record& label, FetchStage stage) const {
   const Impl& s = *impl_;
-  const std::optional<LabelJoin::Handle> handle = s.join.Find(label.id);
-  if (!handle) return;
-  if (stage == FetchStage::kIndex) return s.join.Prefetch(*handle, label.id);
+  const LabelJoin::Handle handle = s.join.Find(label.id);
+  if (handle == nullptr) return;
+  if (stage == FetchStage::kIndex) return s.join.Prefetch(handle, label.id);
   const size_t size = s.graph->label_payload_size();
   if (size == 0) return;
   const auto fetch = [&](FetchStage part) {
-    s.graph->PrefetchLabel(s.join[*handle].time, s.join.Block(*handle).subspan(s.payload_at, size),
+    s.graph->PrefetchLabel(s.join[handle].time, s.join.Block(handle).subspan(s.payload_at, size),
                            part);
   };
   // The first stage only fetched what says which keys these are.

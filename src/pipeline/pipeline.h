@@ -72,6 +72,8 @@ class Pipeline {
   /// What a new predictions file starts with (a CSV header, or nothing).
   std::string PredictionsHeader() const;
 
+  /// Fetches where the prediction that belongs to an id is found, for a record or a label to come.
+  void PrefetchId(uint64_t id) const;
   /// Fetches memory that Step will need for a record to come: call it for each stage in turn, some
   /// records apart. Changes no output.
   void Prefetch(const Record& record, FetchStage stage) const;

@@ -11,8 +11,8 @@
 namespace leat {
 namespace {
 
-constexpr int64_t kMinMicros = DaysFromCivil(1, 1, 1) * kDay;
-constexpr int64_t kMaxMicros = DaysFromCivil(9999, 12, 31) * kDay + (kDay - 1);
+static_assert(kMinMicros == DaysFromCivil(1, 1, 1) * kDay);
+static_assert(kMaxMicros == DaysFromCivil(9999, 12, 31) * kDay + (kDay - 1));
 
 constexpr std::string_view kMonths[] = {"january",   "february", "march",    "april",
                                         "may",       "june",     "july",     "august",

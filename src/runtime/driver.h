@@ -43,6 +43,8 @@ class EpochSink {
 /// will need is fetched meanwhile; and how long before that each stage begins.
 struct Ahead {
   static constexpr size_t kNear = 8, kBlock = 4, kEvents = 1;
+  /// How long before the first stage messages are decoded, for their ids to be looked for.
+  static constexpr size_t kId = 4;
   /// When keys are to be read back from the store. Their places in the index are fetched first.
   static constexpr size_t kFar = 64, kIndexed = 8;
 };

@@ -13,14 +13,15 @@
 
 namespace leat {
 
-Result<std::unique_ptr<FolderLock>> FolderLock::Take(const std::string& folder) {
+Result<std::unique_ptr<FolderLock>> FolderLock::Take(const std::string& folder,
+                                                     const std::function<bool()>& give_up) {
   const std::string path = (std::filesystem::path(folder) / "lock").string();
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) return FileError("open", path);
   std::unique_ptr<FolderLock> lock(new FolderLock(descriptor));
   const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(3);
   while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    if (std::chrono::steady_clock::now() >= patience) {
+    if (give_up ? give_up() : std::chrono::steady_clock::now() >= patience) {
       return Status::Corrupt(fmt::format(
           "{}: another process uses this state; stop it, or name another folder with --state",
           folder));

@@ -24,15 +24,21 @@ constexpr size_t kRetakeBatch = 256;
 /// When brokers that did not answer are asked again.
 constexpr std::chrono::seconds kAskAgain(1);
 
-/// After so long without a message, inputs that seem to have been read to their ends have been.
+/// Without a message for so long, it is asked whether the inputs have been read to their ends.
 constexpr std::chrono::milliseconds kSilence(300);
+
+/// How long nothing is looked after at the most while nothing comes.
+constexpr std::chrono::milliseconds kLook(1'000);
 
 /// How far before it is decoded the text of a message is fetched, and how much of it: what follows
 /// comes by itself.
 constexpr size_t kPayloads = 6, kPayloadBytes = 256;
 
-EventTime TimeOf(const Message& message) {
-  return {std::max<int64_t>(message.timestamp, 0) * kMillisecond};
+/// False if it is not within the years 1 to 9999. A message without a time is of 1970.
+bool TimeOf(const Message& message, EventTime& time) {
+  if (message.timestamp > kMaxMicros / kMillisecond) return false;
+  time = {std::max<int64_t>(message.timestamp, 0) * kMillisecond};
+  return true;
 }
 
 }  // namespace
@@ -94,8 +100,12 @@ bool LiveDriver::DecodeInto(const Message& message, Slot& slot) {
   const Decoder& decoder = is_label ? *labels_ : *records_;
   if (!members.Read({slot.json.data(), message.payload.size()}, slot.reject)) return false;
   if (!decoder.decoder.Decode(members.texts(), record, slot.reject)) return false;
-  if (!decoder.has_time) record.time = TimeOf(message);
-  return true;
+  if (decoder.has_time || TimeOf(message, record.time)) return true;
+  slot.reject = {reject::kBadTime,
+                 fmt::format("the message's time, {}, is no number of milliseconds since 1970 that "
+                             "is before the year 10000",
+                             message.timestamp)};
+  return false;
 }
 
 /// `number` is the record's among all that were taken, from 1.
@@ -169,7 +179,7 @@ void LiveDriver::Take(std::span<const Message> messages) {
 }
 
 /// `slot_of` is asked for each message first in their order, and then again while it is among the
-/// last kFar.
+/// last kFar + kId.
 template <typename SlotOf>
 void LiveDriver::Take(std::span<const Message> messages, SlotOf slot_of) {
   const auto prefetch = [&](size_t i, FetchStage stage) {
@@ -184,8 +194,11 @@ void LiveDriver::Take(std::span<const Message> messages, SlotOf slot_of) {
   };
   const bool far = pipeline_.has_cold_keys();
   const size_t ahead = far ? Ahead::kFar : Ahead::kNear;
-  size_t come = 0, expected = 0;
+  size_t decoded = 0, come = 0, expected = 0;
   for (size_t i = 0; i < messages.size(); ++i) {
+    for (; decoded < messages.size() && decoded < i + ahead + Ahead::kId; ++decoded) {
+      if (const Slot& slot = slot_of(decoded); slot.taken) pipeline_.PrefetchId(slot.record.id);
+    }
     for (; come < messages.size() && come < i + ahead; ++come) prefetch(come, FetchStage::kIndex);
     for (expected = std::max(expected, i); far && expected + Ahead::kIndexed < come; ++expected) {
       prefetch(expected, FetchStage::kStore);
@@ -405,6 +418,9 @@ Status LiveDriver::Retake(const Epoch& until, EpochSink& sink) {
     Take(std::span(input.held).subspan(input.next++, 1));
     if (in_epoch_ >= options_.epoch_records || out_.size() >= options_.epoch_bytes) {
       LEAT_RETURN_IF_ERROR(EndEpoch(sink));
+      if (stopped())
+        return Status::Io(
+            "stopped while taking the topics again, of which nothing is kept: --rebuild once more");
       if (options_.on_second) options_.on_second();
     }
   }
@@ -417,12 +433,19 @@ Status LiveDriver::Retake(const Epoch& until, EpochSink& sink) {
 
 // ---- Live ----
 
-/// Without a record for a while, event time goes on as the clock does.
-std::optional<EventTime> LiveDriver::IdleTick() {
-  if (!config_.has_label || time_then_ == EventTime{}) return std::nullopt;
+/// Where there has been nothing to take for a while, event time goes on as the clock does. While
+/// nobody says that there is nothing, it stands still.
+Status LiveDriver::IdleTick(EpochSink& sink) {
+  if (!config_.has_label || time_then_ == EventTime{}) return Status::Ok();
   const auto idle = Clock::now() - last_record_;
-  if (idle < options_.idle) return std::nullopt;
-  return time_then_ + std::chrono::duration_cast<std::chrono::microseconds>(idle).count();
+  if (idle < options_.idle) return Status::Ok();
+  if (!source_.AtEnds()) {
+    time_then_ = pipeline_.now();
+    last_record_ = Clock::now();
+    return Status::Ok();
+  }
+  Tick(time_then_ + std::chrono::duration_cast<std::chrono::microseconds>(idle).count());
+  return EndLiveEpoch(sink);
 }
 
 void LiveDriver::Wait(Clock::time_point until) {
@@ -431,26 +454,31 @@ void LiveDriver::Wait(Clock::time_point until) {
   ready_ = false;
 }
 
-/// Offsets may end with markers, which are no messages: then only silence says that it is the end.
-bool LiveDriver::AtEnd(Clock::time_point now) const {
-  const std::vector<int64_t> ends = source_.Ends();
-  bool all = ends.size() == position_.inputs.size();
-  for (size_t i = 0; i < ends.size() && all; ++i) {
-    all = ends[i] >= 0 && position_.inputs[i].next >= ends[i];
-  }
-  return now - last_record_ >= (all ? kSilence : 10 * kSilence);
-}
-
 void LiveDriver::Stop() {
   const std::lock_guard lock(mutex_);
   stop_ = true;
   wake_.notify_all();
 }
 
+bool LiveDriver::stopped() const {
+  const std::lock_guard lock(mutex_);
+  return stop_;
+}
+
 std::vector<int64_t> LiveDriver::Nexts() const {
   std::vector<int64_t> next;
   for (const InputMark& mark : position_.inputs) next.push_back(mark.next);
   return next;
+}
+
+/// Inputs that have been read to their ends stand there, and not at the message after the last one:
+/// the markers of transactions that are in between expire as messages do.
+Status LiveDriver::EndLiveEpoch(EpochSink& sink) {
+  for (uint32_t i = 0; i < position_.inputs.size(); ++i) {
+    position_.inputs[i].next = std::max(position_.inputs[i].next, source_.ReadTo(i));
+  }
+  committed_ = Clock::now();
+  return EndEpoch(sink);
 }
 
 Status LiveDriver::Run(EpochSink& sink) {
@@ -460,16 +488,13 @@ Status LiveDriver::Run(EpochSink& sink) {
     ready_ = true;
     wake_.notify_all();
   });
-  const auto stopped = [&] {
-    const std::lock_guard lock(mutex_);
-    return stop_;
-  };
   last_record_ = Clock::now();
   time_then_ = pipeline_.now();
   size_t flowed = 0;  // Of the outputs of this epoch, how much was handed on.
   bool first = true;  // What has waited for this run is not to wait for more.
-  auto epoch_began = last_record_, committed = last_record_, second = last_record_,
-       ticked = last_record_, flowed_at = last_record_;
+  auto epoch_began = last_record_, second = last_record_, ticked = last_record_,
+       flowed_at = last_record_;
+  committed_ = last_record_;
   while (!stopped()) {
     if (source_.returned()) {
       const Status same = source_.Start(position_.inputs);
@@ -494,45 +519,42 @@ Status LiveDriver::Run(EpochSink& sink) {
         (first || now - epoch_began >= options_.epoch_time || in_epoch_ >= options_.epoch_records ||
          out_.size() >= options_.epoch_bytes)) {
       first = false;
-      LEAT_RETURN_IF_ERROR(EndEpoch(sink));
-      committed = now;
+      LEAT_RETURN_IF_ERROR(EndLiveEpoch(sink));
     }
     if (options_.on_second && now - second >= std::chrono::seconds(1)) {
       options_.on_second();
       second = now;
     }
-    const auto flows = epoch_began + options_.epoch_time - options_.flow;
+    const auto epoch_ends = epoch_began + options_.epoch_time, flows = epoch_ends - options_.flow;
     flowed = std::min(flowed, out_.size());  // An epoch may have ended.
     // A full batch says that more is waiting.
     const bool due = now >= flows && now - flowed_at >= options_.flow_every;
-    if (in_epoch_ > 0 &&
-        ((due && messages.size() < most) || out_.size() - flowed >= options_.flow_bytes)) {
+    const bool much = out_.size() - flowed >= options_.flow_bytes &&
+                      now >= epoch_ends - options_.flow_bytes_within;
+    if (in_epoch_ > 0 && ((due && messages.size() < most) || much)) {
       flowed_at = now;
+      LEAT_RETURN_IF_ERROR(pipeline_.status());  // As for EndEpoch.
       LEAT_RETURN_IF_ERROR(sink.Flow(out_));
       flowed = out_.size();
     }
     if (!messages.empty()) continue;
     LEAT_RETURN_IF_ERROR(sink.status());
-    if (options_.to_end && AtEnd(now)) break;
+    if (options_.to_end && now - last_record_ >= kSilence && source_.AtEnds()) break;
     if (in_epoch_ == 0 && options_.idle.count() > 0 && now - ticked >= options_.idle) {
       ticked = now;
-      if (const auto tick = IdleTick()) {
-        Tick(*tick);
-        LEAT_RETURN_IF_ERROR(EndEpoch(sink));
-        committed = now;
-      }
+      LEAT_RETURN_IF_ERROR(IdleTick(sink));
     }
-    if (in_epoch_ == 0 && now - committed >= options_.heartbeat) {
-      LEAT_RETURN_IF_ERROR(EndEpoch(sink));
-      committed = now;
+    if (in_epoch_ == 0 && now - committed_ >= options_.heartbeat) {
+      LEAT_RETURN_IF_ERROR(EndLiveEpoch(sink));
     }
     if (in_epoch_ > 0) {
-      Wait(now < flows ? flows : epoch_began + options_.epoch_time);
+      Wait(now < flows ? flows : epoch_ends);
     } else {
-      Wait(now + (options_.to_end ? kSilence : std::chrono::milliseconds(1'000)));
+      const auto look = options_.idle.count() > 0 ? std::min(options_.idle, kLook) : kLook;
+      Wait(now + (options_.to_end ? kSilence : look));
     }
   }
-  return in_epoch_ > 0 ? EndEpoch(sink) : Status::Ok();
+  return in_epoch_ > 0 ? EndLiveEpoch(sink) : Status::Ok();
 }
 
 }  // namespace leat

@@ -2,11 +2,11 @@
 ///
 /// Messages are taken in the order in which they come; the journal keeps that order as runs, so a
 /// replay takes them in the same one. An epoch ends when its time is over, or with so many records
-/// or so much output. While nothing comes, event time goes on by the time that has passed since the
-/// last record (a tick, journalled as well), so that labels are waited for no longer than they
-/// should. A message is a JSON object; one that is not, or is empty, or too large, is a reject.
-/// Threads: one that runs it; Stop is for any. What is expected to be taken again is read and
-/// decoded by one of its own.
+/// or so much output. While nothing comes because there is nothing, event time goes on by the time
+/// that has passed since the last message (a tick, journalled as well), so that labels are waited
+/// for no longer than they should; while the brokers do not answer it stands still. A message is a
+/// JSON object; one that is not, or is empty, or too large, is a reject. Threads: one that runs it;
+/// Stop is for any. What is expected to be taken again is read and decoded by one of its own.
 #pragma once
 
 #include <array>
@@ -38,10 +38,13 @@ struct LiveOptions {
   std::chrono::microseconds flow = std::chrono::milliseconds(15);
   /// How long apart at least.
   std::chrono::microseconds flow_every = std::chrono::milliseconds(4);
-  /// So many bytes of outputs are handed on whatever the time: what is sent soon is in the caches
-  /// still, and so is the memory that it leaves.
+  /// So many bytes of outputs are handed on earlier: what is sent soon is in the caches still, and
+  /// so is the memory that it leaves. But no earlier than so long before the end, either: brokers
+  /// give up a transaction that stays open for long.
   size_t flow_bytes = size_t{256} << 10;
-  /// Without a record for so long, time goes on by ticks; 0: never.
+  std::chrono::microseconds flow_bytes_within = std::chrono::seconds(1);
+  /// Without a message for so long, though the brokers say that there is none, time goes on by
+  /// ticks; 0: never.
   std::chrono::milliseconds idle{1'000};
   /// An epoch even if there is nothing in it: a group forgets offsets that are not committed.
   std::chrono::milliseconds heartbeat = std::chrono::hours(1);
@@ -114,10 +117,11 @@ class LiveDriver final : public Driver {
   void NoteMark(const Message& message);
   Status EndEpoch(EpochSink& sink);
   void Tick(EventTime time);
-  std::optional<EventTime> IdleTick();
+  Status IdleTick(EpochSink& sink);
+  Status EndLiveEpoch(EpochSink& sink);
   void Wait(Clock::time_point until);
   std::vector<int64_t> Nexts() const;
-  bool AtEnd(Clock::time_point now) const;
+  bool stopped() const;
 
   const Config& config_;
   Pipeline& pipeline_;
@@ -128,7 +132,7 @@ class LiveDriver final : public Driver {
   std::vector<std::string> origins_;  ///< Of each input,
   std::vector<char> labels_of_;       ///< and whether it has labels.
   bool number_is_id_ = false;
-  std::array<Slot, Ahead::kFar> slots_;
+  std::array<Slot, Ahead::kFar + Ahead::kId> slots_;
 
   Outputs out_;
   std::vector<InputRun> runs_;  ///< Of this epoch.
@@ -137,8 +141,9 @@ class LiveDriver final : public Driver {
 
   Clock::time_point last_record_;  ///< When the last message was taken,
   EventTime time_then_;            ///< and the pipeline's time after it.
+  Clock::time_point committed_;    ///< When the last epoch ended.
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool ready_ = false, stop_ = false;
   std::unique_ptr<Rereading> rereading_;  ///< What is expected, as long as there is any.

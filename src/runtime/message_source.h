@@ -93,6 +93,12 @@ class MessageSource {
   virtual void OnReady(std::function<void()> ready) = 0;
   /// The offsets at which the inputs end, as last heard; for lag. -1: not known yet.
   virtual std::vector<int64_t> Ends() const = 0;
+  /// Where an input stands if all that Poll gave was all that there is, as last heard: the offset
+  /// of its end, before which markers of transactions may lie. -1: there is more.
+  virtual int64_t ReadTo(uint32_t input) const = 0;
+  /// Whether all inputs have been read to their ends, as the brokers say now, for which they are
+  /// waited for a little. False if they do not answer.
+  virtual bool AtEnds() = 0;
 };
 
 }  // namespace leat

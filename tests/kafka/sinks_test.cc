@@ -297,6 +297,13 @@ TEST_F(SinksTest, RefusesOffsetsWithoutAMark) {
   EXPECT_EQ(found.status().code(), StatusCode::kCorrupt);
   EXPECT_NE(found.status().message().find("kafka.group"), std::string::npos);
   EXPECT_EQ(sinks->Take().status().code(), StatusCode::kCorrupt);
+  // But not where there is no state that they could contradict.
+  sinks->TakeAnyOffsets();
+  found = sinks->Look();
+  ASSERT_TRUE(found.ok()) << found.status().message();
+  EXPECT_FALSE(*found);
+  Start(*sinks);
+  EXPECT_TRUE(Committed());
 }
 
 TEST_F(SinksTest, RefusesMarksThatDiffer) {
@@ -784,6 +791,21 @@ TEST_F(SinksTest, AtLeastOnce) {
   EXPECT_EQ(ReadAll(options_.topics[1]).size(), 50U);
   auto again = Open();
   EXPECT_EQ(*again->Take(), MarkOf(50));
+}
+
+TEST_F(SinksTest, AtLeastOnceOneOfTwoOwnersEnds) {
+  options_.exactly_once = false;
+  auto first = Open(), second = Open();
+  Start(*first);
+  ASSERT_TRUE(second->Claim(MarkOf(1, 8), At(1)).ok());
+  const auto until = Clock::now() + std::chrono::seconds(60);
+  Status claimed;
+  for (uint64_t epoch = 2; claimed.ok() && Clock::now() < until; ++epoch) {
+    claimed = first->Claim(MarkOf(epoch), At(static_cast<int64_t>(epoch)));
+    if (claimed.ok()) claimed = second->Claim(MarkOf(epoch, 8), At(static_cast<int64_t>(epoch)));
+    std::this_thread::sleep_for(milliseconds(50));
+  }
+  EXPECT_EQ(claimed.code(), StatusCode::kFenced) << claimed.message();
 }
 
 TEST_F(SinksTest, AtLeastOnceTooLarge) {

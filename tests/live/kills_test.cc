@@ -173,5 +173,44 @@ TEST_F(Kills, SharesGoToWhoIsLeft) {
   ExpectCounted(Lines(run, "predictions"), kRecords);
 }
 
+/// A process that sleeps holds its folders. Who gets its shares waits for them, and neither ends.
+TEST_F(Kills, SharesOfAProcessThatSleepsAreWaitedFor) {
+  if (KillCount(0) == 0) GTEST_SKIP() << "takes 30 s: only where LEAT_LIVE_KILLS is set";
+  constexpr int kRecords = 6'000;
+  const auto produce = [&](int first, int records) {
+    return ProduceStream(
+        brokers(), prefix_,
+        {.first = first, .records = records, .partitions = 3, .bad = false, .labels_apart = true});
+  };
+  ASSERT_TRUE(produce(0, kRecords / 2).ok());
+  const LiveRun run = MakeRun(
+      "asleep",
+      StreamPipeline(true, "  epoch_records: 300\n  properties: {session.timeout.ms: \"6000\"}\n"),
+      3);
+  const std::vector<std::string> any = {"--instance", "any/3"};
+  const auto first = Start(run, any);
+  ASSERT_TRUE(HasShares(*first, 3)) << Errors(run);
+  Engine second({"run", run.config, "--instance", "any/3"}, {}, folder_ / "second.out",
+                folder_ / "second.err");
+  ASSERT_TRUE(HasShares(second, 1));
+  first->Signal(SIGSTOP);
+  ASSERT_TRUE(HasShares(second, 3));
+  // Longer than a lock is waited for where shares do not move.
+  EXPECT_FALSE(second.Wait(6s).has_value());
+  first->Signal(SIGCONT);
+  ASSERT_TRUE(produce(kRecords / 2, kRecords).ok());
+  const auto until = std::chrono::steady_clock::now() + 60s;
+  while (Lines(run, "predictions").size() < static_cast<size_t>(kRecords) &&
+         std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(100ms);
+  }
+  for (const Engine* engine : {static_cast<const Engine*>(first.get()), &second}) {
+    engine->Signal(SIGTERM);
+  }
+  EXPECT_EQ(first->Wait(30s).value_or(-1), 0) << Errors(run);
+  EXPECT_EQ(second.Wait(30s).value_or(-1), 0);
+  ExpectCounted(Lines(run, "predictions"), kRecords);
+}
+
 }  // namespace
 }  // namespace leat

@@ -113,7 +113,8 @@ TEST_F(Refusals, AGroupThatWasDeletedOrReset) {
   const LiveRun reset = MakeRun("reset", Pipeline());
   Part(reset);
   ASSERT_TRUE(SetCommittedOffsets(brokers(), reset.name, In("payments"), {{0, {5, ""}}}).ok());
-  ExpectRefused(reset, 4, {"group " + reset.name});
+  ExpectRefused(reset, 4, {"group " + reset.name, "--fresh"});
+  ASSERT_EQ(ToEnd(reset, {"--fresh"}), 0) << Errors(reset);
 
   // What had been acknowledged is gone: the group stands where it once stood.
   const LiveRun back = MakeRun("back", Pipeline());
@@ -123,6 +124,27 @@ TEST_F(Refusals, AGroupThatWasDeletedOrReset) {
   ASSERT_EQ(ToEnd(back), 0) << Errors(back);
   ASSERT_TRUE(SetCommittedOffsets(brokers(), back.name, In("payments"), old).ok());
   ExpectRefused(back, 4, {"the state is ahead", "--rebuild"});
+}
+
+/// A new state begins where somebody else's consumer of this group had come to.
+TEST_F(Refusals, OffsetsOfAnotherConsumerAreABeginningWhereTheyAreWanted) {
+  std::string yaml = Pipeline();
+  const LiveRun refused = MakeRun("earliest", yaml);
+  yaml.replace(yaml.find("start: earliest"), 15, "start: committed");
+  const LiveRun run = MakeRun("committed", yaml);
+  constexpr int kThere = 2'900;
+  for (const LiveRun* one : {&refused, &run}) {
+    ASSERT_TRUE(
+        SetCommittedOffsets(brokers(), one->name, In("payments"), {{0, {kThere, ""}}}).ok());
+  }
+  ExpectRefused(refused, 4, {"without a mark", "kafka.group"});
+  const LiveRun whole = MakeRun("whole", Pipeline());
+  ASSERT_EQ(ToEnd(whole), 0) << Errors(whole);
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  const auto taken = [&](const LiveRun& one) {
+    return Lines(one, "predictions").size() + Lines(one, "rejects").size();
+  };
+  EXPECT_EQ(taken(run), taken(whole) - kThere);
 }
 
 /// A group without offsets says nothing of what was put out. Whoever knows that the state is the

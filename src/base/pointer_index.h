@@ -1,5 +1,5 @@
-/// Where the block of each key is: an open-addressing table of (key, block). What a block is, is up
-/// to the user: the index only hands it back.
+/// Where the object of each key is: an open-addressing table of (key, pointer). The index only hands
+/// pointers back, so they may point to nothing, or mean something else.
 ///
 /// A key's first slot is known from the key alone, so it can be fetched before anybody asks for it,
 /// which the tables of libraries do not offer; a lookup then reads one cache line, seldom two.
@@ -19,12 +19,13 @@
 #include <utility>
 
 #include "base/hash.h"
-#include "base/huge_pages.h"
 #include "base/prefetch.h"
+#include "base/zeroed_array.h"
 
-namespace leat::features {
+namespace leat {
 
-class BlockIndex {
+template <typename T>
+class PointerIndex {
  public:
   /// Fetches the slot where the search for `key` begins.
   void Prefetch(uint64_t key) const {
@@ -33,33 +34,33 @@ class BlockIndex {
     if (!old_.empty()) PrefetchLine(&old_[Home(old_, key)]);
   }
 
-  /// The block of a key, or null. REQUIRES key != 0, here and below.
-  std::byte* Find(uint64_t key) const {
+  /// The object of a key, or null.
+  T* Find(uint64_t key) const {
     if (table_.empty()) return nullptr;
     const Slot& slot = table_[Search(table_, key)];
-    if (slot.key == key) return slot.block;
-    return old_.empty() ? nullptr : FindOld(key);
+    if (slot.object != nullptr || old_.empty()) return slot.object;
+    return FindOld(key);
   }
 
-  /// REQUIRES that the key is not there, and block != nullptr, here and below.
-  void Insert(uint64_t key, std::byte* block) {
+  /// REQUIRES that the key is not there, and object != nullptr, here and below.
+  void Insert(uint64_t key, T* object) {
     if (!old_.empty()) Move(kMovedAtOnce);
     if (size_ + 1 > Room(table_.size())) Grow(std::max<size_t>(16, 2 * table_.size()));
     ++size_;
-    table_[Search(table_, key)] = {key, block};
+    table_[Search(table_, key)] = {key, object};
   }
 
   /// REQUIRES that the key is there.
   void Erase(uint64_t key) {
     --size_;
     size_t hole = Search(table_, key);
-    if (table_[hole].key != key) {
-      old_[Search(old_, key)].block = nullptr;
+    if (table_[hole].object == nullptr) {
+      old_[Search(old_, key)].object = Gone();
       return;
     }
     // What follows moves into the hole, unless its search begins behind the hole.
     const size_t mask = table_.size() - 1;
-    for (size_t at = (hole + 1) & mask; table_[at].key != 0; at = (at + 1) & mask) {
+    for (size_t at = (hole + 1) & mask; table_[at].object != nullptr; at = (at + 1) & mask) {
       const size_t way = (at - Home(table_, table_[at].key)) & mask;
       if (way < ((at - hole) & mask)) continue;
       table_[hole] = table_[at];
@@ -68,10 +69,10 @@ class BlockIndex {
     table_[hole] = {};
   }
 
-  /// Another block for a key. REQUIRES that the key is there.
-  void Replace(uint64_t key, std::byte* block) {
+  /// Another object for a key. REQUIRES that the key is there.
+  void Replace(uint64_t key, T* object) {
     Slot& slot = table_[Search(table_, key)];
-    (slot.key == key ? slot : old_[Search(old_, key)]).block = block;
+    (slot.object != nullptr ? slot : old_[Search(old_, key)]).object = object;
   }
 
   /// Room for so many keys, at once.
@@ -84,15 +85,16 @@ class BlockIndex {
 
   void Clear() { *this = {}; }
 
-  /// visit(key, block) for every key; the index must not change meanwhile.
+  /// visit(key, object) for every key; the index must not change meanwhile.
   template <typename Visit>
   void ForEach(Visit&& visit) const {
-    for (size_t i = 0; i < table_.size(); ++i) {
-      if (table_[i].key != 0) visit(table_[i].key, table_[i].block);
-    }
-    for (size_t i = moved_; i < old_.size(); ++i) {
-      if (old_[i].block != nullptr) visit(old_[i].key, old_[i].block);
-    }
+    const auto visit_from = [&](const Slots& slots, size_t first) {
+      for (size_t i = first; i < slots.size(); ++i) {
+        if (IsThere(slots[i])) visit(slots[i].key, slots[i].object);
+      }
+    };
+    visit_from(table_, 0);
+    visit_from(old_, moved_);
   }
 
   size_t size() const { return size_; }
@@ -100,8 +102,8 @@ class BlockIndex {
 
  private:
   struct Slot {
-    uint64_t key;  // 0: free.
-    std::byte* block;
+    uint64_t key;
+    T* object;  // Null: the slot is free.
   };
   using Slots = ZeroedArray<Slot>;
 
@@ -116,13 +118,18 @@ class BlockIndex {
   /// The slot of a key, or the free one where its search ends.
   static size_t Search(const Slots& slots, uint64_t key) {
     size_t at = Home(slots, key);
-    while (slots[at].key != key && slots[at].key != 0) at = (at + 1) & (slots.size() - 1);
+    while (slots[at].key != key && slots[at].object != nullptr) at = (at + 1) & (slots.size() - 1);
     return at;
   }
-  /// Slots that have moved stay as they were, since searches lead over them.
-  std::byte* FindOld(uint64_t key) const {
+  /// In the old table slots stay taken, since searches lead over them: those that have moved as they
+  /// were, and those of keys that were erased with this.
+  static T* Gone() { return reinterpret_cast<T*>(&gone_); }
+  static bool IsThere(const Slot& slot) {
+    return slot.object != nullptr && slot.object != Gone();
+  }
+  T* FindOld(uint64_t key) const {
     const size_t at = Search(old_, key);
-    return at >= moved_ && old_[at].key == key ? old_[at].block : nullptr;
+    return at >= moved_ && IsThere(old_[at]) ? old_[at].object : nullptr;
   }
 
   void Grow(size_t slots) {
@@ -134,7 +141,7 @@ class BlockIndex {
     const size_t end = moved_ + std::min(slots, old_.size() - moved_);
     for (; moved_ < end; ++moved_) {
       const Slot& slot = old_[moved_];
-      if (slot.block != nullptr) table_[Search(table_, slot.key)] = slot;
+      if (IsThere(slot)) table_[Search(table_, slot.key)] = slot;
     }
     if (moved_ == old_.size()) {
       old_ = {};
@@ -144,8 +151,10 @@ class BlockIndex {
 
   Slots table_;       // A power of two of them, or none.
   Slots old_;         // While the index grows: what it grows from,
-  size_t moved_ = 0;  // and how much of that has moved. No block: erased.
+  size_t moved_ = 0;  // and how much of that has moved.
   size_t size_ = 0;
+
+  alignas(std::max_align_t) static inline std::byte gone_;  // Only its address matters.
 };
 
-}  // namespace leat::features
+}  // namespace leat

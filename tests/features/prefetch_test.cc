@@ -1,10 +1,8 @@
-// The index of keyed state, and the lookups that a group remembers.
-#include "features/block_index.h"
-
+// What is fetched ahead is only fetched.
 #include <gtest/gtest.h>
 
 #include <string>
-#include <unordered_map>
+#include <vector>
 
 #include "base/random.h"
 #include "tests/features/events.h"
@@ -12,48 +10,7 @@
 namespace leat {
 namespace {
 
-TEST(BlockIndex, AgreesWithAMapOverRandomInsertsFindsAndErases) {
-  for (const uint64_t range : {40u, 700u, 20'000u}) {
-    features::BlockIndex index;
-    std::unordered_map<uint64_t, std::byte*> map;
-    CounterRandom random(range, 8);
-    for (int i = 0; i < 60'000; ++i) {
-      // Small and huge keys; grows for a while, then shrinks, then grows again.
-      uint64_t key = 1 + random.Below(range);
-      if (key % 2 == 0) key *= 0x100000000000001;
-      index.Prefetch(key);
-      const auto known = map.find(key);
-      ASSERT_EQ(index.Find(key), known == map.end() ? nullptr : known->second);
-      const bool growing = i / 20'000 != 1;
-      if (known == map.end()) {
-        if (growing || random.Below(4) == 0) {
-          auto* block = reinterpret_cast<std::byte*>(64 * (random.Below(1u << 20) + 1));
-          index.Insert(key, block);
-          map[key] = block;
-        }
-      } else if (!growing || random.Below(4) == 0) {
-        index.Erase(key);
-        map.erase(known);
-      } else if (random.Below(4) == 0) {
-        known->second += 64;
-        index.Replace(key, known->second);
-      }
-      ASSERT_EQ(index.size(), map.size());
-      if (i % 1000 != 0) continue;
-      size_t seen = 0;
-      index.ForEach([&](uint64_t k, std::byte* block) {
-        ++seen;
-        ASSERT_EQ(map.at(k), block);
-      });
-      ASSERT_EQ(seen, map.size());
-    }
-    index.Clear();
-    EXPECT_EQ(index.size(), 0u);
-    EXPECT_EQ(index.Find(1), nullptr);
-  }
-}
-
-TEST(BlockIndex, PrefetchingChangesNothingWhileKeysAreDropped) {
+TEST(Prefetch, ChangesNothingWhileKeysAreDropped) {
   // Few keys may stay, so keys that were fetched are dropped, and come again, all the time.
   FeatureOptions options;
   options.max_keys = 20;

@@ -1,5 +1,7 @@
-/// Memory for large tables, on huge pages where the system grants them: a lookup is at a random
-/// place, and would need an entry of the page table from memory each time.
+/// An array whose bytes are all zero at first, for tables. A large one takes no time to make, and no
+/// memory before it is touched: a table can grow into it bit by bit. It is on huge pages where the
+/// system grants them: a lookup is at a random place, and would need an entry of the page table from
+/// memory each time. Movable, not copyable.
 #pragma once
 
 #include <sys/mman.h>
@@ -14,32 +16,6 @@
 
 namespace leat {
 
-inline constexpr size_t kHugePage = size_t{1} << 21;
-
-/// An allocator for tables of libraries.
-template <typename T>
-struct HugePages {
-  using value_type = T;
-
-  HugePages() = default;
-  template <typename U>
-  HugePages(const HugePages<U>&) {}  // NOLINT(google-explicit-constructor): so are allocators.
-  T* allocate(size_t count) {
-    const size_t bytes = count * sizeof(T);
-    const bool huge = bytes >= kHugePage;
-    void* const at =
-        huge ? std::aligned_alloc(kHugePage, (bytes + kHugePage - 1) / kHugePage * kHugePage)
-             : std::malloc(bytes);
-    if (at == nullptr) throw std::bad_alloc();
-    if (huge) madvise(at, bytes, MADV_HUGEPAGE);  // A wish: nothing depends on it.
-    return static_cast<T*>(at);
-  }
-  void deallocate(T* at, size_t) { std::free(at); }
-  bool operator==(const HugePages&) const { return true; }
-};
-
-/// An array whose bytes are all zero at first. A large one takes no time to make, and no memory
-/// before it is touched: a table can grow into it bit by bit. Movable, not copyable.
 template <typename T>
 class ZeroedArray {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
@@ -92,7 +68,7 @@ class ZeroedArray {
     std::swap(mapped_, other.mapped_);
   }
 
-  static constexpr size_t kLine = 64;
+  static constexpr size_t kLine = 64, kHugePage = size_t{1} << 21;
 
   T* data_ = nullptr;
   size_t size_ = 0;
