@@ -148,7 +148,7 @@ class KeyedBlocks : public ItemState {
   /// Releases every block; who derives calls it as long as it can.
   void ReleaseAll();
 
-  SlabPool pool_;  // Blocks, and what else is as large.
+  SlabPool pool_;                  // Blocks, and what else is as large.
   PointerIndex<std::byte> index_;  // The block of each key.
   const StateStore* store_ = nullptr;
   std::string prefix_;
