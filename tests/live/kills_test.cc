@@ -204,9 +204,8 @@ TEST_F(Kills, SharesOfAProcessThatSleepsAreWaitedFor) {
          std::chrono::steady_clock::now() < until) {
     std::this_thread::sleep_for(100ms);
   }
-  for (const Engine* engine : {static_cast<const Engine*>(first.get()), &second}) {
-    engine->Signal(SIGTERM);
-  }
+  first->Signal(SIGTERM);
+  second.Signal(SIGTERM);
   EXPECT_EQ(first->Wait(30s).value_or(-1), 0) << Errors(run);
   EXPECT_EQ(second.Wait(30s).value_or(-1), 0);
   ExpectCounted(Lines(run, "predictions"), kRecords);
