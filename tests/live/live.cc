@@ -10,6 +10,7 @@
 #include <boost/json.hpp>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <thread>
 
@@ -173,11 +174,40 @@ std::vector<std::string> Live::Lines(const LiveRun& run, const std::string& sink
   return lines;
 }
 
+/// By another client: LEAT_LIVE_READER is a Python that has one (see tests/crash/kafka-reader).
+void Live::ExpectReadAlike(const std::string& topic) {
+  const char* const python = std::getenv("LEAT_LIVE_READER");
+  if (python == nullptr) return;
+  const fs::path out = folder_ / "read.jsonl";
+  const std::string command = fmt::format("'{}' '{}/tests/crash/kafka-reader' {} {} > '{}'", python,
+                                          LEAT_SOURCE_DIR, brokers_, topic, out.string());
+  ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  std::map<std::pair<int64_t, int64_t>, std::string> others;  // By partition and offset.
+  std::ifstream file(out);
+  for (std::string line; std::getline(file, line);) {
+    const boost::json::object one = boost::json::parse(line).as_object();
+    const auto text = [&](const char* name) {
+      const boost::json::value& value = one.at(name);
+      return value.is_null() ? std::string("-") : std::string(value.as_string());
+    };
+    others[{one.at("partition").as_int64(), one.at("offset").as_int64()}] =
+        text("key") + " " + text("payload");
+  }
+  const std::vector<KafkaRecord> ours = Got(ReadTopic(brokers_, topic));
+  ASSERT_EQ(others.size(), ours.size()) << topic;
+  for (const KafkaRecord& record : ours) {
+    const auto found = others.find({record.partition, record.offset});
+    ASSERT_NE(found, others.end()) << topic << " " << record.offset;
+    ASSERT_EQ(found->second, record.key.value_or("-") + " " + record.payload.value_or("-"));
+  }
+}
+
 void Live::ExpectSame(const LiveRun& run, const LiveRun& whole) {
   for (const char* sink : {"predictions", "events", "metrics", "rejects"}) {
     const std::vector<std::string> lines = Lines(run, sink), wanted = Lines(whole, sink);
     ASSERT_EQ(lines.size(), wanted.size()) << sink;
     for (size_t i = 0; i < lines.size(); ++i) ASSERT_EQ(lines[i], wanted[i]) << sink << " " << i;
+    for (const LiveRun* one : {&run, &whole}) ExpectReadAlike(Sink(*one, sink));
   }
   EXPECT_EQ(Digest(run), Digest(whole));
 }

@@ -92,13 +92,15 @@ class Live : public ::testing::Test {
   /// Everything in a run's sink, in order of partition and offset; what the status says is left
   /// out, since it is of the process and not of the pipeline.
   std::vector<std::string> Lines(const LiveRun& run, const std::string& sink);
-  /// The outputs and the state of both are the same.
+  /// The outputs and the state of both are the same, and another client reads the same.
   void ExpectSame(const LiveRun& run, const LiveRun& whole);
 
   std::filesystem::path folder_;
   std::string prefix_;
 
  private:
+  void ExpectReadAlike(const std::string& topic);
+
   std::string brokers_;
 };
 
