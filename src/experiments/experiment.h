@@ -1,8 +1,8 @@
 /// One running experiment: assignment, units, and what may be said about it at each look.
 ///
 /// A look computes, for each metric and each variant against the control (the first variant):
-///   - the effect (relative unless the control's mean is 0), with CUPED where the metric asks for
-///   it;
+///   - the effect (relative to the size of the control's mean unless that is 0), with CUPED where
+///   the metric asks for it;
 ///   - by the metric's method (method.h), its anytime-valid confidence sequence and p-value, where
 ///     the metric may be watched (a window, and not a quantile), and the smallest p so far; methods
 ///     for one look have the asymptotic sequence beside them, and their own p as of the first look

@@ -78,6 +78,28 @@ struct World {
   }
 };
 
+/// A unit a second, whose totals are its arm's mean give or take 3.
+struct Totals {
+  double control = 0, treatment = 0;
+  CounterRandom random{3, 3};
+  int64_t at = 0;
+
+  EventTime Now() const { return {1'000'000'000'000'000 + at * kSecond}; }
+  void Run(Experiment& e, int64_t until, std::vector<LookResult>* looks = nullptr) {
+    for (; at < until; ++at) {
+      e.Advance(Now());
+      if (looks != nullptr && at % 100 == 99) looks->push_back(e.Look(Now()));
+      const std::string unit = World::Name(at);
+      const auto exposed = e.Expose(unit, Hash64(unit), Now(), 0, {});
+      if (!exposed.counted) continue;
+      const double mean = exposed.assignment.variant == 0 ? control : treatment;
+      for (size_t m = 0; m < e.options().metrics.size(); ++m) {
+        e.Outcome(Hash64(unit), m, mean + (random.Uniform() < 0.5 ? -3 : 3), 0, Now(), 0);
+      }
+    }
+  }
+};
+
 constexpr Method kWatched[] = {Method::kSequence, Method::kMsprt, Method::kAnytimeT,
                                Method::kBetting, Method::kEmpiricalBernstein};
 constexpr Method kAtOneLook[] = {Method::kFixed, Method::kPooledZ, Method::kBayes};
@@ -226,6 +248,67 @@ TEST(LiftsWithin, AreThoseWhoseOwnTestDoesNotReject) {
               delta.standard_error, 0.05 * delta.standard_error);
 }
 
+TEST(RelativeEffect, OfLossesIsThatOfGainsTheOtherWay) {
+  const auto expect_mirrored = [](const Arm& a, const Arm& b, const Arm& loss_a,
+                                  const Arm& loss_b) {
+    const Effect gain = RelativeEffect(a, b), loss = RelativeEffect(loss_a, loss_b);
+    EXPECT_GT(gain.estimate, 0);
+    EXPECT_DOUBLE_EQ(loss.estimate, -gain.estimate);
+    EXPECT_DOUBLE_EQ(loss.standard_error, gain.standard_error);
+    for (const double lift : {-0.5, 0.0, 0.3}) {
+      EXPECT_DOUBLE_EQ(RelativeEffectIf(loss_a, loss_b, -lift).standard_error,
+                       RelativeEffectIf(a, b, lift).standard_error);
+    }
+    const Interval lifts = LiftsWithin(a, b, 2.5), mirrored = LiftsWithin(loss_a, loss_b, 2.5);
+    EXPECT_DOUBLE_EQ(mirrored.lo, -lifts.hi);
+    EXPECT_DOUBLE_EQ(mirrored.hi, -lifts.lo);
+  };
+  const Arm a = MeanArm({500, 1000, 2600}), b = MeanArm({500, 1100, 3000});
+  const Arm loss_a = MeanArm({500, -1000, 2600}), loss_b = MeanArm({500, -1100, 3000});
+  expect_mirrored(a, b, loss_a, loss_b);
+  const Interval gain = Fieller(a, b, 0.05).interval, loss = Fieller(loss_a, loss_b, 0.05).interval;
+  EXPECT_DOUBLE_EQ(loss.lo, -gain.hi);
+  EXPECT_DOUBLE_EQ(loss.hi, -gain.lo);
+  const CupedArms up =
+      Cuped({500, 1000, 2600, 950, 2300, 2250}, {500, 1100, 3000, 1000, 2500, 2500});
+  const CupedArms down =
+      Cuped({500, -1000, 2600, 950, 2300, -2250}, {500, -1100, 3000, 1000, 2500, -2500});
+  ASSERT_NE(up.theta, 0);
+  expect_mirrored(up.control, up.treatment, down.control, down.treatment);
+}
+
+TEST(ExperimentMethods, WhereTheControlLosesALargerLossIsNoLift) {
+  ExperimentOptions options = Options(Method::kSequence);
+  options.metrics[0].data.kind = MetricKind::kSum;
+  for (const double treatment : {-20.0, -5.0}) {
+    const auto e = Make(options);
+    std::vector<LookResult> looks;
+    Totals{-10, treatment}.Run(*e, 1000, &looks);
+    const Comparison& c = looks.back().comparisons[0];
+    ASSERT_TRUE(c.withheld.empty()) << c.withheld;
+    EXPECT_TRUE(c.relative);
+    const double lift = (treatment + 10) / 10;
+    EXPECT_NEAR(c.effect.estimate, lift, 0.1);
+    EXPECT_LT(c.sequence.interval.lo, lift);
+    EXPECT_GT(c.sequence.interval.hi, lift);
+    EXPECT_EQ(c.sequence.interval.hi < 0, lift < 0);
+    EXPECT_EQ(c.sequence.interval.lo > 0, lift > 0);
+    EXPECT_EQ(e->decided().size(), lift > 0 ? 1u : 0u) << "a ship of the better one only";
+  }
+  options.metrics[0].role = Role::kGuardrail;
+  options.metrics[0].margin = 0.2;
+  for (const double treatment : {-20.0, -5.0}) {
+    const auto e = Make(options);
+    std::vector<LookResult> looks;
+    Totals{-10, treatment}.Run(*e, 1000, &looks);
+    EXPECT_EQ(looks.back().comparisons[0].safe_p <= 0.05, treatment > -10);
+    ASSERT_EQ(e->decided().size(), treatment < -10 ? 1u : 0u);
+    if (treatment < -10) {
+      EXPECT_EQ(e->decided()[0].kind, "guardrail_breach");
+    }
+  }
+}
+
 TEST(GroupSequential, ItsPIsTheLevelWhoseBoundaryWasReached) {
   const std::vector<double> information = {0.3, 0.7, 1.0};
   for (const double alpha : {0.05, 0.02, 0.001}) {
@@ -290,14 +373,7 @@ TEST(ExperimentMethods, AnUncertainControlHasFiellersIntervalOrNone) {
     ExperimentOptions options = Options(Method::kFixed);
     options.metrics[0].data.kind = MetricKind::kSum;
     const auto e = Make(options);
-    CounterRandom random(3, 3);
-    for (int64_t i = 0; i < 1000; ++i) {
-      const std::string unit = World::Name(i);
-      const EventTime now{1'000'000'000'000'000 + i * kSecond};
-      e->Advance(now);
-      if (!e->Expose(unit, Hash64(unit), now, 0, {}).counted) continue;
-      e->Outcome(Hash64(unit), 0, mean + (random.Uniform() < 0.5 ? -3 : 3), 0, now, 0);
-    }
+    Totals{mean, mean}.Run(*e, 1000);
     const EventTime end{1'000'000'000'000'000 + 2000 * kSecond};
     e->Advance(end);
     const Comparison c = e->Peek(end).comparisons[0];
