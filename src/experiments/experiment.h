@@ -111,7 +111,7 @@ struct Comparison {
   double p_discovery = 1;     ///< Benjamini-Hochberg's.
   bool e_rejected = false;    ///< By e-BH.
   bool significant = false;   ///< By the experiment's way to share the level.
-  double decided_effect = 0;  ///< The effect that decision_p is about.
+  double decided_effect = 0;  ///< The effect of the look that what is decided on comes from.
   double boundary_z = 0;      ///< Group sequential: the last look's; 0 before the first.
   double guard_p = 1;         ///< Guardrails: "worse by more than the margin", smallest so far.
   double safe_p = 1;          ///< Guardrails: "not worse by as much as the margin", of this look.
@@ -210,9 +210,11 @@ class Experiment {
     // Methods that look when it was planned.
     int64_t looks_done = 0;
     std::vector<double> information;  ///< Of the looks done.
-    double planned_p = 1;
-    double planned_effect = 0;  ///< That planned_p is about; not a number: not known.
-    double boundary_z = 0;      ///< Follows from `information`.
+    double boundary_z = 0;            ///< Follows from `information`.
+    /// What a decision stands on: the smallest p so far, of planned looks that of these, and the
+    /// effect as it was then; not a number: not known.
+    double found_p = 1, found_effect = 0;
+    void Find(double p, double effect);
     History<PastLook> past;
     std::optional<BettingMean> bets;  ///< Of this variant's units.
     std::optional<BoundedEffect> bounded;

@@ -71,7 +71,7 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
   const bool at_every_look = FactsOf(method).watching == Watching::kAlways;
   if (out.watchable) {
     out.running = own.inference;
-    out.decision_p = at_every_look ? own.inference.p : own.planned_p;
+    out.decision_p = at_every_look ? own.inference.p : own.found_p;
   }
   if (withheld) out.withheld = why;
   if (out.withheld.empty() &&
@@ -147,17 +147,21 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
   }
   if (!out.watchable) return out;
   Watch(out, watched_control, watched_treatment, running);
-  own.inference.Add(out.sequence);
-  out.running = own.inference;
   if (at_every_look) {
-    out.decision_p = own.inference.p;
-    out.decided_effect = effect.estimate;
+    // In a state that did not keep what was found, the intersection says which way that was.
+    const Interval& met = own.inference.intersection;
+    own.Find(own.inference.p, met.lo > 0 ? met.lo : met.hi < 0 ? met.hi : effect.estimate);
+    own.Find(out.sequence.p, effect.estimate);
   } else {
     PlannedLook(out, own);
-    out.decision_p = own.planned_p;
-    out.decided_effect = std::isnan(own.planned_effect) ? effect.estimate : own.planned_effect;
     out.boundary_z = own.boundary_z;
   }
+  own.inference.Add(out.sequence);
+  out.running = own.inference;
+  out.decision_p = own.found_p;
+  out.decided_effect = std::isnan(own.found_effect) ? effect.estimate : own.found_effect;
+  // e-BH asks for the e-values of this look.
+  if (options_.multiple == Multiple::kEBh) out.decided_effect = effect.estimate;
   if (metric.role == Role::kGuardrail) {
     const Effect at_margin = effect_if(metric.up_is_good ? -metric.margin : metric.margin);
     own.guard_p = std::min(own.guard_p, GuardP(out, at_margin, running, true));
@@ -165,6 +169,12 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
     out.safe_p = GuardP(out, at_margin, running, false);
   }
   return out;
+}
+
+void Experiment::Running::Find(double p, double effect) {
+  if (!(p < found_p)) return;
+  found_p = p;
+  found_effect = effect;
 }
 
 double Experiment::BoundaryOf(const Running& running) const {
@@ -199,9 +209,7 @@ void Experiment::PlannedLook(const Comparison& c, Running& running) const {
     const double wins = c.posterior.chance_to_win;
     p = options_.metrics[c.metric].up_is_good ? 1 - wins : wins;
   }
-  if (p >= running.planned_p) return;
-  running.planned_p = p;
-  running.planned_effect = c.effect.estimate;
+  running.Find(p, c.effect.estimate);
 }
 
 void Experiment::Watch(Comparison& c, const Arm& control, const Arm& treatment,

@@ -201,6 +201,43 @@ TEST(ExperimentMethods, AGroupSequentialFindingIsAboutTheEffectThatWasFound) {
   EXPECT_TRUE(e->decided().empty());
 }
 
+TEST(ExperimentMethods, WhatIsFoundAtALookIsAboutTheEffectOfThatLook) {
+  for (const Method method : kWatched) {
+    const auto e = Make(Options(method));
+    World world{0.4, 0.15};
+    std::vector<LookResult> looks;
+    const auto now = [&]() -> const Comparison& { return looks.back().comparisons[0]; };
+    world.Run(*e, 6000, &looks, 100);
+    const std::string name(FactsOf(method).name);
+    ASSERT_TRUE(now().significant) << name;
+    world.treatment = 0.8;  // In all it ends where the control is, or a little above.
+    while (!(now().effect.estimate > 0)) world.Run(*e, world.at + 100, &looks, 100);
+    EXPECT_TRUE(now().significant) << name;
+    EXPECT_LT(now().decided_effect, 0) << name;
+    EXPECT_TRUE(e->decided().empty()) << name;
+  }
+}
+
+TEST(ExperimentMethods, WhatWasFoundIsNotShippedOnceItLooksOtherwise) {
+  ExperimentOptions options = Options(Method::kSequence);
+  options.metrics.push_back(Metric("late", Role::kGuardrail));
+  options.metrics[1].data.window = 4000 * kSecond;  // Until it is in, nothing is shipped.
+  options.metrics[1].margin = 0.5;
+  const auto e = Make(options);
+  World world{0.4, 0.6};
+  std::vector<LookResult> looks;
+  world.Run(*e, 1400, &looks, 100);
+  ASSERT_TRUE(looks.back().comparisons[0].significant);
+  world.treatment = 0.2;
+  world.Run(*e, 4600, &looks, 100);
+  const std::vector<Comparison>& c = looks.back().comparisons;
+  EXPECT_TRUE(c[0].significant);
+  EXPECT_GT(c[0].decided_effect, 0);
+  EXPECT_LT(c[0].effect.estimate, 0);
+  EXPECT_LT(c[1].safe_p, 0.05);
+  EXPECT_TRUE(e->decided().empty());
+}
+
 TEST(ExperimentMethods, PIsOfTheErrorThatThereIsWithoutAnEffect) {
   // A treatment that is far below the control by few units: the lift's own error is too small.
   const auto e = Make(Options(Method::kSequence));
@@ -794,6 +831,37 @@ TEST(ExperimentState, OfVersionOneIsStillRead) {
                         })
                   .ok());
   EXPECT_EQ(items, static_cast<size_t>(loaded->ledger().units()));
+}
+
+TEST(ExperimentState, ThatDidNotKeepWhatWasFoundSaysWhichWayItWas) {
+  const auto e = Make(Options(Method::kSequence));
+  std::vector<LookResult> looks;
+  World world{0.4, 0.15};
+  world.Run(*e, 6000, &looks, 100);
+  world.treatment = 0.8;
+  while (!(looks.back().comparisons[0].effect.estimate > 0)) {
+    world.Run(*e, world.at + 100, &looks, 100);
+  }
+  StateWriter ledger, found, nothing;
+  e->ledger().SaveHead(ledger);
+  found.F64(looks.back().comparisons[0].running.p);
+  found.F64(looks.back().comparisons[0].decided_effect);
+  nothing.F64(1);
+  nothing.F64(0);
+  StateWriter whole;
+  e->Save(whole);
+  std::string old = whole.Take();
+  // Behind the control's comparison, which is empty, and what is saved of the sequence.
+  const size_t at = Head("experiment", 3).size() + ledger.bytes().size() + 8 + 91 + 49;
+  ASSERT_EQ(old.substr(at, 16), found.bytes());
+  old.replace(at, 16, nothing.bytes());
+  const auto loaded = Make(Options(Method::kSequence));
+  StateReader in(old);
+  ASSERT_TRUE(loaded->Load(in).ok());
+  const LookResult look = loaded->Look(looks.back().time);
+  EXPECT_TRUE(look.comparisons[0].significant);
+  EXPECT_LT(look.comparisons[0].decided_effect, 0);
+  EXPECT_TRUE(loaded->decided().empty());
 }
 
 TEST(ExperimentState, OfVersionTwoSaysThatABoundaryWasCrossed) {
