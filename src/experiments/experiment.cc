@@ -24,6 +24,10 @@ Status Check(const ExperimentOptions& options, const AnalysedMetric& metric) {
   if (metric.cap_percentile > 0 && (metric.data.kind != MetricKind::kSum || metric.data.cuped)) {
     return Refused(metric, "has cap_percentile, which needs a sum without cuped");
   }
+  if (metric.role == Role::kGuardrail && !Watchable(metric)) {
+    return Refused(metric,
+                   "is a guardrail, which is watched: it needs a `window`, and no quantile");
+  }
   const Method method = metric.method.value_or(options.method);
   const MethodFacts& facts = FactsOf(method);
   const std::string name(facts.name);

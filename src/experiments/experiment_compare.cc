@@ -65,7 +65,7 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
   out.mean = treatment.base;
   out.control_units = control.n;
   out.units = treatment.n;
-  out.watchable = metric.data.window > 0 && metric.quantile == 0;
+  out.watchable = Watchable(metric);
   Running& own = running[m * options_.ledger.variants + variant];
   const Method method = MethodOf(m);
   const bool at_every_look = FactsOf(method).watching == Watching::kAlways;

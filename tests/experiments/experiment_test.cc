@@ -488,6 +488,20 @@ TEST(ExperimentMethods, WhatAMethodNeedsIsAskedFor) {
   EXPECT_THAT(Refusal(options), HasSubstr("margin is relative"));
 }
 
+TEST(ExperimentMethods, AGuardrailThatCouldNeverActIsRefused) {
+  ExperimentOptions options = Options(Method::kSequence);
+  options.metrics.push_back(Metric("slow", Role::kGuardrail));
+  options.metrics[1].data.kind = MetricKind::kSum;
+  EXPECT_EQ(Refusal(options), "");
+  options.metrics[1].quantile = 0.95;
+  EXPECT_THAT(Refusal(options), HasSubstr("no quantile"));
+  options.metrics[1].role = Role::kSecondary;
+  EXPECT_EQ(Refusal(options), "");
+  options.metrics[1] = Metric("open", Role::kGuardrail);
+  options.metrics[1].data.window = 0;
+  EXPECT_THAT(Refusal(options), HasSubstr("needs a `window`"));
+}
+
 TEST(ExperimentMethods, BoundedTotalsAreScaledByTheirCap) {
   // A total of 1 under a cap of 2 is half of what could be.
   ExperimentOptions options = Options(Method::kBetting);
