@@ -103,8 +103,8 @@ struct Comparison {
   std::string withheld;  ///< Why nothing is said; empty otherwise.
   Inference sequence, fixed;
   RunningInference running;
-  bool fieller = false;  ///< `fixed` is Fieller's: the control's mean is uncertain.
-  Posterior posterior;
+  bool fieller = false;       ///< `fixed` is Fieller's: the control's mean is uncertain.
+  Posterior posterior;        ///< Winning and losing are by what the metric calls better.
   bool beta = false;          ///< `posterior` is of shares; its losses are too.
   double decision_p = 1;      ///< What a decision stands on (of a posterior: the chance to lose).
   double p_adjusted = 1;      ///< Holm's, of all decision_p.

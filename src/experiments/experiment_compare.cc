@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "experiments/compare.h"
 
@@ -145,6 +146,10 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
     out.posterior.loss_if_ship = BetaExpectedLoss(a, b);
     out.posterior.loss_if_keep = BetaExpectedLoss(b, a);
   }
+  if (!metric.up_is_good) {
+    out.posterior.chance_to_win = 1 - out.posterior.chance_to_win;
+    std::swap(out.posterior.loss_if_ship, out.posterior.loss_if_keep);
+  }
   if (!out.watchable) return out;
   Watch(out, watched_control, watched_treatment, running);
   if (at_every_look) {
@@ -206,8 +211,7 @@ void Experiment::PlannedLook(const Comparison& c, Running& running) const {
             ? GroupSequentialP(running.information, z, options_.alpha, 2, Spending::kObrienFleming)
             : 1;
   } else if (method == Method::kBayes) {
-    const double wins = c.posterior.chance_to_win;
-    p = options_.metrics[c.metric].up_is_good ? 1 - wins : wins;
+    p = 1 - c.posterior.chance_to_win;
   }
   running.Find(p, c.effect.estimate);
 }

@@ -464,6 +464,30 @@ TEST(ExperimentMethods, ASharesTestIsTheLibrarys) {
       BetaChance({1 + x0, 1 + pooled.control_units - x0}, {1 + x1, 1 + pooled.units - x1}));
 }
 
+TEST(ExperimentMethods, ThePosteriorWinsByWhatIsBetter) {
+  for (const Method method : {Method::kBayes, Method::kSequence}) {  // Of shares, and a normal one.
+    Comparison c[2];
+    std::string kinds[2];
+    for (const bool up : {false, true}) {
+      ExperimentOptions options = Options(method);
+      options.metrics[0].up_is_good = up;
+      const auto e = Make(options);
+      std::vector<LookResult> looks;
+      World{0.3, 0.2}.Run(*e, 5000, &looks);
+      c[up] = looks.back().comparisons[0];
+      for (const Decision& d : e->decided()) kinds[up] += d.kind;
+    }
+    EXPECT_EQ(c[0].beta, method == Method::kBayes);
+    EXPECT_GT(c[0].posterior.chance_to_win, 0.99);
+    EXPECT_NEAR(c[0].posterior.chance_to_win + c[1].posterior.chance_to_win, 1, 1e-12);
+    EXPECT_LT(c[0].posterior.loss_if_ship, c[0].posterior.loss_if_keep);
+    EXPECT_EQ(c[0].posterior.loss_if_ship, c[1].posterior.loss_if_keep);
+    EXPECT_EQ(c[0].posterior.loss_if_keep, c[1].posterior.loss_if_ship);
+    EXPECT_EQ(kinds[0], "ship");
+    EXPECT_EQ(kinds[1], "");
+  }
+}
+
 TEST(ExperimentMethods, WhatAMethodNeedsIsAskedFor) {
   ExperimentOptions options = Options(Method::kBetting);
   options.metrics[0].data.kind = MetricKind::kSum;
