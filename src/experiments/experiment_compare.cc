@@ -30,13 +30,14 @@ Arm ArmOf(const Aggregate& sums, MetricKind kind) {
 
 namespace {
 
+/// `cap` is that of cap_percentile, where the metric has one.
 Arm PlainArm(const Ledger& ledger, const AnalysedMetric& metric, size_t m, size_t variant,
              double cap) {
   const Aggregate& sums = ledger.Total(m, variant);
   if (metric.quantile > 0) {
     return QuantileToArm(ledger.Histogram(m, variant).QuantileWithInterval(metric.quantile));
   }
-  if (cap > 0) return MeanArm(ledger.Histogram(m, variant).CappedAt(cap));
+  if (metric.cap_percentile > 0) return MeanArm(ledger.Histogram(m, variant).CappedAt(cap));
   return ArmOf(sums, metric.data.kind);
 }
 
@@ -80,7 +81,9 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
     out.withheld = fmt::format("fewer than {} units an arm", options_.minimum);
   }
   if (out.withheld.empty() && !(control.variance > 0 && treatment.variance > 0)) {
-    out.withheld = "an arm does not vary";
+    out.withheld = metric.cap_percentile > 0
+                       ? fmt::format("an arm does not vary under the cap of {:g}", cap)
+                       : "an arm does not vary";
   }
   if (!out.withheld.empty()) return out;
 

@@ -488,6 +488,25 @@ TEST(ExperimentMethods, ThePosteriorWinsByWhatIsBetter) {
   }
 }
 
+TEST(ExperimentMethods, ACapByPercentileIsOneWhateverItsValue) {
+  ExperimentOptions options = Options(Method::kSequence);
+  options.metrics[0].data.kind = MetricKind::kSum;
+  options.metrics[0].cap_percentile = 0.4;
+  {
+    const auto e = Make(options);  // A fifth of the units have something.
+    std::vector<LookResult> looks;
+    World{}.Run(*e, 2000, &looks);
+    EXPECT_EQ(looks.back().comparisons[0].mean, 0);
+    EXPECT_EQ(looks.back().comparisons[0].withheld, "an arm does not vary under the cap of 0");
+  }
+  {
+    const auto e = Make(options);  // Totals of -5 and 1: the cap is one of the losses.
+    std::vector<LookResult> looks;
+    Totals{-2, -2}.Run(*e, 2000, &looks);
+    EXPECT_NEAR(looks.back().comparisons[0].mean, -5, 0.1);
+  }
+}
+
 TEST(ExperimentMethods, WhatAMethodNeedsIsAskedFor) {
   ExperimentOptions options = Options(Method::kBetting);
   options.metrics[0].data.kind = MetricKind::kSum;
