@@ -9,7 +9,8 @@
 /// w = (probability under the candidate) / (logged probability). The reward model must not have
 /// seen the reward that it is compared with; then the doubly robust scores are a martingale
 /// difference and their asymptotic confidence sequence may be watched. Cost: O(1) a decision and
-/// candidate; 200 bytes. Determinism: sums in the order of Add.
+/// candidate; 200 bytes. Determinism: sums in the order of Add. Errors: steps with a number that is
+/// not finite or beyond 1e100 in size are left out.
 #pragma once
 
 #include <cstdint>
