@@ -97,6 +97,19 @@ TEST_P(EveryDetector, StartsFromScratchWhenReset) {
   EXPECT_EQ(Saved(*detector), Saved(*Default(GetParam())));
 }
 
+TEST_P(EveryDetector, SaysWhatADetectionStandsOn) {
+  auto detector = Default(GetParam());
+  size_t found = 0;
+  for (const double x : BitStream(46, 4000, 2000, 0.1, 0.5)) {
+    if (detector->Update(x) != DriftState::kDrift) continue;
+    ++found;
+    const auto evidence = detector->evidence();
+    EXPECT_TRUE(std::isfinite(evidence.statistic)) << evidence.statistic;
+    EXPECT_GT(evidence.threshold, 0);
+  }
+  EXPECT_GT(found, 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Registry, EveryDetector, testing::ValuesIn(Types()),
                          [](const auto& item) { return item.param; });
 
@@ -134,6 +147,39 @@ TEST(HddmA, TwoSidedReportsAFall) {
   EXPECT_TRUE(Detections(*Take(MakeHddmA(options)), fall).empty());
   options.two_sided = true;
   EXPECT_FALSE(Detections(*Take(MakeHddmA(options)), fall).empty());
+}
+
+/// At each detection: what was compared is beyond its threshold, and the mean went that way.
+void ExpectEvidence(DriftDetector& detector, const std::vector<double>& values, double sign) {
+  size_t found = 0;
+  for (const double x : values) {
+    if (detector.Update(x) != DriftState::kDrift) continue;
+    ++found;
+    const auto evidence = detector.evidence();
+    EXPECT_GT(evidence.threshold, 0);
+    EXPECT_GE(evidence.statistic, evidence.threshold);
+    EXPECT_GT(sign * (evidence.mean_after - evidence.mean_before), 0);
+  }
+  EXPECT_GT(found, 0u);
+}
+
+TEST(Hddm, ADetectionCarriesWhatWasComparedOnItsSide) {
+  const auto rise = BitStream(62, 4000, 2000, 0.1, 0.5), fall = BitStream(63, 4000, 2000, 0.5, 0.1);
+  for (const HddmVariant variant : {HddmVariant::kRiver, HddmVariant::kMoa}) {
+    for (const bool two_sided : {false, true}) {
+      HddmAOptions a;
+      a.variant = variant;
+      a.two_sided = two_sided;
+      HddmWOptions w;
+      w.variant = variant;
+      w.two_sided = two_sided;
+      ExpectEvidence(*Take(MakeHddmA(a)), rise, 1);
+      ExpectEvidence(*Take(MakeHddmW(w)), rise, 1);
+      if (!two_sided || variant == HddmVariant::kMoa) continue;
+      ExpectEvidence(*Take(MakeHddmA(a)), fall, -1);
+      ExpectEvidence(*Take(MakeHddmW(w)), fall, -1);
+    }
+  }
 }
 
 TEST(HddmW, TwoInstancesDoNotDisturbEachOther) {
