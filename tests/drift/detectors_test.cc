@@ -238,6 +238,12 @@ TEST(Stepd, TakesNoErrorsAtAllForAChangeAsPublished) {
   EXPECT_EQ(Detections(*detector, zeros), (std::vector<size_t>{59, 119}));
 }
 
+TEST(Stepd, TakesErrorsAloneForAChangeAsWell) {
+  auto detector = Take(MakeStepd({}));
+  const std::vector<double> ones(130, 1.0);
+  EXPECT_EQ(Detections(*detector, ones), (std::vector<size_t>{59, 119}));
+}
+
 TEST(Seed, MergesBlocksThatAreAlikeAndStaysWithinItsBlocks) {
   SeedOptions options;
   options.max_blocks = 20;
@@ -277,6 +283,35 @@ TEST(Rddm, TurnsALongWarningIntoADrift) {
   options.warning_limit = 50;
   auto detector = Take(MakeRddm(options));
   EXPECT_FALSE(Detections(*detector, BitStream(61, 4000, 2000, 0.1, 0.4)).empty());
+}
+
+TEST(Rddm, RefusesAWarningThatBeganAtNoneOfTheValuesKept) {
+  for (const auto& [warning_at, sound] : {std::pair<int64_t, bool>{9, true}, {10, false}}) {
+    StateWriter out;
+    out.Section("rddm", 1);
+    out.I64(200);
+    for (const double v : {0.5, 0.1, 0.2, 0.1, 0.1}) out.F64(v);
+    out.Array(std::vector<uint8_t>(7000));
+    // Ten are kept; the next value begins with those since the warning.
+    for (const int64_t v : {int64_t{0}, int64_t{10}, warning_at, int64_t{1}}) out.I64(v);
+    for (const bool v : {true, false, false}) out.Bool(v);
+    StateReader in(out.bytes());
+    auto detector = Take(MakeRddm({}));
+    EXPECT_EQ(detector->Load(in).ok(), sound) << in.status().message();
+    detector->Update(1);
+  }
+}
+
+TEST(Kswin, SoFewRecentValuesThatItCouldNeverReportAreRefused) {
+  KswinOptions options;
+  options.recent = 5;
+  EXPECT_EQ(MakeKswin(options).status().code(), StatusCode::kInvalid);
+  options.recent = 6;
+  const auto found = Detections(*Take(MakeKswin(options)), RealStream(64, 2000, 1000, 0, 10));
+  EXPECT_FALSE(found.empty());
+  options.recent = 5;
+  options.alpha = 0.01;
+  EXPECT_TRUE(MakeKswin(options).ok());
 }
 
 TEST(Detectors, RefuseOptionsThatMakeNoSense) {
