@@ -221,15 +221,15 @@ TEST(ExperimentMethods, WhatIsFoundAtALookIsAboutTheEffectOfThatLook) {
 TEST(ExperimentMethods, WhatWasFoundIsNotShippedOnceItLooksOtherwise) {
   ExperimentOptions options = Options(Method::kSequence);
   options.metrics.push_back(Metric("late", Role::kGuardrail));
-  options.metrics[1].data.window = 4000 * kSecond;  // Until it is in, nothing is shipped.
+  options.metrics[1].data.window = 5000 * kSecond;  // Until it is in, nothing is shipped.
   options.metrics[1].margin = 0.5;
   const auto e = Make(options);
-  World world{0.4, 0.6};
+  World world{0.4, 0.75};
   std::vector<LookResult> looks;
   world.Run(*e, 1400, &looks, 100);
   ASSERT_TRUE(looks.back().comparisons[0].significant);
   world.treatment = 0.2;
-  world.Run(*e, 4600, &looks, 100);
+  world.Run(*e, 5700, &looks, 100);
   const std::vector<Comparison>& c = looks.back().comparisons;
   EXPECT_TRUE(c[0].significant);
   EXPECT_GT(c[0].decided_effect, 0);
