@@ -130,7 +130,8 @@ Interval LiftsWithin(const Arm& control, const Arm& treatment, double reach);
 struct PostStratified {
   Effect absolute, relative;
 };
-/// Strata (control, treatment), weighted by their share of all units.
+/// Strata (control, treatment), weighted by their share of all units. Library only: an experiment
+/// has no strata.
 struct Stratum {
   Arm control, treatment;
 };

@@ -509,8 +509,8 @@ TEST(UnitHistogram, QuantilesAreWithinOnePercent) {
     const double exact = values[static_cast<size_t>(q * 20'000)];
     EXPECT_NEAR(histogram.Quantile(q) / exact, 1, 0.01) << q;
   }
-  double cap = 0;
-  const MeanSums capped = histogram.Winsorised(0.99, cap);
+  const double cap = histogram.UpperEdge(0.99);
+  const MeanSums capped = histogram.CappedAt(cap);
   double sum = 0, squares = 0;
   for (const double v : values) {
     // The cap is a bucket's edge: values of that bucket are kept as they are.
