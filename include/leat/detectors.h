@@ -192,7 +192,8 @@ struct KswinOptions {
   double alpha = 0.005;  ///< p-value of one test; about 1 / alpha values between false alarms at
                          ///< the most frequent, in (0, 1).
   int64_t window = 100;  ///< Values that are kept, 4..1e5.
-  int64_t recent = 30;   ///< Of which the latest, 2..window/2.
+  int64_t recent = 30;   ///< Of which the latest, 2..window/2, and as many as can make a p-value
+                         ///< of alpha (6 for 0.005).
   int64_t seed = 1;      ///< Of the draws.
 };
 void Describe(Params& params, KswinOptions& options);
@@ -200,9 +201,9 @@ Result<std::unique_ptr<DriftDetector>> MakeKswin(const KswinOptions& options);
 
 /// STEPD: the errors of a recent window against those of all older values, by a test of equal
 /// proportions. Source: Nishida and Yamauchi, Detecting Concept Drift Using Statistical Testing,
-/// 2007; details as in MOA: falls are reported as well, and so are two windows without any error
-/// (the test divides by 0 there), every 2 `window` values. Cost: O(1), a byte a value of the
-/// window. Output: all three states.
+/// 2007; details as in MOA: falls are reported as well, and so are two windows without any error,
+/// or of nothing else (the test divides by 0 there), every 2 `window` values. Cost: O(1), a byte a
+/// value of the window. Output: all three states.
 struct StepdOptions {
   int64_t window = 30;          ///< Recent values, 2..1e6.
   double drift_level = 0.003;   ///< p-value below which it reports, in (0, 1).

@@ -50,14 +50,17 @@ class HddmA {
     return warning ? DriftState::kWarning : DriftState::kStable;
   }
 
-  /// How far the mean of all is above that of the prefix; the means of the prefix and of the rest.
+  /// How far the mean of all is above that of the prefix (of a fall: below); the means of the
+  /// prefix and of the rest.
   DriftDetector::Evidence evidence() const {
-    if (!(all_.n > low_.n) || low_.n == 0) {
+    const bool fell = Fell();
+    const Prefix& first = fell ? high_ : low_;
+    if (!(all_.n > first.n) || first.n == 0) {
       return {drift::kNone, drift::kNone, drift::kNone, all_.n > 0 ? all_.mean() : drift::kNone};
     }
-    const Prefix rest{all_.n - low_.n, all_.sum - low_.sum};
-    return {all_.mean() - low_.mean(), Bound(low_, options_.drift_confidence), low_.mean(),
-            rest.mean()};
+    const Prefix rest{all_.n - first.n, all_.sum - first.sum};
+    return {(fell ? -1 : 1) * (all_.mean() - first.mean()), Bound(first, options_.drift_confidence),
+            first.mean(), rest.mean()};
   }
 
   void Visit(auto& v) {
@@ -78,6 +81,15 @@ class HddmA {
   }
   bool Moved(const Prefix& p, double sign, double confidence) const {
     return p.n != all_.n && sign * (all_.mean() - p.mean()) >= Bound(p, confidence);
+  }
+  /// Whether what was reported last is a fall.
+  bool Fell() const {
+    if (!options_.two_sided || options_.variant == HddmVariant::kMoa) return false;
+    for (const double confidence : {options_.drift_confidence, options_.warning_confidence}) {
+      if (Moved(low_, 1, confidence)) return false;
+      if (Moved(high_, -1, confidence)) return true;
+    }
+    return false;
   }
 
   HddmAOptions options_;
@@ -119,7 +131,11 @@ class HddmW {
     last_bound_ = Bound(rise_before_.bound + rise_after_.bound, options_.drift_confidence);
     drift = Moved(rise_before_, rise_after_, 1, options_.drift_confidence);
     warning = !drift && Moved(rise_before_, rise_after_, 1, options_.warning_confidence);
-    if (drift && moa_) Clear();
+    if (drift && moa_) {
+      const DriftDetector::Evidence found = evidence();
+      Clear();
+      found_ = found;
+    }
     if (total_.any && total_.mean - Bound(total_.bound, options_.drift_confidence) > fall_cut_) {
       fall_cut_ = total_.mean - Bound(total_.bound, options_.drift_confidence);
       fall_before_ = total_;
@@ -140,10 +156,15 @@ class HddmW {
     return warning ? DriftState::kWarning : DriftState::kStable;
   }
 
-  /// Means are those of the rising side; the present one is the weighted mean of all.
+  /// Of the rising side unless it was a fall; the present mean is the weighted one of all.
   DriftDetector::Evidence evidence() const {
-    return {last_, last_bound_, rise_before_.any ? rise_before_.mean : drift::kNone,
-            total_.any ? total_.mean : drift::kNone};
+    if (!total_.any) return found_;
+    if (Fell()) {
+      return {fall_before_.mean - fall_after_.mean,
+              Bound(fall_before_.bound + fall_after_.bound, options_.drift_confidence),
+              fall_before_.mean, total_.mean};
+    }
+    return {last_, last_bound_, rise_before_.any ? rise_before_.mean : drift::kNone, total_.mean};
   }
 
   void Visit(auto& v) {
@@ -169,6 +190,16 @@ class HddmW {
     fall_cut_ = moa_ ? std::numeric_limits<double>::denorm_min() : -drift::kInfinity;
     last_ = last_bound_ = 0;
     again_ = false;
+    found_ = {0, 0, drift::kNone, drift::kNone};
+  }
+  /// Whether what was reported last is a fall.
+  bool Fell() const {
+    if (!options_.two_sided || moa_) return false;
+    for (const double confidence : {options_.drift_confidence, options_.warning_confidence}) {
+      if (Moved(rise_before_, rise_after_, 1, confidence)) return false;
+      if (Moved(fall_before_, fall_after_, -1, confidence)) return true;
+    }
+    return false;
   }
   void Add(Weighted& w, double x) const {
     const double lambda = options_.lambda, rest = 1 - lambda;
@@ -193,6 +224,8 @@ class HddmW {
   double last_ = 0;  ///< What was compared last on the rising side, and with what.
   double last_bound_ = 0;
   bool again_ = false;  ///< The next value starts from scratch.
+  /// What a drift stood on of which nothing is left. Not saved: it is asked for at once.
+  DriftDetector::Evidence found_{};
 };
 
 constexpr std::string_view kDriftHelp = "chance of a false alarm that a drift may have";

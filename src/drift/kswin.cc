@@ -30,12 +30,15 @@ class Kswin {
   static constexpr std::string_view kName = "kswin";
   static constexpr bool kRestarts = false;
 
-  explicit Kswin(const KswinOptions& options) : options_(options) {
-    while (needed_ <= options_.recent && ExactTail(options_.recent, needed_) > options_.alpha) {
-      ++needed_;
-    }
+  explicit Kswin(const KswinOptions& options) : options_(options), needed_(Needed(options)) {}
+
+  /// The least difference that is a drift, in values; above `recent` if there is none.
+  static int64_t Needed(const KswinOptions& options) {
+    int64_t needed = 1;
+    while (needed <= options.recent && ExactTail(options.recent, needed) > options.alpha) ++needed;
     // The published test asks for a difference of more than a tenth besides.
-    while (static_cast<double>(needed_) <= 0.1 * static_cast<double>(options_.recent)) ++needed_;
+    while (static_cast<double>(needed) <= 0.1 * static_cast<double>(options.recent)) ++needed;
+    return needed;
   }
 
   static bool Takes(double x) { return drift::IsModerate(x); }
@@ -99,7 +102,7 @@ class Kswin {
   }
 
   KswinOptions options_;
-  int64_t needed_ = 1;  ///< The least difference that is a drift, in values.
+  int64_t needed_;
   std::vector<double> window_;
   std::vector<double> scratch_;  ///< No state.
   int64_t tests_ = 0;
@@ -121,6 +124,11 @@ Result<std::unique_ptr<DriftDetector>> MakeKswin(const KswinOptions& options) {
   LEAT_RETURN_IF_ERROR(ValidateOptions("kswin", options));
   if (2 * options.recent > options.window) {
     return Status::Invalid("kswin: window must be at least twice as long as recent");
+  }
+  if (Kswin::Needed(options) > options.recent) {
+    return Status::Invalid(
+        "kswin: no difference of so few recent values has a p-value as small as alpha; with alpha "
+        "0.005 it takes 6");
   }
   return std::unique_ptr<DriftDetector>(
       std::make_unique<drift::SimpleDetector<Kswin, KswinOptions>>(options));

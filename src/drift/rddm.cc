@@ -61,11 +61,16 @@ class Rddm {
     return count_ >= 1 && (stored == 0 || stored == options_.stable_values) && first_ >= 0 &&
            first_ < options_.stable_values && size_ >= 0 && size_ <= stored && warning_at_ >= -1 &&
            warning_at_ < options_.stable_values &&
+           (warning_at_ < 0 || Before(warning_at_) < size_) &&
            std::isfinite(rate_ + deviation_ + lowest_rate_ + lowest_deviation_);
   }
   size_t Bytes() const { return ring_.capacity(); }
 
  private:
+  /// How many of those kept came before the one there.
+  int64_t Before(int64_t at) const {
+    return (at - first_ + options_.stable_values) % options_.stable_values;
+  }
   int64_t Last() const { return (first_ + size_ - 1) % options_.stable_values; }
   void Push(uint8_t bit) {
     if (ring_.empty()) ring_.resize(static_cast<size_t>(options_.stable_values));
@@ -103,7 +108,7 @@ class Rddm {
       lowest_level_ = drift::kInfinity;
     }
     if (warning_at_ >= 0) {
-      size_ -= (warning_at_ - first_ + options_.stable_values) % options_.stable_values;
+      size_ -= Before(warning_at_);
       first_ = warning_at_;
     }
     for (int64_t i = 0; i < size_; ++i) {

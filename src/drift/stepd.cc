@@ -36,8 +36,8 @@ class Stepd {
     const double pooled = (ro + rr) / (no + nr);
     const double z =
         (std::fabs(ro / no - rr / nr) - inverse / 2) / std::sqrt(pooled * (1 - pooled) * inverse);
+    // Nothing but errors, or none at all: z is infinite and p is 0.
     p_value_ = 2 * (1 - NormalCdf(std::fabs(z)));
-    if (!(p_value_ >= 0)) p_value_ = 1;  // Nothing but errors, or none at all.
     if (p_value_ < options_.drift_level) return DriftState::kDrift;
     return p_value_ < options_.warning_level ? DriftState::kWarning : DriftState::kStable;
   }

@@ -5,7 +5,8 @@
 /// forms are those of scipy.stats. Every update is O(1) time and memory. Values (or weights) that
 /// are not finite, and weights that are not positive, are ignored. A statistic that needs more
 /// values than were seen is 0, unless its comment says otherwise. Thread safety: const methods may
-/// run concurrently. Determinism: depends on the sequence of Add calls only.
+/// run concurrently. Determinism: depends on the sequence of Add calls only. Library only: no
+/// setting asks for them.
 #pragma once
 
 #include <cstdint>

@@ -118,6 +118,9 @@ std::vector<double> RoundTicks(double low, double high, int wanted) {
   const double power = std::pow(10, std::floor(std::log10(rough)));
   const double share = rough / power;
   const double step = power * (share < 1.5 ? 1 : share < 3.5 ? 2 : share < 7.5 ? 5 : 10);
+  // Beyond, one more step may be no other number.
+  constexpr double kMostSteps = 1LL << 52;
+  if (!(std::max(std::abs(low), std::abs(high)) / step < kMostSteps)) return ticks;
   for (double i = std::ceil(low / step - 1e-9); i * step <= high + step * 1e-9; ++i) {
     ticks.push_back(i * step);
   }

@@ -57,7 +57,8 @@ struct Chart {
   std::vector<ChartMark> marks;
 };
 
-/// About `wanted` round values between the limits (1, 2 or 5 times a power of ten apart).
+/// About `wanted` round values between the limits (1, 2 or 5 times a power of ten apart); none
+/// where the limits differ by too little for that.
 std::vector<double> RoundTicks(double low, double high, int wanted);
 /// A tick label as short as its step allows: "0.25", "1.5M".
 std::string TickLabel(double value, double step);

@@ -72,7 +72,10 @@ std::optional<std::pair<double, double>> ValueLimits(const Report& report,
   }
   if (low > high) return std::nullopt;
   double margin = 0.06 * (high - low);
-  if (!(margin > 0)) margin = std::max(1e-3, 0.05 * std::abs(high));
+  // What differs in the last bits only is drawn as one value.
+  if (!(high - low > 1e-12 * std::max(std::abs(low), std::abs(high)))) {
+    margin = std::max(1e-3, 0.05 * std::abs(high));
+  }
   const bool share = low >= 0 && high <= 1;  // Stay inside where the metric itself does.
   low = share ? std::max(0.0, low - margin) : low - margin;
   high = share ? std::min(1.0, high + margin) : high + margin;

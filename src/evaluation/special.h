@@ -40,6 +40,8 @@ double Zeta(double s);
 /// The branch of Lambert's W below -1; -1/e <= x < 0.
 double LambertWm1(double x);
 
+// ---- Library only: for two_sample.h ----
+
 /// P(K > x) of Kolmogorov's limiting distribution.
 double KolmogorovSf(double x);
 

@@ -4,6 +4,7 @@
 /// samples. Samples are numbers in any order; counts are of the same bins on both sides. Samples
 /// must be finite; an empty one (or counts that sum to 0) gives NaN everywhere. Cost: O(n log n)
 /// for sorting, unless a comment says more. Thread safety and determinism: pure functions.
+/// Library only: no setting asks for them.
 #pragma once
 
 #include <cstdint>

@@ -138,11 +138,6 @@ QuantileArm UnitHistogram::QuantileWithInterval(double q) const {
   return {n, Quantile(q), Quantile(q - reach), Quantile(q + reach)};
 }
 
-MeanSums UnitHistogram::Winsorised(double q, double& cap) const {
-  cap = UpperEdge(q);
-  return CappedAt(cap);
-}
-
 MeanSums UnitHistogram::CappedAt(double cap) const {
   Int128 sum = 0, squares = 0;
   int64_t above = 0;

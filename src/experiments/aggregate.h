@@ -64,9 +64,7 @@ class UnitHistogram {
   double Quantile(double q) const;
   /// A quantile with the normal interval of its rank, level 0.95.
   QuantileArm QuantileWithInterval(double q) const;
-  /// Sums with every total above the upper edge of the q-quantile's bucket set to that edge. The
-  /// cap itself is returned in `cap`.
-  MeanSums Winsorised(double q, double& cap) const;
+  /// Sums with every total above `cap`, the upper edge of a bucket, set to it.
   MeanSums CappedAt(double cap) const;
   /// The upper edge of the bucket of the q-quantile.
   double UpperEdge(double q) const;

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/hash.h"
+#include "base/points.h"
 #include "experiments/decisions.h"
 #include "experiments/exploration.h"
 #include "experiments/sequential.h"
@@ -273,7 +274,7 @@ Bandit::Pending* Bandit::Start(uint64_t id, std::span<const double> context, Eve
   ++account_.decisions;
   Pending& pending = pending_[id];
   pending.time = time;
-  for (const double v : context) pending.x.push_back(std::isfinite(v) ? v : 0);
+  for (const double v : context) pending.x.push_back(points::Usable(v) ? v : 0);
   pending.x.resize(options_.context, 0.0);
   pending.x.push_back(1);
   due_.emplace((time + options_.reward_window).micros, id);
@@ -310,7 +311,7 @@ void Bandit::Logged(uint64_t id, size_t action, double p, std::span<const double
 void Bandit::Reward(uint64_t id, double reward, EventTime time) {
   ++account_.rewards;
   const auto found = pending_.find(id);
-  if (found == pending_.end() || !std::isfinite(reward) || time < found->second.time ||
+  if (found == pending_.end() || !points::Usable(reward) || time < found->second.time ||
       time - found->second.time >= options_.reward_window) {
     ++account_.unknown;
     return;

@@ -147,8 +147,9 @@ class Bandit {
   /// A decision that another system took, with its probability; the policy only learns.
   void Logged(uint64_t id, size_t action, double p, std::span<const double> context,
               EventTime time);
-  /// For a decision that waits; others are counted as unknown. The first and the last are those by
-  /// time, whatever the order in which they come.
+  /// For a decision that waits; others are counted as unknown, as are rewards that are not finite
+  /// or beyond 1e100 in size (a number of the context that is such counts as 0). The first and the
+  /// last are those by time, whatever the order in which they come.
   void Reward(uint64_t id, double reward, EventTime time);
   /// Time has come to `now`: decisions whose window is over are trained on.
   void Advance(EventTime now);

@@ -49,6 +49,8 @@ class Mixture {
   double leading_ = 0;  ///< What of the logarithm does not depend on s and v.
 };
 
+// ---- Library only: no method of an experiment asks for these ----
+
 /// Polynomial stitching.
 double PolyStitchingBound(double v, double alpha, double v_min, double c, double s = 1.4,
                           double eta = 2);

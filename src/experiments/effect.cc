@@ -56,11 +56,11 @@ Arm Plain(double n, double mean, double variance) {
   return arm;
 }
 
-/// The squared error of (treatment - control) - lift * base: constant, linear and square in lift.
+/// The squared error of (treatment - control) - lift * |base|: constant, linear and square in lift.
 struct LiftError {
   LiftError(const Arm& a, const Arm& b)
       : constant(a.variance / a.n + b.variance / b.n),
-        linear(2 * a.base_covariance / a.n),
+        linear(std::copysign(2, a.base) * a.base_covariance / a.n),
         square(a.base_variance / a.n) {}
   double constant, linear, square;
 };
@@ -149,7 +149,8 @@ Effect AbsoluteEffect(const Arm& a, const Arm& b) {
 
 Effect RelativeEffect(const Arm& a, const Arm& b) {
   Effect effect = AbsoluteEffect(a, b);
-  const double base = a.base;
+  // Over the size of the control's mean: where that is a loss, a smaller one is still better.
+  const double base = std::abs(a.base);
   if (base == 0) {
     effect.estimate = effect.standard_error = kNone;
     return effect;
@@ -172,8 +173,8 @@ Effect RelativeEffectIf(const Arm& a, const Arm& b, double lift) {
 
 Interval LiftsWithin(const Arm& a, const Arm& b, double reach) {
   const LiftError error(a, b);
-  const double difference = b.mean - a.mean, base = a.base, k = reach * reach;
-  // (difference - lift base)^2 = k error(lift), a parabola in lift.
+  const double difference = b.mean - a.mean, base = std::abs(a.base), k = reach * reach;
+  // (difference - lift |base|)^2 = k error(lift), a parabola in lift.
   const double square = base * base - k * error.square;
   const double half = difference * base + k * error.linear / 2;
   const double disc = half * half - square * (difference * difference - k * error.constant);
@@ -235,6 +236,7 @@ FiellerResult Fieller(const Arm& a, const Arm& b, double alpha) {
   }
   const double root = std::sqrt(disc);
   out.interval = {(-qb - root) / (2 * qa) - 1, (-qb + root) / (2 * qa) - 1};
+  if (a.mean < 0) out.interval = {-out.interval.hi, -out.interval.lo};
   return out;
 }
 
@@ -266,7 +268,7 @@ PostStratified PostStratify(std::span<const Stratum> strata) {
   out.absolute.standard_error = std::sqrt(va + vb - 2 * c);
   if (ma != 0) {
     const double ratio = mb / ma;
-    out.relative.estimate = ratio - 1;
+    out.relative.estimate = (mb - ma) / std::abs(ma);
     out.relative.standard_error = std::sqrt((vb + ratio * ratio * va - 2 * ratio * c) / (ma * ma));
   }
   return out;

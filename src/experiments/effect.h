@@ -79,7 +79,8 @@ struct Effect {
 };
 /// treatment - control.
 Effect AbsoluteEffect(const Arm& control, const Arm& treatment);
-/// treatment / control - 1; degrees of freedom those of the absolute effect.
+/// (treatment - control) / |control|, so that more is above 0 also where the control's mean is
+/// below it; degrees of freedom those of the absolute effect.
 Effect RelativeEffect(const Arm& control, const Arm& treatment);
 
 /// The relative effect of these arms with the standard error that it has if it is `lift`, for a
@@ -129,7 +130,8 @@ Interval LiftsWithin(const Arm& control, const Arm& treatment, double reach);
 struct PostStratified {
   Effect absolute, relative;
 };
-/// Strata (control, treatment), weighted by their share of all units.
+/// Strata (control, treatment), weighted by their share of all units. Library only: an experiment
+/// has no strata.
 struct Stratum {
   Arm control, treatment;
 };

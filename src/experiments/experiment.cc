@@ -24,6 +24,10 @@ Status Check(const ExperimentOptions& options, const AnalysedMetric& metric) {
   if (metric.cap_percentile > 0 && (metric.data.kind != MetricKind::kSum || metric.data.cuped)) {
     return Refused(metric, "has cap_percentile, which needs a sum without cuped");
   }
+  if (metric.role == Role::kGuardrail && !Watchable(metric)) {
+    return Refused(metric,
+                   "is a guardrail, which is watched: it needs a `window`, and no quantile");
+  }
   const Method method = metric.method.value_or(options.method);
   const MethodFacts& facts = FactsOf(method);
   const std::string name(facts.name);
@@ -335,8 +339,8 @@ void Experiment::SaveHead(StateWriter& out) const {
     out.F64(r.guard_p);
     out.I64(r.looks_done);
     out.Array(r.information);
-    out.F64(r.planned_p);
-    out.F64(r.planned_effect);
+    out.F64(r.found_p);
+    out.F64(r.found_effect);
     r.past.Save(out);
     out.Bool(r.bets.has_value());
     if (r.bets) r.bets->Save(out);
@@ -372,12 +376,12 @@ Status Experiment::LoadHead(StateReader& in) {
     r.looks_done = in.I64();
     in.Array(r.information);
     if (version >= 3) {
-      r.planned_p = in.F64();
-      r.planned_effect = in.F64();
+      r.found_p = in.F64();
+      r.found_effect = in.F64();
     } else if (in.Bool()) {
       // A boundary was crossed, and which way was not said.
-      r.planned_p = 0;
-      r.planned_effect = std::numeric_limits<double>::quiet_NaN();
+      r.found_p = 0;
+      r.found_effect = std::numeric_limits<double>::quiet_NaN();
     }
     const size_t metric = static_cast<size_t>(&r - running_.data()) / options_.ledger.variants;
     if (in.ok() && MethodOf(metric) == Method::kGroupSequential) r.boundary_z = BoundaryOf(r);

@@ -1,8 +1,8 @@
 /// One running experiment: assignment, units, and what may be said about it at each look.
 ///
 /// A look computes, for each metric and each variant against the control (the first variant):
-///   - the effect (relative unless the control's mean is 0), with CUPED where the metric asks for
-///   it;
+///   - the effect (relative to the size of the control's mean unless that is 0), with CUPED where
+///   the metric asks for it;
 ///   - by the metric's method (method.h), its anytime-valid confidence sequence and p-value, where
 ///     the metric may be watched (a window, and not a quantile), and the smallest p so far; methods
 ///     for one look have the asymptotic sequence beside them, and their own p as of the first look
@@ -103,15 +103,15 @@ struct Comparison {
   std::string withheld;  ///< Why nothing is said; empty otherwise.
   Inference sequence, fixed;
   RunningInference running;
-  bool fieller = false;  ///< `fixed` is Fieller's: the control's mean is uncertain.
-  Posterior posterior;
+  bool fieller = false;       ///< `fixed` is Fieller's: the control's mean is uncertain.
+  Posterior posterior;        ///< Winning and losing are by what the metric calls better.
   bool beta = false;          ///< `posterior` is of shares; its losses are too.
   double decision_p = 1;      ///< What a decision stands on (of a posterior: the chance to lose).
   double p_adjusted = 1;      ///< Holm's, of all decision_p.
   double p_discovery = 1;     ///< Benjamini-Hochberg's.
   bool e_rejected = false;    ///< By e-BH.
   bool significant = false;   ///< By the experiment's way to share the level.
-  double decided_effect = 0;  ///< The effect that decision_p is about.
+  double decided_effect = 0;  ///< The effect of the look that what is decided on comes from.
   double boundary_z = 0;      ///< Group sequential: the last look's; 0 before the first.
   double guard_p = 1;         ///< Guardrails: "worse by more than the margin", smallest so far.
   double safe_p = 1;          ///< Guardrails: "not worse by as much as the margin", of this look.
@@ -210,9 +210,11 @@ class Experiment {
     // Methods that look when it was planned.
     int64_t looks_done = 0;
     std::vector<double> information;  ///< Of the looks done.
-    double planned_p = 1;
-    double planned_effect = 0;  ///< That planned_p is about; not a number: not known.
-    double boundary_z = 0;      ///< Follows from `information`.
+    double boundary_z = 0;            ///< Follows from `information`.
+    /// What a decision stands on: the smallest p so far, of planned looks that of these, and the
+    /// effect as it was then; not a number: not known.
+    double found_p = 1, found_effect = 0;
+    void Find(double p, double effect);
     History<PastLook> past;
     std::optional<BettingMean> bets;  ///< Of this variant's units.
     std::optional<BoundedEffect> bounded;

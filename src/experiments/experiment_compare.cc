@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "experiments/compare.h"
 
@@ -29,13 +30,14 @@ Arm ArmOf(const Aggregate& sums, MetricKind kind) {
 
 namespace {
 
+/// `cap` is that of cap_percentile, where the metric has one.
 Arm PlainArm(const Ledger& ledger, const AnalysedMetric& metric, size_t m, size_t variant,
              double cap) {
   const Aggregate& sums = ledger.Total(m, variant);
   if (metric.quantile > 0) {
     return QuantileToArm(ledger.Histogram(m, variant).QuantileWithInterval(metric.quantile));
   }
-  if (cap > 0) return MeanArm(ledger.Histogram(m, variant).CappedAt(cap));
+  if (metric.cap_percentile > 0) return MeanArm(ledger.Histogram(m, variant).CappedAt(cap));
   return ArmOf(sums, metric.data.kind);
 }
 
@@ -65,13 +67,13 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
   out.mean = treatment.base;
   out.control_units = control.n;
   out.units = treatment.n;
-  out.watchable = metric.data.window > 0 && metric.quantile == 0;
+  out.watchable = Watchable(metric);
   Running& own = running[m * options_.ledger.variants + variant];
   const Method method = MethodOf(m);
   const bool at_every_look = FactsOf(method).watching == Watching::kAlways;
   if (out.watchable) {
     out.running = own.inference;
-    out.decision_p = at_every_look ? own.inference.p : own.planned_p;
+    out.decision_p = at_every_look ? own.inference.p : own.found_p;
   }
   if (withheld) out.withheld = why;
   if (out.withheld.empty() &&
@@ -79,7 +81,9 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
     out.withheld = fmt::format("fewer than {} units an arm", options_.minimum);
   }
   if (out.withheld.empty() && !(control.variance > 0 && treatment.variance > 0)) {
-    out.withheld = "an arm does not vary";
+    out.withheld = metric.cap_percentile > 0
+                       ? fmt::format("an arm does not vary under the cap of {:g}", cap)
+                       : "an arm does not vary";
   }
   if (!out.withheld.empty()) return out;
 
@@ -145,19 +149,27 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
     out.posterior.loss_if_ship = BetaExpectedLoss(a, b);
     out.posterior.loss_if_keep = BetaExpectedLoss(b, a);
   }
+  if (!metric.up_is_good) {
+    out.posterior.chance_to_win = 1 - out.posterior.chance_to_win;
+    std::swap(out.posterior.loss_if_ship, out.posterior.loss_if_keep);
+  }
   if (!out.watchable) return out;
   Watch(out, watched_control, watched_treatment, running);
-  own.inference.Add(out.sequence);
-  out.running = own.inference;
   if (at_every_look) {
-    out.decision_p = own.inference.p;
-    out.decided_effect = effect.estimate;
+    // In a state that did not keep what was found, the intersection says which way that was.
+    const Interval& met = own.inference.intersection;
+    own.Find(own.inference.p, met.lo > 0 ? met.lo : met.hi < 0 ? met.hi : effect.estimate);
+    own.Find(out.sequence.p, effect.estimate);
   } else {
     PlannedLook(out, own);
-    out.decision_p = own.planned_p;
-    out.decided_effect = std::isnan(own.planned_effect) ? effect.estimate : own.planned_effect;
     out.boundary_z = own.boundary_z;
   }
+  own.inference.Add(out.sequence);
+  out.running = own.inference;
+  out.decision_p = own.found_p;
+  out.decided_effect = std::isnan(own.found_effect) ? effect.estimate : own.found_effect;
+  // e-BH asks for the e-values of this look.
+  if (options_.multiple == Multiple::kEBh) out.decided_effect = effect.estimate;
   if (metric.role == Role::kGuardrail) {
     const Effect at_margin = effect_if(metric.up_is_good ? -metric.margin : metric.margin);
     own.guard_p = std::min(own.guard_p, GuardP(out, at_margin, running, true));
@@ -165,6 +177,12 @@ Comparison Experiment::Compare(size_t m, size_t variant, bool withheld, std::str
     out.safe_p = GuardP(out, at_margin, running, false);
   }
   return out;
+}
+
+void Experiment::Running::Find(double p, double effect) {
+  if (!(p < found_p)) return;
+  found_p = p;
+  found_effect = effect;
 }
 
 double Experiment::BoundaryOf(const Running& running) const {
@@ -196,12 +214,9 @@ void Experiment::PlannedLook(const Comparison& c, Running& running) const {
             ? GroupSequentialP(running.information, z, options_.alpha, 2, Spending::kObrienFleming)
             : 1;
   } else if (method == Method::kBayes) {
-    const double wins = c.posterior.chance_to_win;
-    p = options_.metrics[c.metric].up_is_good ? 1 - wins : wins;
+    p = 1 - c.posterior.chance_to_win;
   }
-  if (p >= running.planned_p) return;
-  running.planned_p = p;
-  running.planned_effect = c.effect.estimate;
+  running.Find(p, c.effect.estimate);
 }
 
 void Experiment::Watch(Comparison& c, const Arm& control, const Arm& treatment,

@@ -62,7 +62,12 @@ void Experiment::Decide(LookResult& look) {
     const AnalysedMetric& metric = options_.metrics[c.metric];
     if (metric.role != Role::kPrimary || !c.withheld.empty() || !c.watchable) continue;
     if (breached[c.variant]) continue;
-    const double good = metric.up_is_good ? c.decided_effect : -c.decided_effect;
+    // What was found at an earlier look is shipped only while it looks that way. Planned looks
+    // decide for good.
+    const double sign = metric.up_is_good ? 1 : -1;
+    const bool lasts =
+        FactsOf(MethodOf(c.metric)).watching != Watching::kAlways || sign * c.effect.estimate > 0;
+    const bool good = sign * c.decided_effect > 0 && lasts;
     const std::string numbers = fmt::format(
         "effect {:+.4f} [{:+.4f}, {:+.4f}], always-valid p {:.3g}, {} {:.3g}, adjusted {:.3g}, "
         "{:.0f} units",
@@ -70,7 +75,7 @@ void Experiment::Decide(LookResult& look) {
         MethodOf(c.metric) == Method::kBayes ? "chance to lose" : "decided on", c.decision_p,
         options_.multiple == Multiple::kBenjaminiHochberg ? c.p_discovery : c.p_adjusted,
         c.effect.units);
-    if (c.significant && good > 0 && safe[c.variant]) decide("ship", c.metric, c.variant, numbers);
+    if (c.significant && good && safe[c.variant]) decide("ship", c.metric, c.variant, numbers);
     const double best = metric.up_is_good ? c.sequence.interval.hi : -c.sequence.interval.lo;
     if (options_.smallest_effect > 0 && c.relative && best < options_.smallest_effect) {
       decide("stop_for_futility", c.metric, c.variant,

@@ -18,7 +18,8 @@ std::vector<double> EpsilonGreedy(double epsilon, size_t best, size_t actions);
 std::vector<double> Softmax(std::span<const double> scores, double lambda);
 /// Raises small probabilities to `mass` / actions and takes that from the others in proportion.
 /// Without `raise_zeros`, actions of probability 0 stay at 0 and do not count. Deviation from
-/// Vowpal Wabbit: repeated until nothing is below the floor.
+/// Vowpal Wabbit: repeated until nothing is below the floor. Library only, as is SquareCb: policies
+/// have MixFloor and InverseGap.
 void EnforceMinimum(std::vector<double>& p, double mass, bool raise_zeros);
 /// 1 / (K + gamma (cost - least cost)); the rest for the cheapest action.
 std::vector<double> SquareCb(std::span<const double> costs, double gamma);

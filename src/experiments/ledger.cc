@@ -208,12 +208,19 @@ void Ledger::Trim(Unit* unit) {
   }
 }
 
+/// How long an event of a unit that is not exposed yet may matter: to a covariate for some days, to
+/// others until the watermark has passed it. A day of that saves a look at each event of those who
+/// come again.
+int64_t Ledger::KeptFor(size_t metric) const {
+  return (places_[metric].cuped ? options_.days_before + 1 : 1) * kDay;
+}
+
 void Ledger::Keep(Unit* unit, size_t metric, int64_t num, int64_t den, int64_t time) {
   units_.WillChange(unit);
   const bool first = unit->entries == Units::kNone;
   if (!first) Trim(unit);
   if (first && (unit->flags & kExposed) == 0) {
-    unit->first = Plus(time, (options_.days_before + 1) * kDay);
+    unit->first = Plus(time, KeptFor(metric));
   }
   units_.AddEntry(unit, {time, num, den, Units::kNone, static_cast<uint32_t>(metric)});
   if (first) Schedule(unit);
@@ -369,11 +376,12 @@ void Ledger::Fire(Unit* unit, int64_t time, std::vector<Entered>* entered) {
   if ((unit->flags & kExposed) == 0) {
     Trim(unit);
     if (unit->entries == Units::kNone) return units_.Remove(unit);
-    int64_t oldest = std::numeric_limits<int64_t>::max();
+    int64_t next = std::numeric_limits<int64_t>::max();
     for (uint32_t e = unit->entries; e != Units::kNone; e = units_.Entry(e).next) {
-      oldest = std::min(oldest, units_.Entry(e).time);
+      const UnitEntry& entry = units_.Entry(e);
+      next = std::min(next, Plus(entry.time, KeptFor(entry.metric)));
     }
-    unit->first = std::max(watermark_.micros + 1, Plus(oldest, (options_.days_before + 1) * kDay));
+    unit->first = std::max(watermark_.micros + 1, next);
     return Schedule(unit);
   }
   if (time > unit->first) units_.DropEntries(unit);

@@ -158,6 +158,7 @@ class Ledger {
   void Count(Unit* unit, size_t metric, int sign);
   void TakeOut(Unit* unit);
   void Recompute(Unit* unit);
+  int64_t KeptFor(size_t metric) const;
   void Keep(Unit* unit, size_t metric, int64_t num, int64_t den, int64_t time);
   void Trim(Unit* unit);
   /// When something happens to a unit next; DueQueue::kNever.

@@ -4,17 +4,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <vector>
 
+#include "base/points.h"
 #include "evaluation/special.h"
 
 namespace leat::experiments {
 
 void OffPolicy::Add(const LoggedReward& step) {
   const double w = step.weight, r = step.reward;
-  if (!std::isfinite(w) || !std::isfinite(r) || w < 0) return;
   const double off = w * (r - step.predicted);
   const double score = step.direct + off;
+  // One step that is not finite, or whose squares are not, would stay in the sums for good.
+  const double all[] = {w, r, w * r, step.direct, step.predicted, off, score};
+  if (w < 0 || !std::all_of(std::begin(all), std::end(all), points::Usable)) return;
   n_ += 1;
   w_ += w;
   w2_ += w * w;

@@ -9,7 +9,8 @@
 /// w = (probability under the candidate) / (logged probability). The reward model must not have
 /// seen the reward that it is compared with; then the doubly robust scores are a martingale
 /// difference and their asymptotic confidence sequence may be watched. Cost: O(1) a decision and
-/// candidate; 200 bytes. Determinism: sums in the order of Add.
+/// candidate; 200 bytes. Determinism: sums in the order of Add. Errors: steps with a number that is
+/// not finite or beyond 1e100 in size are left out.
 #pragma once
 
 #include <cstdint>
@@ -46,10 +47,11 @@ class OffPolicy {
   double snips() const { return w_ > 0 ? wr_ / w_ : 0; }
   double direct() const { return n_ > 0 ? direct_ / n_ : 0; }
   double doubly_robust() const { return n_ > 0 ? (direct_ + correction_) / n_ : 0; }
+  double switched() const { return n_ > 0 ? (direct_ + switched_) / n_ : 0; }
+  /// Library only: reports leave these three out.
   double snips_doubly_robust() const {
     return n_ > 0 ? direct_ / n_ + (w_ > 0 ? correction_ / w_ : 0) : 0;
   }
-  double switched() const { return n_ > 0 ? (direct_ + switched_) / n_ : 0; }
   double shrunk() const { return n_ > 0 ? (direct_ + shrunk_) / n_ : 0; }
   double subgaussian() const { return n_ > 0 ? subgaussian_ / n_ : 0; }
   double mean_weight() const { return n_ > 0 ? w_ / n_ : 0; }
@@ -101,6 +103,7 @@ class RobustLower {
 };
 
 /// Both bounds of a policy's value for rewards in [0, 1]; may be watched; no assumption on weights.
+/// Library only: rewards of a bandit have no bound that is known in advance.
 class RobustValue {
  public:
   void Add(double weight, double reward);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/points.h"
+
 namespace leat::experiments {
 
 Ridge::Ridge(size_t dimensions, double lambda, size_t parts)
@@ -47,10 +49,10 @@ void Ridge::Solve() {
 
 void Ridge::Learn(std::span<const double> x, double y, double weight, double discount,
                   size_t part) {
-  const auto finite = [](double v) { return std::isfinite(v); };
-  if (!std::all_of(x.begin(), x.end(), finite) || !finite(y) || !(weight > 0) || !finite(weight)) {
-    return;
-  }
+  // Their products must be finite, too.
+  const double root = std::sqrt(weight);
+  const auto usable = [&](double v) { return points::Usable(root * v); };
+  if (!(weight > 0) || !std::all_of(x.begin(), x.end(), usable) || !usable(y)) return;
   if (discount < 1) {
     std::vector<double> a(d_ * d_, 0.0);
     for (size_t i = 0; i < d_; ++i) {
@@ -71,7 +73,6 @@ void Ridge::Learn(std::span<const double> x, double y, double weight, double dis
     }
   }
   std::vector<double> r(x.begin(), x.end());
-  const double root = std::sqrt(weight);
   for (double& v : r) v *= root;
   for (size_t k = 0; k < d_; ++k) {
     const double old = L(k, k);

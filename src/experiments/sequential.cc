@@ -122,17 +122,6 @@ void RunningInference::Load(StateReader& in) {
   moved = in.Bool();
 }
 
-MixtureTest Msprt(double n, double difference, double variance, double tau2, double alpha) {
-  MixtureTest out;
-  const double total = variance + n * tau2;
-  out.log_lambda = 0.5 * std::log(variance / total) +
-                   n * n * tau2 * difference * difference / (2 * variance * total);
-  out.p = std::min(1.0, std::exp(-out.log_lambda));
-  out.half_width = std::sqrt(variance * total / (n * n * tau2) *
-                             (2 * std::log(1 / alpha) + std::log(total / variance)));
-  return out;
-}
-
 AnytimeT AnytimeValidT(double g, double n, double k, double t2, double alpha) {
   AnytimeT out;
   const double nu = n - k, r = g / (g + n);

@@ -61,12 +61,6 @@ struct RunningInference {
   void Load(StateReader& in);
 };
 
-struct MixtureTest {
-  double log_lambda = 0, p = 1, half_width = 0;
-};
-/// `n` units an arm, `variance` the sum of both arms' variances, `tau2` the mixture's variance.
-MixtureTest Msprt(double n, double difference, double variance, double tau2, double alpha);
-
 struct AnytimeT {
   double radius = 0;  ///< In standard errors.
   double log_e = 0;

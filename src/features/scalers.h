@@ -7,10 +7,10 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 
+#include "base/p2_quantile.h"
 #include "leat/state.h"
 
 namespace leat {
@@ -44,27 +44,6 @@ class RunningMoments {
   double n_ = 0;
   double mean_ = 0;
   double m2_ = 0;
-};
-
-/// The P-square estimate of one quantile from five markers (Jain and Chlamtac 1985, CACM 28(10),
-/// box 1). With fewer than five values: the value at index floor(n q) of those seen, sorted; 0 with
-/// none.
-class P2Quantile {
- public:
-  explicit P2Quantile(double q = 0.5) : q_(q) {}
-  void Learn(double x);
-  double Get() const;
-  uint64_t count() const { return n_; }
-
-  void Save(StateWriter& out) const;
-  void Load(StateReader& in);
-
- private:
-  double q_;
-  uint64_t n_ = 0;
-  std::array<double, 5> heights_{};
-  std::array<double, 5> positions_{1, 2, 3, 4, 5};
-  std::array<double, 5> desired_{};
 };
 
 /// z = (x - mean) / sqrt(variance), 0 when the variance is 0.

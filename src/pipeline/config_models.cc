@@ -147,10 +147,12 @@ void CheckDriftModel(Build& b, YamlParams& p, DriftConfig& drift) {
   }
 }
 
-/// The detectors whose statistics are those of bits.
-bool TakesErrorBits(std::string_view detector) {
-  constexpr std::string_view kOfBits[] = {"ddm", "eddm", "ewma_chart", "rddm", "stepd"};
-  return std::find(std::begin(kOfBits), std::end(kOfBits), detector) != std::end(kOfBits);
+/// The detectors whose statistics are those of bits, and those that hold for numbers from 0 to 1.
+constexpr std::string_view kOfBits[] = {"ddm", "eddm", "ewma_chart", "rddm", "stepd"};
+constexpr std::string_view kOfShares[] = {"fhddm", "hddm_a", "hddm_w"};
+
+bool IsOneOf(std::span<const std::string_view> names, std::string_view detector) {
+  return std::find(names.begin(), names.end(), detector) != names.end();
 }
 
 void CheckDriftOn(Build& b, YamlParams& p, const DriftConfig& drift) {
@@ -176,11 +178,17 @@ void CheckDriftOn(Build& b, YamlParams& p, const DriftConfig& drift) {
     }
   }
   const bool bits = drift.on == "error" && TaskOf(b.config) != EvaluationTask::kRegression;
-  if (TakesErrorBits(drift.detector) && !bits) {
+  if (IsOneOf(kOfBits, drift.detector) && !bits) {
     p.Problem(at, "on",
               drift.detector +
                   " takes errors of 0 or 1, which only `on: error` of a class label gives; for " +
                   Quote(drift.on) + " use adwin");
+  }
+  // A feature may be a share: that is for those who name it to know.
+  if (IsOneOf(kOfShares, drift.detector) && of_model && !bits) {
+    p.Problem(at, "on",
+              drift.detector + " takes numbers from 0 to 1, which " + Quote(drift.on) +
+                  " need not be; use adwin, or `on: error` of a class label");
   }
 }
 

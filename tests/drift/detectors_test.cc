@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "drift/drift_test_util.h"
 #include "drift/registry.h"
@@ -97,6 +98,19 @@ TEST_P(EveryDetector, StartsFromScratchWhenReset) {
   EXPECT_EQ(Saved(*detector), Saved(*Default(GetParam())));
 }
 
+TEST_P(EveryDetector, SaysWhatADetectionStandsOn) {
+  auto detector = Default(GetParam());
+  size_t found = 0;
+  for (const double x : BitStream(46, 4000, 2000, 0.1, 0.5)) {
+    if (detector->Update(x) != DriftState::kDrift) continue;
+    ++found;
+    const auto evidence = detector->evidence();
+    EXPECT_TRUE(std::isfinite(evidence.statistic)) << evidence.statistic;
+    EXPECT_GT(evidence.threshold, 0);
+  }
+  EXPECT_GT(found, 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Registry, EveryDetector, testing::ValuesIn(Types()),
                          [](const auto& item) { return item.param; });
 
@@ -134,6 +148,40 @@ TEST(HddmA, TwoSidedReportsAFall) {
   EXPECT_TRUE(Detections(*Take(MakeHddmA(options)), fall).empty());
   options.two_sided = true;
   EXPECT_FALSE(Detections(*Take(MakeHddmA(options)), fall).empty());
+}
+
+/// At each detection: what was compared is beyond its threshold; at the first one after the change
+/// the mean went that way.
+void ExpectEvidence(DriftDetector& detector, const std::vector<double>& values, double sign) {
+  bool found = false;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (detector.Update(values[i]) != DriftState::kDrift) continue;
+    const auto evidence = detector.evidence();
+    EXPECT_GT(evidence.threshold, 0);
+    EXPECT_GE(evidence.statistic, evidence.threshold);
+    if (i < 2000 || std::exchange(found, true)) continue;
+    EXPECT_GT(sign * (evidence.mean_after - evidence.mean_before), 0);
+  }
+  EXPECT_TRUE(found);
+}
+
+TEST(Hddm, ADetectionCarriesWhatWasComparedOnItsSide) {
+  const auto rise = BitStream(62, 4000, 2000, 0.1, 0.5), fall = BitStream(63, 4000, 2000, 0.5, 0.1);
+  for (const HddmVariant variant : {HddmVariant::kRiver, HddmVariant::kMoa}) {
+    for (const bool two_sided : {false, true}) {
+      HddmAOptions a;
+      a.variant = variant;
+      a.two_sided = two_sided;
+      HddmWOptions w;
+      w.variant = variant;
+      w.two_sided = two_sided;
+      ExpectEvidence(*Take(MakeHddmA(a)), rise, 1);
+      ExpectEvidence(*Take(MakeHddmW(w)), rise, 1);
+      if (!two_sided || variant == HddmVariant::kMoa) continue;
+      ExpectEvidence(*Take(MakeHddmA(a)), fall, -1);
+      ExpectEvidence(*Take(MakeHddmW(w)), fall, -1);
+    }
+  }
 }
 
 TEST(HddmW, TwoInstancesDoNotDisturbEachOther) {
@@ -192,6 +240,12 @@ TEST(Stepd, TakesNoErrorsAtAllForAChangeAsPublished) {
   EXPECT_EQ(Detections(*detector, zeros), (std::vector<size_t>{59, 119}));
 }
 
+TEST(Stepd, TakesErrorsAloneForAChangeAsWell) {
+  auto detector = Take(MakeStepd({}));
+  const std::vector<double> ones(130, 1.0);
+  EXPECT_EQ(Detections(*detector, ones), (std::vector<size_t>{59, 119}));
+}
+
 TEST(Seed, MergesBlocksThatAreAlikeAndStaysWithinItsBlocks) {
   SeedOptions options;
   options.max_blocks = 20;
@@ -231,6 +285,35 @@ TEST(Rddm, TurnsALongWarningIntoADrift) {
   options.warning_limit = 50;
   auto detector = Take(MakeRddm(options));
   EXPECT_FALSE(Detections(*detector, BitStream(61, 4000, 2000, 0.1, 0.4)).empty());
+}
+
+TEST(Rddm, RefusesAWarningThatBeganAtNoneOfTheValuesKept) {
+  for (const auto& [warning_at, sound] : {std::pair<int64_t, bool>{9, true}, {10, false}}) {
+    StateWriter out;
+    out.Section("rddm", 1);
+    out.I64(200);
+    for (const double v : {0.5, 0.1, 0.2, 0.1, 0.1}) out.F64(v);
+    out.Array(std::vector<uint8_t>(7000));
+    // Ten are kept; the next value begins with those since the warning.
+    for (const int64_t v : {int64_t{0}, int64_t{10}, warning_at, int64_t{1}}) out.I64(v);
+    for (const bool v : {true, false, false}) out.Bool(v);
+    StateReader in(out.bytes());
+    auto detector = Take(MakeRddm({}));
+    EXPECT_EQ(detector->Load(in).ok(), sound) << in.status().message();
+    detector->Update(1);
+  }
+}
+
+TEST(Kswin, SoFewRecentValuesThatItCouldNeverReportAreRefused) {
+  KswinOptions options;
+  options.recent = 5;
+  EXPECT_EQ(MakeKswin(options).status().code(), StatusCode::kInvalid);
+  options.recent = 6;
+  const auto found = Detections(*Take(MakeKswin(options)), RealStream(64, 2000, 1000, 0, 10));
+  EXPECT_FALSE(found.empty());
+  options.recent = 5;
+  options.alpha = 0.01;
+  EXPECT_TRUE(MakeKswin(options).ok());
 }
 
 TEST(Detectors, RefuseOptionsThatMakeNoSense) {

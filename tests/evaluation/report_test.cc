@@ -113,6 +113,8 @@ TEST(ReportChartTest, TicksAreRoundAndInsideTheLimits) {
               ElementsAre(0, ::testing::DoubleEq(0.2), ::testing::DoubleEq(0.4),
                           ::testing::DoubleNear(0.6, 1e-12), ::testing::DoubleEq(0.8), 1));
   EXPECT_THAT(RoundTicks(3, 3, 5), ElementsAre());
+  EXPECT_THAT(RoundTicks(0.1, std::nextafter(0.1, 1), 5), ElementsAre());
+  EXPECT_THAT(RoundTicks(-1e300, std::nextafter(-1e300, 0), 5), ElementsAre());
   EXPECT_EQ(TickLabel(0.2, 0.2), "0.2");
   EXPECT_EQ(TickLabel(0.25, 0.05), "0.25");
   EXPECT_EQ(TickLabel(200'000, 100'000), "200k");
@@ -259,6 +261,18 @@ Report::TimeChart Effect() {
   chart.marks = {{kApril + 2 * kDay, "ship, effect +0.1", false},
                  {kApril + 9 * kDay, "after the end", true}};
   return chart;
+}
+
+TEST(RenderHtmlTest, ValuesThatDifferInTheLastBitsAreDrawnAsOne) {
+  Report report = Sample();
+  double value = 0.8;
+  for (Report::CurveSample& sample : report.curve) {
+    for (MetricValues& row : sample.rows) {
+      value = std::nextafter(value, 1);
+      row = {{"roc_auc", value}};
+    }
+  }
+  EXPECT_THAT(RenderHtml(report), HasSubstr(">0.80</text>"));
 }
 
 TEST(RenderHtmlTest, AnExperimentIsDrawnOverTime) {

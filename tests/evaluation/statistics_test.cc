@@ -73,7 +73,6 @@ TEST(Statistics, ResumeBitForBit) {
   ExpectResumes([] { return Comoments(); });
   ExpectResumes([] { return EwCovariance(0.1); });
   ExpectResumes([] { return Autocorrelation(7); });
-  ExpectResumes([] { return P2Quantile(0.9); });
   ExpectResumes([] { return P2Range(); });
   ExpectResumes([] { return MedianAbsoluteDeviation(); });
   ExpectResumes([] { return RollingMoments(10); });
@@ -95,7 +94,6 @@ TEST(Statistics, IgnoreWhatIsNotFinite) {
   check([] { return Moments(); });
   check([] { return EwMoments(0.1); });
   check([] { return Autocorrelation(2); });
-  check([] { return P2Quantile(0.5); });
   check([] { return MedianAbsoluteDeviation(); });
   check([] { return RollingMoments(7); });
   check([] { return RollingQuantile(7); });
@@ -204,35 +202,6 @@ TEST(SortedQuantile, InterpolatesLinearly) {
   EXPECT_EQ(SortedQuantile(x, 0.5), 30);
   EXPECT_NEAR(SortedQuantile(x, 0.25), 17.5, 1e-12);  // Place 0.75.
   EXPECT_TRUE(std::isnan(SortedQuantile({}, 0.5)));
-}
-
-TEST(P2Quantile, IsExactUpToFiveValues) {
-  P2Quantile q(0.25);
-  EXPECT_EQ(q.value(), 0);
-  const std::vector<double> values = {5, 1, 4, 2, 3};
-  std::vector<double> seen;
-  for (const double x : values) {
-    q.Add(x);
-    seen.push_back(x);
-    std::sort(seen.begin(), seen.end());
-    EXPECT_EQ(q.value(), SortedQuantile(seen, 0.25));
-  }
-}
-
-TEST(P2Quantile, FollowsTheWorkedExampleOfThePaper) {
-  // Table I of Jain and Chlamtac: the median of twenty observations ends at 4.44.
-  P2Quantile median(0.5);
-  for (const double x : {0.02,  0.15,  0.74, 3.39, 0.83, 22.37, 10.15, 15.43, 38.62, 15.92,
-                         34.60, 10.28, 1.47, 0.40, 0.05, 11.39, 0.27,  0.42,  0.09,  11.37}) {
-    median.Add(x);
-  }
-  EXPECT_NEAR(median.value(), 4.44, 0.005);
-}
-
-TEST(P2Quantile, ConvergesOnASteadyStream) {
-  P2Quantile q(0.9);
-  for (const double x : Normals(5, 50'000)) q.Add(x);
-  EXPECT_NEAR(q.value(), 1.2816, 0.03);
 }
 
 /// Compares with the statistic computed from the window's values alone.

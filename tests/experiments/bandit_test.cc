@@ -435,6 +435,76 @@ TEST(Bandit, StateOfVersionOneIsStillRead) {
   EXPECT_EQ(again.bytes(), now.bytes());
 }
 
+template <typename T>
+std::string Saved(const T& object) {
+  StateWriter out;
+  object.Save(out);
+  return out.Take();
+}
+
+TEST(Bandit, OneHugeNumberSpoilsNothing) {
+  for (const PolicyKind kind : kAll) {
+    BanditOptions options = Options(kind, 3, 1);
+    options.policy.refresh = 1;
+    options.candidates = {CandidateOf(options.policy, kind)};
+    // Beyond what is taken, it is as if it were not there.
+    const auto huge = Make(options), none = Make(options);
+    const double large = 1e160, zero = 0;
+    huge->Decide(1, {&large, 1}, {0});
+    huge->Reward(1, large, {1});
+    none->Decide(1, {&zero, 1}, {0});
+    none->Reward(1, std::nan(""), {1});
+    huge->Advance({kHour});
+    none->Advance({kHour});
+    EXPECT_EQ(Saved(*huge), Saved(*none)) << PolicyNames()[static_cast<size_t>(kind)];
+    // At the limit everything stays finite.
+    const auto at_limit = Make(options);
+    for (uint64_t id = 1; id <= 3; ++id) {
+      const double most = 1e100;
+      at_limit->Decide(id, {&most, 1}, {0});
+      at_limit->Reward(id, id == 2 ? most : -most, {1});
+    }
+    at_limit->Advance({kHour});
+    Play(*at_limit, 3600, 4200, [&](const BanditDecision& d) {
+      ASSERT_NEAR(std::accumulate(d.p.begin(), d.p.end(), 0.0), 1, 1e-12)
+          << PolicyNames()[static_cast<size_t>(kind)];
+    });
+    for (const CandidateScore& score : at_limit->Scores()) {
+      for (const double value :
+           {score.estimates.ips(), score.estimates.direct(), score.estimates.doubly_robust(),
+            score.estimates.IpsInterval(0.05).interval.hi,
+            score.estimates.DirectInterval(0.05).interval.hi}) {
+        EXPECT_TRUE(std::isfinite(value)) << score.name << " " << value;
+      }
+    }
+  }
+}
+
+TEST(OffPolicy, AStepThatIsTooLargeForItsSumsIsLeftOut) {
+  OffPolicy estimates;
+  estimates.Add({1, 1, 0.5, 0.5});
+  const std::string before = Saved(estimates);
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  for (const LoggedReward& step :
+       {LoggedReward{inf, 1, 0, 0}, LoggedReward{1, nan, 0, 0}, LoggedReward{1, 1, inf, 0},
+        LoggedReward{1, 1, 0, nan}, LoggedReward{1, 1e160, 0, 0}, LoggedReward{1e160, 0, 0, 0},
+        LoggedReward{1e90, 1e90, 0, 0}, LoggedReward{1, 1, -1e160, 0},
+        LoggedReward{1, 1, 0, 1e160}}) {
+    estimates.Add(step);
+    EXPECT_EQ(Saved(estimates), before);
+  }
+}
+
+TEST(Ridge, ARowThatIsTooLargeForItsSquaresIsIgnored) {
+  Ridge model(2, 1, 2);
+  model.Learn(std::vector<double>{1, 2}, 3);
+  const std::string before = Saved(model);
+  model.Learn(std::vector<double>{1e160, 1}, 1);
+  model.Learn(std::vector<double>{1, 1}, 1e160);
+  model.Learn(std::vector<double>{1, 1}, 1, 1e300);
+  EXPECT_EQ(Saved(model), before);
+}
+
 TEST(Ridge, WhatIsForgottenLeavesNothingBehind) {
   constexpr size_t kD = 4, kParts = 3;
   Ridge parted(kD, 0.7, kParts), whole(kD, 0.7);

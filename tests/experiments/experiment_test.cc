@@ -78,6 +78,28 @@ struct World {
   }
 };
 
+/// A unit a second, whose totals are its arm's mean give or take 3.
+struct Totals {
+  double control = 0, treatment = 0;
+  CounterRandom random{3, 3};
+  int64_t at = 0;
+
+  EventTime Now() const { return {1'000'000'000'000'000 + at * kSecond}; }
+  void Run(Experiment& e, int64_t until, std::vector<LookResult>* looks = nullptr) {
+    for (; at < until; ++at) {
+      e.Advance(Now());
+      if (looks != nullptr && at % 100 == 99) looks->push_back(e.Look(Now()));
+      const std::string unit = World::Name(at);
+      const auto exposed = e.Expose(unit, Hash64(unit), Now(), 0, {});
+      if (!exposed.counted) continue;
+      const double mean = exposed.assignment.variant == 0 ? control : treatment;
+      for (size_t m = 0; m < e.options().metrics.size(); ++m) {
+        e.Outcome(Hash64(unit), m, mean + (random.Uniform() < 0.5 ? -3 : 3), 0, Now(), 0);
+      }
+    }
+  }
+};
+
 constexpr Method kWatched[] = {Method::kSequence, Method::kMsprt, Method::kAnytimeT,
                                Method::kBetting, Method::kEmpiricalBernstein};
 constexpr Method kAtOneLook[] = {Method::kFixed, Method::kPooledZ, Method::kBayes};
@@ -179,6 +201,43 @@ TEST(ExperimentMethods, AGroupSequentialFindingIsAboutTheEffectThatWasFound) {
   EXPECT_TRUE(e->decided().empty());
 }
 
+TEST(ExperimentMethods, WhatIsFoundAtALookIsAboutTheEffectOfThatLook) {
+  for (const Method method : kWatched) {
+    const auto e = Make(Options(method));
+    World world{0.4, 0.15};
+    std::vector<LookResult> looks;
+    const auto now = [&]() -> const Comparison& { return looks.back().comparisons[0]; };
+    world.Run(*e, 6000, &looks, 100);
+    const std::string name(FactsOf(method).name);
+    ASSERT_TRUE(now().significant) << name;
+    world.treatment = 0.8;  // In all it ends where the control is, or a little above.
+    while (!(now().effect.estimate > 0)) world.Run(*e, world.at + 100, &looks, 100);
+    EXPECT_TRUE(now().significant) << name;
+    EXPECT_LT(now().decided_effect, 0) << name;
+    EXPECT_TRUE(e->decided().empty()) << name;
+  }
+}
+
+TEST(ExperimentMethods, WhatWasFoundIsNotShippedOnceItLooksOtherwise) {
+  ExperimentOptions options = Options(Method::kSequence);
+  options.metrics.push_back(Metric("late", Role::kGuardrail));
+  options.metrics[1].data.window = 5000 * kSecond;  // Until it is in, nothing is shipped.
+  options.metrics[1].margin = 0.5;
+  const auto e = Make(options);
+  World world{0.4, 0.75};
+  std::vector<LookResult> looks;
+  world.Run(*e, 1400, &looks, 100);
+  ASSERT_TRUE(looks.back().comparisons[0].significant);
+  world.treatment = 0.2;
+  world.Run(*e, 5700, &looks, 100);
+  const std::vector<Comparison>& c = looks.back().comparisons;
+  EXPECT_TRUE(c[0].significant);
+  EXPECT_GT(c[0].decided_effect, 0);
+  EXPECT_LT(c[0].effect.estimate, 0);
+  EXPECT_LT(c[1].safe_p, 0.05);
+  EXPECT_TRUE(e->decided().empty());
+}
+
 TEST(ExperimentMethods, PIsOfTheErrorThatThereIsWithoutAnEffect) {
   // A treatment that is far below the control by few units: the lift's own error is too small.
   const auto e = Make(Options(Method::kSequence));
@@ -224,6 +283,67 @@ TEST(LiftsWithin, AreThoseWhoseOwnTestDoesNotReject) {
   const Effect delta = RelativeEffect(cuped.control, cuped.treatment);
   EXPECT_NEAR(RelativeEffectIf(cuped.control, cuped.treatment, delta.estimate).standard_error,
               delta.standard_error, 0.05 * delta.standard_error);
+}
+
+TEST(RelativeEffect, OfLossesIsThatOfGainsTheOtherWay) {
+  const auto expect_mirrored = [](const Arm& a, const Arm& b, const Arm& loss_a,
+                                  const Arm& loss_b) {
+    const Effect gain = RelativeEffect(a, b), loss = RelativeEffect(loss_a, loss_b);
+    EXPECT_GT(gain.estimate, 0);
+    EXPECT_DOUBLE_EQ(loss.estimate, -gain.estimate);
+    EXPECT_DOUBLE_EQ(loss.standard_error, gain.standard_error);
+    for (const double lift : {-0.5, 0.0, 0.3}) {
+      EXPECT_DOUBLE_EQ(RelativeEffectIf(loss_a, loss_b, -lift).standard_error,
+                       RelativeEffectIf(a, b, lift).standard_error);
+    }
+    const Interval lifts = LiftsWithin(a, b, 2.5), mirrored = LiftsWithin(loss_a, loss_b, 2.5);
+    EXPECT_DOUBLE_EQ(mirrored.lo, -lifts.hi);
+    EXPECT_DOUBLE_EQ(mirrored.hi, -lifts.lo);
+  };
+  const Arm a = MeanArm({500, 1000, 2600}), b = MeanArm({500, 1100, 3000});
+  const Arm loss_a = MeanArm({500, -1000, 2600}), loss_b = MeanArm({500, -1100, 3000});
+  expect_mirrored(a, b, loss_a, loss_b);
+  const Interval gain = Fieller(a, b, 0.05).interval, loss = Fieller(loss_a, loss_b, 0.05).interval;
+  EXPECT_DOUBLE_EQ(loss.lo, -gain.hi);
+  EXPECT_DOUBLE_EQ(loss.hi, -gain.lo);
+  const CupedArms up =
+      Cuped({500, 1000, 2600, 950, 2300, 2250}, {500, 1100, 3000, 1000, 2500, 2500});
+  const CupedArms down =
+      Cuped({500, -1000, 2600, 950, 2300, -2250}, {500, -1100, 3000, 1000, 2500, -2500});
+  ASSERT_NE(up.theta, 0);
+  expect_mirrored(up.control, up.treatment, down.control, down.treatment);
+}
+
+TEST(ExperimentMethods, WhereTheControlLosesALargerLossIsNoLift) {
+  ExperimentOptions options = Options(Method::kSequence);
+  options.metrics[0].data.kind = MetricKind::kSum;
+  for (const double treatment : {-20.0, -5.0}) {
+    const auto e = Make(options);
+    std::vector<LookResult> looks;
+    Totals{-10, treatment}.Run(*e, 1000, &looks);
+    const Comparison& c = looks.back().comparisons[0];
+    ASSERT_TRUE(c.withheld.empty()) << c.withheld;
+    EXPECT_TRUE(c.relative);
+    const double lift = (treatment + 10) / 10;
+    EXPECT_NEAR(c.effect.estimate, lift, 0.1);
+    EXPECT_LT(c.sequence.interval.lo, lift);
+    EXPECT_GT(c.sequence.interval.hi, lift);
+    EXPECT_EQ(c.sequence.interval.hi < 0, lift < 0);
+    EXPECT_EQ(c.sequence.interval.lo > 0, lift > 0);
+    EXPECT_EQ(e->decided().size(), lift > 0 ? 1u : 0u) << "a ship of the better one only";
+  }
+  options.metrics[0].role = Role::kGuardrail;
+  options.metrics[0].margin = 0.2;
+  for (const double treatment : {-20.0, -5.0}) {
+    const auto e = Make(options);
+    std::vector<LookResult> looks;
+    Totals{-10, treatment}.Run(*e, 1000, &looks);
+    EXPECT_EQ(looks.back().comparisons[0].safe_p <= 0.05, treatment > -10);
+    ASSERT_EQ(e->decided().size(), treatment < -10 ? 1u : 0u);
+    if (treatment < -10) {
+      EXPECT_EQ(e->decided()[0].kind, "guardrail_breach");
+    }
+  }
 }
 
 TEST(GroupSequential, ItsPIsTheLevelWhoseBoundaryWasReached) {
@@ -290,14 +410,7 @@ TEST(ExperimentMethods, AnUncertainControlHasFiellersIntervalOrNone) {
     ExperimentOptions options = Options(Method::kFixed);
     options.metrics[0].data.kind = MetricKind::kSum;
     const auto e = Make(options);
-    CounterRandom random(3, 3);
-    for (int64_t i = 0; i < 1000; ++i) {
-      const std::string unit = World::Name(i);
-      const EventTime now{1'000'000'000'000'000 + i * kSecond};
-      e->Advance(now);
-      if (!e->Expose(unit, Hash64(unit), now, 0, {}).counted) continue;
-      e->Outcome(Hash64(unit), 0, mean + (random.Uniform() < 0.5 ? -3 : 3), 0, now, 0);
-    }
+    Totals{mean, mean}.Run(*e, 1000);
     const EventTime end{1'000'000'000'000'000 + 2000 * kSecond};
     e->Advance(end);
     const Comparison c = e->Peek(end).comparisons[0];
@@ -351,6 +464,49 @@ TEST(ExperimentMethods, ASharesTestIsTheLibrarys) {
       BetaChance({1 + x0, 1 + pooled.control_units - x0}, {1 + x1, 1 + pooled.units - x1}));
 }
 
+TEST(ExperimentMethods, ThePosteriorWinsByWhatIsBetter) {
+  for (const Method method : {Method::kBayes, Method::kSequence}) {  // Of shares, and a normal one.
+    Comparison c[2];
+    std::string kinds[2];
+    for (const bool up : {false, true}) {
+      ExperimentOptions options = Options(method);
+      options.metrics[0].up_is_good = up;
+      const auto e = Make(options);
+      std::vector<LookResult> looks;
+      World{0.3, 0.2}.Run(*e, 5000, &looks);
+      c[up] = looks.back().comparisons[0];
+      for (const Decision& d : e->decided()) kinds[up] += d.kind;
+    }
+    EXPECT_EQ(c[0].beta, method == Method::kBayes);
+    EXPECT_GT(c[0].posterior.chance_to_win, 0.99);
+    EXPECT_NEAR(c[0].posterior.chance_to_win + c[1].posterior.chance_to_win, 1, 1e-12);
+    EXPECT_LT(c[0].posterior.loss_if_ship, c[0].posterior.loss_if_keep);
+    EXPECT_EQ(c[0].posterior.loss_if_ship, c[1].posterior.loss_if_keep);
+    EXPECT_EQ(c[0].posterior.loss_if_keep, c[1].posterior.loss_if_ship);
+    EXPECT_EQ(kinds[0], "ship");
+    EXPECT_EQ(kinds[1], "");
+  }
+}
+
+TEST(ExperimentMethods, ACapByPercentileIsOneWhateverItsValue) {
+  ExperimentOptions options = Options(Method::kSequence);
+  options.metrics[0].data.kind = MetricKind::kSum;
+  options.metrics[0].cap_percentile = 0.4;
+  {
+    const auto e = Make(options);  // A fifth of the units have something.
+    std::vector<LookResult> looks;
+    World{}.Run(*e, 2000, &looks);
+    EXPECT_EQ(looks.back().comparisons[0].mean, 0);
+    EXPECT_EQ(looks.back().comparisons[0].withheld, "an arm does not vary under the cap of 0");
+  }
+  {
+    const auto e = Make(options);  // Totals of -5 and 1: the cap is one of the losses.
+    std::vector<LookResult> looks;
+    Totals{-2, -2}.Run(*e, 2000, &looks);
+    EXPECT_NEAR(looks.back().comparisons[0].mean, -5, 0.1);
+  }
+}
+
 TEST(ExperimentMethods, WhatAMethodNeedsIsAskedFor) {
   ExperimentOptions options = Options(Method::kBetting);
   options.metrics[0].data.kind = MetricKind::kSum;
@@ -373,6 +529,20 @@ TEST(ExperimentMethods, WhatAMethodNeedsIsAskedFor) {
   options = Options(Method::kEmpiricalBernstein);
   options.metrics[0].role = Role::kGuardrail;
   EXPECT_THAT(Refusal(options), HasSubstr("margin is relative"));
+}
+
+TEST(ExperimentMethods, AGuardrailThatCouldNeverActIsRefused) {
+  ExperimentOptions options = Options(Method::kSequence);
+  options.metrics.push_back(Metric("slow", Role::kGuardrail));
+  options.metrics[1].data.kind = MetricKind::kSum;
+  EXPECT_EQ(Refusal(options), "");
+  options.metrics[1].quantile = 0.95;
+  EXPECT_THAT(Refusal(options), HasSubstr("no quantile"));
+  options.metrics[1].role = Role::kSecondary;
+  EXPECT_EQ(Refusal(options), "");
+  options.metrics[1] = Metric("open", Role::kGuardrail);
+  options.metrics[1].data.window = 0;
+  EXPECT_THAT(Refusal(options), HasSubstr("needs a `window`"));
 }
 
 TEST(ExperimentMethods, BoundedTotalsAreScaledByTheirCap) {
@@ -718,6 +888,37 @@ TEST(ExperimentState, OfVersionOneIsStillRead) {
                         })
                   .ok());
   EXPECT_EQ(items, static_cast<size_t>(loaded->ledger().units()));
+}
+
+TEST(ExperimentState, ThatDidNotKeepWhatWasFoundSaysWhichWayItWas) {
+  const auto e = Make(Options(Method::kSequence));
+  std::vector<LookResult> looks;
+  World world{0.4, 0.15};
+  world.Run(*e, 6000, &looks, 100);
+  world.treatment = 0.8;
+  while (!(looks.back().comparisons[0].effect.estimate > 0)) {
+    world.Run(*e, world.at + 100, &looks, 100);
+  }
+  StateWriter ledger, found, nothing;
+  e->ledger().SaveHead(ledger);
+  found.F64(looks.back().comparisons[0].running.p);
+  found.F64(looks.back().comparisons[0].decided_effect);
+  nothing.F64(1);
+  nothing.F64(0);
+  StateWriter whole;
+  e->Save(whole);
+  std::string old = whole.Take();
+  // Behind the control's comparison, which is empty, and what is saved of the sequence.
+  const size_t at = Head("experiment", 3).size() + ledger.bytes().size() + 8 + 91 + 49;
+  ASSERT_EQ(old.substr(at, 16), found.bytes());
+  old.replace(at, 16, nothing.bytes());
+  const auto loaded = Make(Options(Method::kSequence));
+  StateReader in(old);
+  ASSERT_TRUE(loaded->Load(in).ok());
+  const LookResult look = loaded->Look(looks.back().time);
+  EXPECT_TRUE(look.comparisons[0].significant);
+  EXPECT_LT(look.comparisons[0].decided_effect, 0);
+  EXPECT_TRUE(loaded->decided().empty());
 }
 
 TEST(ExperimentState, OfVersionTwoSaysThatABoundaryWasCrossed) {

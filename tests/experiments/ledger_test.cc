@@ -451,6 +451,38 @@ TEST(Ledger, UnitsThatAreNeverExposedAreForgotten) {
   EXPECT_LE(ledger.units(), 24 * 7 + 1);
 }
 
+TEST(Ledger, WithoutACovariateTheyAreForgottenWithinADay) {
+  LedgerOptions options = Options(kHour);
+  for (MetricOptions& metric : options.metrics) metric.cuped = false;
+  Ledger ledger(options);
+  for (uint64_t unit = 1; unit <= 500; ++unit) {
+    const EventTime now{kStart + static_cast<int64_t>(unit) * kHour};
+    ledger.Advance(now);
+    ledger.Outcome(Mix64(unit), 1, 3, 1, now);
+  }
+  EXPECT_LE(ledger.units(), 24 + 2);
+}
+
+TEST(Ledger, WhatACovariateNeedsIsKeptBesideWhatItDoesNot) {
+  constexpr size_t kWithout = 4, kWith = 1;
+  Ledger ledger(Options(kHour));
+  const auto at = [](int64_t hours) { return EventTime{kStart + hours * kHour}; };
+  ledger.Outcome(1, kWithout, 1, 1, at(1));
+  ledger.Outcome(2, kWithout, 1, 1, at(1));
+  ledger.Outcome(2, kWith, 3, 1, at(2));
+  ledger.Advance(at(28));
+  EXPECT_EQ(ledger.units(), 1) << "the one that only did what is no covariate is gone";
+  for (int64_t hour = 29; hour < 72; ++hour) ledger.Advance(at(hour));
+  EXPECT_EQ(ledger.units(), 1);
+  ledger.Exposure(2, 0, at(72));
+  ledger.Advance(at(72 + 24 * 4));
+  EXPECT_EQ(ledger.Total(kWith, 0).CupedMean().n, 1);
+  EXPECT_EQ(ledger.Total(kWith, 0).CupedMean().x, 3);
+  ledger.Outcome(3, kWith, 3, 1, at(72 + 24 * 4));
+  ledger.Advance(at(72 + 24 * 11));
+  EXPECT_EQ(ledger.units(), 1) << "behind its days a covariate is forgotten, too";
+}
+
 TEST(Aggregate, TakingOutLeavesNothingBehind) {
   Aggregate sum;
   CounterRandom random(1, 1);
@@ -477,8 +509,8 @@ TEST(UnitHistogram, QuantilesAreWithinOnePercent) {
     const double exact = values[static_cast<size_t>(q * 20'000)];
     EXPECT_NEAR(histogram.Quantile(q) / exact, 1, 0.01) << q;
   }
-  double cap = 0;
-  const MeanSums capped = histogram.Winsorised(0.99, cap);
+  const double cap = histogram.UpperEdge(0.99);
+  const MeanSums capped = histogram.CappedAt(cap);
   double sum = 0, squares = 0;
   for (const double v : values) {
     // The cap is a bucket's edge: values of that bucket are kept as they are.

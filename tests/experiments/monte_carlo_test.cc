@@ -98,7 +98,9 @@ TEST(MonteCarlo, WatchedContinuouslyAnAaIsRarelyRejected) {
            AsymptoticSequence(effect, {0.05, 20'000, Alternative::kGreater}).p <= 0.05);
       const double pooled = (x[0] + x[1]) / (2 * n);
       mark("mSPRT, fixed tau",
-           Msprt(n, effect.estimate, 2 * pooled * (1 - pooled), 1e-4, 0.05).p <= 0.05);
+           MixtureSequence({effect.estimate, std::sqrt(2 * pooled * (1 - pooled) / n)}, 1e-4, 0.05,
+                           Alternative::kTwoSided)
+                   .p <= 0.05);
       mark("beta-binomial sequence of a rate",
            bernoulli.LogE(x[0] - n * kRate, n * kRate * (1 - kRate)) >= threshold);
       mark("anytime-valid t",

@@ -1,4 +1,7 @@
-#include "features/scalers.h"
+#include "base/p2_quantile.h"
+
+#include <algorithm>
+#include <cmath>
 
 namespace leat {
 
