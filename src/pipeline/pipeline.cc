@@ -118,7 +118,8 @@ struct Pipeline::Impl {
   void Settle(LabelJoin::Handle handle, double target, Outputs& out);
   void WriteReject(std::string_view code, std::string_view detail, const Record& record,
                    std::string_view kind, Outputs& out);
-  void Tidy(Outputs& out);
+  void ForgetEarly(Outputs& out);
+  void Tidy();
   void OrphanLetter(uint64_t id, Outputs& out);
   void SaveHead(StateWriter& out) const;
   Status LoadHead(StateReader& in);
@@ -322,7 +323,9 @@ void Pipeline::Impl::PrefetchLabels() const {
   }
 }
 
+/// What has come to its end by `now`.
 void Pipeline::Impl::Drain(Outputs& out) {
+  ForgetEarly(out);
   while (const auto due = join.NextDue(now)) {
     PrefetchLabels();
     const Pending& header = join[due->handle];
@@ -375,8 +378,12 @@ void Pipeline::Impl::OrphanLetter(uint64_t id, Outputs& out) {
   ++it->second;
 }
 
-void Pipeline::Impl::Tidy(Outputs& out) {
-  join.Forget(now, [&](uint64_t id) { OrphanLetter(id, out); });
+void Pipeline::Impl::ForgetEarly(Outputs& out) {
+  join.ForgetEarly(now, [&](uint64_t id) { OrphanLetter(id, out); });
+}
+
+void Pipeline::Impl::Tidy() {
+  join.ForgetSettled(now);
   graph->Expire(now - config.time.allowed_lateness);
 }
 
@@ -435,7 +442,7 @@ void Pipeline::Step(const Record& record, Outputs& out) {
     s.seen.Remember(record.id, {true}, record.time + window);
   }
   s.Advance(record.time);
-  if (++s.steps % static_cast<uint64_t>(s.config.tidy_every) == 0) s.Tidy(out);
+  if (++s.steps % static_cast<uint64_t>(s.config.tidy_every) == 0) s.Tidy();
   s.Drain(out);
   ++s.taken;
 
@@ -555,7 +562,8 @@ void Pipeline::StepLabelReject(const Record& label, const Reject& reject, Output
 
 void Pipeline::Finish(Outputs& out) {
   Impl& s = *impl_;
-  s.Tidy(out);
+  s.ForgetEarly(out);
+  s.Tidy();
   if (s.scoreboard->labels() > 0) s.scoreboard->WriteRow(s.now, out.metrics);
   if (s.experiments != nullptr) s.experiments->Finish(s.now, out.metrics, out.events);
   if (s.bandits != nullptr) s.bandits->Finish(s.now, out.metrics);

@@ -242,6 +242,45 @@ TEST(Pipeline, SettledIdsAreKnownAsLongAsIsAskedFor) {
   }
 }
 
+/// Few records come, so that the pass over all that matters no more is far away.
+TEST(Pipeline, AnEarlyLabelWaitsUntilItsTimeIsOverAndNoLonger) {
+  std::string yaml(kSeparate);
+  yaml.replace(yaml.find("expires_after: 5d"), 17, "expires_after: 1h");
+  const Config config = Parse(yaml);
+  const auto minute = [](int m) { return FormatIso(kStart + m * kMinute); };
+  std::string csv = "id,at,amount\n", labels = "id,known,fraud\n";
+  csv += fmt::format("a,{},1\nb,{},2\nc,{},3\n", minute(0), minute(70), minute(71));
+  labels += fmt::format("b,{},1\nc,{},1\nc,{},0\n", minute(10), minute(12), minute(13));
+  Collect sinks;
+  const auto pipeline = MakePipeline(config);
+  DriveText(*pipeline, config, csv, sinks, labels);
+  Report report = pipeline->MakeReport();
+  EXPECT_EQ(Of(report.labels, "early"), 2);
+  EXPECT_EQ(Of(report.labels, "orphan"), 1) << "b came just when its label's hour was over";
+  EXPECT_EQ(Of(report.labels, "matched"), 1);
+  EXPECT_EQ(Of(report.labels, "corrected"), 1);
+
+  // Without records, labels and ticks end their time.
+  Outputs out;
+  Record label;
+  label.has_label = true;
+  label.label = 1;
+  for (int i = 0; i < 1000; ++i) {
+    label.id = KeyOf(fmt::format("unknown{}", i));
+    label.time = kStart + (100 + i) * kMinute;
+    pipeline->StepLabel(label, out);
+    report = pipeline->MakeReport();
+    ASSERT_EQ(Of(report.labels, "waiting"), std::min(i + 1, 60));
+  }
+  EXPECT_EQ(Of(report.labels, "orphan"), 941);
+  pipeline->Tick(kStart + 2000 * kMinute, out);
+  report = pipeline->MakeReport();
+  EXPECT_EQ(Of(report.labels, "waiting"), 0);
+  EXPECT_EQ(Of(report.labels, "orphan"), 1001);
+  EXPECT_EQ(Of(report.rejects, "orphan_label"), 1001);
+  EXPECT_EQ(Lines(out.rejects).size(), 1000u);
+}
+
 TEST(Pipeline, DuplicatesAndLateRecordsAreRejectedAsConfigured) {
   std::string yaml(kSeparate);
   yaml.replace(
