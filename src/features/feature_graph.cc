@@ -328,7 +328,8 @@ Result<std::vector<FeatureGraph::KeyFacts>> FeatureGraph::Describe(
       for (const auto& [slot, value] : found->windows) {
         facts.features.push_back(
             {program.slot_names[slot], value,
-             value >= 0 ? CategoryName(slot, static_cast<uint32_t>(value)) : std::string()});
+             IsCategory(slot) && value >= 0 ? CategoryName(slot, static_cast<uint32_t>(value))
+                                            : std::string()});
       }
     }
     out.push_back(std::move(facts));

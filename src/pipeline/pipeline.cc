@@ -383,6 +383,7 @@ void Pipeline::Impl::ForgetEarly(Outputs& out) {
 }
 
 void Pipeline::Impl::Tidy() {
+  if (now == EventTime{}) return;  // Nothing has come; there is no time before this one.
   join.ForgetSettled(now);
   graph->Expire(now - config.time.allowed_lateness);
 }

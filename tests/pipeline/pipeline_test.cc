@@ -220,6 +220,18 @@ TEST(Pipeline, SeparateLabelsAreJoinedByIdWithEveryCaseCounted) {
   EXPECT_EQ(Of(report.rejects, "orphan_label"), 1);
 }
 
+TEST(Pipeline, ARunWithoutRecordsLeavesNothingInTheState) {
+  std::string yaml(kConfig);
+  yaml.replace(yaml.find("id: id"), 6, "id: id\n  allowed_lateness: 1h");
+  const Config config = Parse(yaml);
+  const auto pipeline = MakePipeline(config);
+  const std::string before = pipeline->Digest();
+  Outputs out;
+  pipeline->Finish(out);
+  EXPECT_EQ(pipeline->Digest(), before);
+  EXPECT_EQ(out.size(), 0u);
+}
+
 TEST(Pipeline, SettledIdsAreKnownAsLongAsIsAskedFor) {
   const std::string csv =
       fmt::format("id,at,amount\na,{},1\nb,{},2\n", FormatIso(kStart), FormatIso(kStart + kDay));
