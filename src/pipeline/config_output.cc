@@ -167,7 +167,9 @@ void CheckSinks(Build& b, const YamlNode& root) {
       continue;
     }
     const YamlNode* const own = section == nullptr ? nullptr : section->Find(sink.name);
-    b.Problem(own != nullptr ? *own : section != nullptr ? *section : root,
+    b.Problem(own != nullptr       ? *own
+              : section != nullptr ? *section
+                                   : root,
               "sinks." + std::string(sink.name),
               own != nullptr ? "would overwrite an input"
                              : "its file would overwrite an input; name another one, or `none`");

@@ -841,6 +841,7 @@ Status Pipeline::LoadParts(std::span<const StatePart> parts) {
                     fmt::format("the state of '{}': {}", part.name, loaded.message()));
     }
   }
+  impl_->monitor->DropIdleBackgrounds(*impl_->roster);
   return Status::Ok();
 }
 

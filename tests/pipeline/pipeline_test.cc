@@ -9,7 +9,9 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "record/time_format.h"
+#include "state/memory/memory_store.h"
 #include "tests/pipeline/harness.h"
+#include "tests/pipeline/stored.h"
 
 namespace leat {
 namespace {
@@ -104,6 +106,33 @@ TEST(Pipeline, ARunSavedInTheMiddleContinuesBitForBit) {
     EXPECT_EQ(parts.all.metrics, whole.all.metrics) << "cut at " << cut;
     EXPECT_EQ(pipeline->Digest(), uninterrupted->Digest()) << "cut at " << cut;
   }
+}
+
+TEST(Pipeline, ABackgroundLearnerGoesWithTheLastDetectorThatCouldSwapItIn) {
+  const Config config = Parse(kConfig);
+  std::string yaml(kConfig);
+  yaml.erase(yaml.find("  - {detector: ddm"),
+             yaml.find("evaluation:") - yaml.find("  - {detector: ddm"));
+  const std::string csv = Stream(3000);
+  MemoryStore store;
+  const auto pipeline = MakePipeline(config);
+  pipeline->Track(store);
+  const auto has_background = [](const Pipeline& p) {
+    return p.TakeModel("bayes")->background.has_value();
+  };
+  Collect sinks;
+  Position position;
+  while (!has_background(*pipeline)) {
+    const DriveResult step = DriveText(*pipeline, config, csv, sinks, {}, position, 5);
+    ASSERT_FALSE(step.at_end) << "no warning";
+    position = step.position;
+  }
+  SaveTo(store, *pipeline);
+  const auto as_before = MakePipeline(config), without = MakePipeline(Parse(yaml));
+  LoadFrom(store, *as_before);
+  LoadFrom(store, *without);
+  EXPECT_TRUE(has_background(*as_before));
+  EXPECT_FALSE(has_background(*without));
 }
 
 TEST(Pipeline, LabelsOfTheFutureChangeNoEarlierPrediction) {
