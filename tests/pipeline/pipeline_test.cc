@@ -135,6 +135,28 @@ TEST(Pipeline, ABackgroundLearnerGoesWithTheLastDetectorThatCouldSwapItIn) {
   EXPECT_FALSE(has_background(*without));
 }
 
+TEST(Pipeline, ASettingOfInputsWithoutEffectChangesNoState) {
+  std::string yaml(kConfig);
+  yaml.insert(yaml.find("min_labels: 50"),
+              "bins: 16, tail_bins: 2, warmup: 500, hash_bits: 9, max_values: 7, smoothing: 50, ");
+  const Config config = Parse(kConfig), more = Parse(yaml);
+  EXPECT_EQ(config.fingerprint, more.fingerprint);
+  const std::string csv = Stream(600);
+  Collect sinks, others;
+  MemoryStore store;
+  const auto pipeline = MakePipeline(config);
+  pipeline->Track(store);
+  const Position half = DriveText(*pipeline, config, csv, sinks, {}, {}, 400).position;
+  SaveTo(store, *pipeline);
+  const auto changed = MakePipeline(more);
+  LoadFrom(store, *changed);
+  sinks.all.clear();
+  DriveText(*pipeline, config, csv, sinks, {}, half);
+  DriveText(*changed, more, csv, others, {}, half);
+  EXPECT_EQ(sinks.all.predictions, others.all.predictions);
+  EXPECT_EQ(pipeline->Chain(), changed->Chain());
+}
+
 TEST(Pipeline, LabelsOfTheFutureChangeNoEarlierPrediction) {
   const Config config = Parse(kConfig);
   const int rows = 2500, flip = 1200;
