@@ -42,6 +42,8 @@ constexpr std::pair<FetchStage, size_t> kLabelStages[] = {{FetchStage::kStore, 2
                                                           {FetchStage::kBlock, 3},
                                                           {FetchStage::kEvents, 1}};
 constexpr double kLogLossFloor = 1e-15;
+constexpr std::string_view kTooManyClasses = "too_many_classes",
+                           kTooManyText = "the label would be a new class, and there are 4096";
 
 /// Whether an experiment or a bandit chooses who serves.
 bool Routes(const Config& config) {
@@ -432,6 +434,11 @@ void Pipeline::Step(const Record& record, Outputs& out) {
       return;
     }
   }
+  if (!s.config.label.separate() && record.has_label && !s.targets.Takes(record)) {
+    ++s.rejected;
+    s.WriteReject(kTooManyClasses, kTooManyText, record, "record", out);
+    return;
+  }
   if (const Micros window = s.config.time.duplicate_window; window > 0) {
     s.seen.Forget(std::max(s.now, record.time));
     if (s.seen.Find(record.id)) {
@@ -517,6 +524,11 @@ void Pipeline::StepLabel(const Record& label, Outputs& out) {
   if (!label.has_label) {
     ++s.label_rejects;
     s.WriteReject("missing_label", "the label is empty", label, "label", out);
+    return;
+  }
+  if (!s.targets.Takes(label)) {
+    ++s.label_rejects;
+    s.WriteReject(kTooManyClasses, kTooManyText, label, "label", out);
     return;
   }
   LabelJoin::Handle handle = nullptr;

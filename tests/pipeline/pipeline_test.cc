@@ -392,6 +392,43 @@ sinks: {predictions: {file: p.jsonl}}
             (std::vector<std::string>{"class0", "class1", "class2"}));
 }
 
+/// As many labels are held back (early, or not yet available) as there may be classes.
+TEST(Pipeline, ALabelThatWouldBeOneClassTooManyIsRejected) {
+  for (const std::string label : {"available_after: 800d", "file: labels.csv, time: known"}) {
+    for (const bool expires : {false, true}) {
+      const bool separate = label.starts_with("file");
+      const Config config = Parse(
+          "name: multi\nsource: {file: x.csv}\n"
+          "record: {id: id, time: at, fields: {x: number}}\n"
+          "label: {field: y, type: category, " +
+          label + (expires ? ", expires_after: 900d, expired_as: none_came" : "") +
+          "}\nmodels: {bayes: {type: gaussian_nb}}\n");
+      const auto pipeline = MakePipeline(config);
+      Outputs out;
+      Record record;
+      record.values.assign(1, 1);
+      record.keys.assign(1, 0);
+      record.texts.resize(1);
+      record.has_label = true;
+      const auto step = [&](int id, const std::string& text) {
+        record.id = KeyOf(std::to_string(id));
+        record.time = kStart + id * kSecond;
+        record.label_text = text;
+        separate ? pipeline->StepLabel(record, out) : pipeline->Step(record, out);
+      };
+      const int most = expires ? 4095 : 4096;  // The class of expiry is one of them.
+      for (int i = 0; i < most; ++i) step(i, std::to_string(i));
+      EXPECT_EQ(out.rejects, "");
+      step(5000, "one more");
+      step(5001, "17");
+      step(5002, "none_came");
+      step(5003, "one more");
+      EXPECT_EQ(Of(pipeline->MakeReport().rejects, "too_many_classes"), expires ? 2 : 3);
+      EXPECT_EQ(Of(pipeline->MakeReport().records, "rejected"), separate ? 0 : expires ? 2 : 3);
+    }
+  }
+}
+
 TEST(Pipeline, AModelThatIsNotWarmGivesThePrior) {
   const Config config = Parse(kConfig);
   Collect sinks;
