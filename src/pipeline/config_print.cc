@@ -237,12 +237,18 @@ void HideEnvironment(const Config& config, std::string& text) {
 std::string CanonicalText(const Config& config) {
   // Records of aborted transactions are other input.
   const bool aborted = !config.source.kafka.topics.empty() && !config.kafka.read_committed;
-  return "leat-config-1\n" + std::string(aborted ? "source:\n  read_committed: false\n" : "") +
-         RecordText(config) + LabelText(config, false) + FeaturesText(config) + ModelsText(config) +
-         DriftText(config) + EvaluationText(config) + TextOfExperiments(config);
+  return std::string(kShapeHead) + (aborted ? "source:\n  read_committed: false\n" : "") +
+         LogsText(config.source) + RecordText(config) + LabelText(config, false) +
+         FeaturesText(config) + ModelsText(config) + DriftText(config) + EvaluationText(config) +
+         TextOfExperiments(config);
 }
 
 }  // namespace config
+
+std::string LogsText(const SourceConfig& source) {
+  if (source.also.empty()) return "";
+  return "source:\n  logs: " + std::to_string(1 + source.also.size()) + "\n";
+}
 
 std::string DescribeInput(const InputFeatureSpec& input) { return config::InputText(input); }
 

@@ -157,6 +157,31 @@ TEST(Pipeline, ASettingOfInputsWithoutEffectChangesNoState) {
   EXPECT_EQ(pipeline->Chain(), changed->Chain());
 }
 
+TEST(Pipeline, AStateOfAnEarlierVersionKnowsHowManyLogsItHasMergedFromItsConfiguration) {
+  std::string yaml(kConfig);
+  yaml.replace(yaml.find("{file: x.csv}"), 13, "{file: x.csv, also: [y.csv, z.csv]}");
+  const Config config = Parse(yaml);
+  const std::string logs = LogsText(config.source);
+  SnapshotInfo earlier;
+  earlier.shape = config.shape;
+  ASSERT_NE(earlier.shape.find(logs), std::string::npos);
+  earlier.shape.erase(earlier.shape.find(logs), logs.size());
+  EXPECT_EQ(earlier.shape, Parse(kConfig).shape) << "a single log is not mentioned";
+  earlier.configuration = config.text;
+  MemoryStore store;
+  Snapshots snapshots(store);
+  const auto pipeline = MakePipeline(config);
+  pipeline->Track(store);
+  snapshots.Begin(*pipeline, earlier);
+  ASSERT_TRUE(snapshots.More([] { return false; }));
+  ASSERT_TRUE(snapshots.Write().ok());
+  snapshots.End();
+  const auto info = Snapshots(store).Read();
+  ASSERT_TRUE(info.ok() && *info);
+  EXPECT_EQ((*info)->shape, config.shape);
+  EXPECT_EQ((*info)->fingerprint, config.fingerprint);
+}
+
 TEST(Pipeline, LabelsOfTheFutureChangeNoEarlierPrediction) {
   const Config config = Parse(kConfig);
   const int rows = 2500, flip = 1200;
