@@ -309,6 +309,22 @@ TEST(Config, ValuesOfTheEnvironmentAreShownNowhereHoweverTheyAreWritten) {
   }
 }
 
+TEST(Config, TextsOfListsComeFromTheEnvironmentAsOthersDo) {
+  ASSERT_EQ(::setenv("LEAT_TEST_PLACE", "visits", 1), 0);
+  const std::string yaml = Replace(kSmall, "record:\n", "record:\n  id: number\n");
+  const Config logs =
+      Parse(Replace(yaml, "log.csv", "log.csv, also: [\"${LEAT_TEST_PLACE}/a.csv\", b.csv]"));
+  EXPECT_THAT(logs.source.also, ElementsAre("visits/a.csv", "b.csv"));
+  EXPECT_THAT(DescribeConfig(logs), Not(HasSubstr("visits")));
+  for (const char* topic : {"\"${LEAT_TEST_PLACE}\"", "[\"${LEAT_TEST_PLACE}\"]"}) {
+    const Config topics =
+        Parse("kafka: {brokers: localhost:9092}\n" +
+              Replace(yaml, "file: log.csv", "kafka: {topic: " + std::string(topic) + "}"));
+    EXPECT_THAT(topics.source.kafka.topics, ElementsAre("visits"));
+  }
+  ::unsetenv("LEAT_TEST_PLACE");
+}
+
 TEST(Config, FingerprintFollowsWhatShapesTheState) {
   const std::string base = Parse(kCardFraud).fingerprint;
   EXPECT_EQ(Parse(kCardFraud, "elsewhere.yaml").fingerprint, base);
