@@ -86,7 +86,7 @@ TEST_F(Cli, NoSinkEmptiesAnInputWhateverItIsCalled) {
                                       {"o/../o/predictions.csv", "linked/../o/."},
                                       {"cards.csv", "linked"},
                                       {"cards.csv", "twice"}}) {
-    for (const std::string verb : {"replay ", "run --state " + Path("s") + " "}) {
+    for (const std::string& verb : {std::string("replay "), "run --state " + Path("s") + " "}) {
       const Ran ran = Leat(verb + kFraud + " --input " + Path(input) + " --output " + Path(output));
       EXPECT_EQ(ran.code, 2) << verb << input << ": " << ran.err;
       EXPECT_NE(ran.err.find("would overwrite this input"), std::string::npos) << ran.err;

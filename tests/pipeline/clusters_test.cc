@@ -82,7 +82,7 @@ TEST(ClustersOfAPipeline, GoOnAfterSavingAsIfNothingHadHappened) {
 /// How many labels a supervised model has learnt.
 int64_t Learnt(const Pipeline& pipeline, std::string_view model) {
   for (const ModelFacts& facts : pipeline.Models()) {
-    if (facts.name == model) return facts.learnt;
+    if (facts.name == model) return facts.labels;
   }
   ADD_FAILURE() << model;
   return 0;
