@@ -71,6 +71,20 @@ SinkNames SinkPaths(const SinkConfig& sinks, const std::string& folder) {
   return paths;
 }
 
+Status CheckApart(const SinkNames& sinks, std::span<const std::string> inputs) {
+  for (const std::string& sink : sinks) {
+    for (const std::string& input : inputs) {
+      if (sink.empty() || input.empty() || input == "-") continue;
+      std::error_code error;  // A file that is not there is no input.
+      if (!std::filesystem::equivalent(sink, input, error)) continue;
+      return Status::Invalid(fmt::format(
+          "{}: a sink would overwrite this input; give the sinks other names, or --output a folder",
+          sink));
+    }
+  }
+  return Status::Ok();
+}
+
 SinkLengths LengthsNow(const SinkNames& paths) {
   SinkLengths lengths{};
   for (size_t i = 0; i < paths.size(); ++i) {

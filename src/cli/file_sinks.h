@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,8 @@ class FileSinks final : public SinkSet {
 /// The paths as configured, or the same names under `folder`; topics have none, but under a folder
 /// they are files.
 SinkNames SinkPaths(const SinkConfig& sinks, const std::string& folder);
+/// Invalid if a sink is the file of an input, under whatever name: opening it would empty it.
+Status CheckApart(const SinkNames& sinks, std::span<const std::string> inputs);
 /// Whether the files are as long as `lengths` says.
 bool HaveWritten(const SinkNames& paths, const SinkLengths& lengths);
 /// How long the files are now.

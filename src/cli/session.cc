@@ -62,6 +62,12 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
   LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Pipeline> pipeline, Pipeline::Create(config));
 
   const SinkNames paths = SinkPaths(config.sinks, options.output);
+  const std::string path = options.input.empty() ? config.source.file : options.input;
+  const std::string label_path = options.labels.empty() ? config.label.file : options.labels;
+  std::vector<std::string> inputs = config.source.also;
+  inputs.insert(inputs.end(), {path, label_path});
+  LEAT_RETURN_IF_ERROR(CheckApart(paths, inputs));
+
   std::unique_ptr<FileSinks> sinks;
   RunState state;  // Ends before what it uses.
   if (!options.state.empty()) {
@@ -79,7 +85,6 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
   }
   Shard* const shard = state.shard.get();
 
-  const std::string path = options.input.empty() ? config.source.file : options.input;
   if (path.empty()) {
     return Status::Invalid(config.source.kafka.topics.empty()
                                ? "source.file: no input is named; add it or --input"
@@ -99,7 +104,6 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
     input.reader = MergeReaders(std::move(readers));
   }
   OpenedInput labels;
-  const std::string label_path = options.labels.empty() ? config.label.file : options.labels;
   if (config.has_label && config.label.separate()) {
     if (label_path.empty() || config.label.time.empty()) {
       return Status::Invalid(

@@ -23,9 +23,11 @@ void ClearAccumulator(const Accumulator& a, double* cells) {
 
 /// Whether the squared deviations s (shift, sum, sum of squares) of n values, of which `removed`
 /// was just taken out, have lost their digits: what remains about the mean is under a millionth of
-/// what it is the difference of. Deviations that are themselves only rounding do not count.
+/// what it is the difference of, or has no number. Deviations that are themselves only rounding do
+/// not count.
 bool HasLostPrecision(const double* s, double n, double removed) {
   const double about_mean = s[2] * n - s[1] * s[1];  // Times n.
+  if (!std::isfinite(about_mean)) return true;
   const double largest = std::max(removed, s[2]);
   return largest * n > 1e6 * about_mean && largest > 1e-28 * s[0] * s[0] * n;
 }

@@ -326,9 +326,10 @@ Result<std::vector<FeatureGraph::KeyFacts>> FeatureGraph::Describe(
       facts.events = found->events;
       facts.labelled_events = found->labelled_events;
       for (const auto& [slot, value] : found->windows) {
-        facts.features.push_back(
-            {program.slot_names[slot], value,
-             value >= 0 ? CategoryName(slot, static_cast<uint32_t>(value)) : std::string()});
+        facts.features.push_back({program.slot_names[slot], value,
+                                  IsCategory(slot) && value >= 0
+                                      ? CategoryName(slot, static_cast<uint32_t>(value))
+                                      : std::string()});
       }
     }
     out.push_back(std::move(facts));

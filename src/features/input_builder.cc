@@ -177,10 +177,8 @@ void InputBuilder::Save(StateWriter& out) const {
 
 Status InputBuilder::Load(StateReader& in) {
   in.Section("inputs", 2);
-  const bool same = in.U64() == impl_->layout_hash;
-  if ((in.U64() != impl_->inputs.size() || !same) && in.ok()) {
-    in.Fail("the stored inputs are others");
-  }
+  in.U64();  // Over settings without effect too, which may change; each input tells what it is.
+  if (in.U64() != impl_->inputs.size() && in.ok()) in.Fail("the stored inputs are others");
   for (const auto& input : impl_->inputs) input->Load(in);
   impl_->learning = true;  // Put right by the next record.
   return in.status();

@@ -488,7 +488,8 @@ double KeyGroup::Value(const Answer& answer, std::byte* block, int64_t now) cons
       const double n = cells[a.count];
       if (n < 2) return kMissing;
       const double* s = cells + a.squares;
-      return Finite(std::sqrt(std::max(0.0, (s[2] - s[1] * s[1] / n) / (n - 1))));
+      const double variance = (s[2] - s[1] * s[1] / n) / (n - 1);
+      return variance <= 0 ? 0 : Finite(std::sqrt(variance));  // Squares may have no number.
     }
     case Aggregate::kMin:
     case Aggregate::kMax: {
@@ -531,7 +532,9 @@ void KeyGroup::Expire(EventTime watermark) {
   if (!expirable_ || watermark.micros == kBeforeAll) return;
   // A pass looks at every key: not before a sixteenth of the longest window has gone by.
   const int64_t step = longest_ / 16;
-  if (expired_at_ != kBeforeAll && watermark.micros < expired_at_ + step) return;
+  // One that is ahead of all events was saved by a version that could take it for one.
+  const bool known = expired_at_ != kBeforeAll && expired_at_ <= watermark.micros;
+  if (known && watermark.micros < expired_at_ + step) return;
   expired_at_ = watermark.micros;
   const int64_t cutoff = Cutoff(watermark.micros, longest_);
   std::vector<uint64_t> dead;

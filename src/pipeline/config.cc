@@ -102,6 +102,7 @@ void ReadAll(Build& b, const YamlNode& root) {
   section("bandits", ReadBandits, "");
   config.state_path = "state/" + config.name;
   section("sinks", ReadSinks, "");
+  CheckSinks(b, root);
   section("state", ReadState, "");
   CheckTopics(b, root);
 }

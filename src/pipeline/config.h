@@ -186,6 +186,11 @@ std::optional<std::pair<int64_t, int64_t>> ParseInstance(std::string_view text);
 /// How labels of a separate file are read: records of their own, an id, a time and the label.
 Schema LabelSchema(const Config& config);
 
+/// What Config::shape begins with, and what of it says how many logs are merged: how far a state
+/// has taken each of them follows from that. Empty for one.
+inline constexpr std::string_view kShapeHead = "leat-config-1\n";
+std::string LogsText(const SourceConfig& source);
+
 /// The resolved pipeline for `leat check`, as YAML-like text.
 std::string DescribeConfig(const Config& config);
 /// One line for how a slot enters a model, and a line for each parameter of a model: the same

@@ -82,6 +82,8 @@ void ReadEvaluation(Build& b, const YamlNode& node);
 void ReadExperiments(Build& b, const YamlNode& node);
 void ReadBandits(Build& b, const YamlNode& node);
 void ReadSinks(Build& b, const YamlNode& node);
+/// That no sink is an input, also without a section `sinks`.
+void CheckSinks(Build& b, const YamlNode& root);
 void ReadState(Build& b, const YamlNode& node);
 
 /// The text whose digest is the fingerprint.

@@ -69,6 +69,10 @@ void ReadRoute(Build& b, YamlParams& p, const YamlNode& item, experiments::Varia
   YamlParams v = b.Map(item, p.Path("variants") + "." + item.key);
   DescribeVariant(v, variant.weight, route);
   v.Finish();
+  // Which of all can be named stands for none there; where `evaluation` says it too, it is none.
+  if (v.Has("threshold") && route.threshold < 0 && b.config.evaluation.threshold != 0.5) {
+    route.threshold = 0.5;
+  }
   if (!route.model.empty()) CheckModel(b, v, "model", *v.Get("model"), route.model);
   if (v.Has("features")) {
     if (!route.model.empty()) v.Refuse("features", "stands in place of `model`");

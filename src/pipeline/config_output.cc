@@ -1,5 +1,7 @@
 // The sections evaluation, sinks and state.
 #include <algorithm>
+#include <array>
+#include <filesystem>
 #include <map>
 
 #include "pipeline/config_build.h"
@@ -32,6 +34,19 @@ std::vector<std::string> MetricsOf(EvaluationTask task) {
 
 bool EndsWith(std::string_view text, std::string_view tail) {
   return text.size() >= tail.size() && text.substr(text.size() - tail.size()) == tail;
+}
+
+struct Sink {
+  std::string_view name;
+  std::string* file;
+  std::string* topic;
+};
+
+std::array<Sink, 4> Sinks(SinkConfig& sinks) {
+  return {{{"predictions", &sinks.predictions, &sinks.topics[0]},
+           {"events", &sinks.events, &sinks.topics[1]},
+           {"metrics", &sinks.metrics, &sinks.topics[2]},
+           {"rejects", &sinks.rejects, &sinks.topics[3]}}};
 }
 
 void ReadSink(Build& b, const YamlNode& node, std::string_view name, std::string& file,
@@ -110,17 +125,8 @@ void ReadSinks(Build& b, const YamlNode& node) {
   YamlParams p = b.Map(node, "sinks");
   DescribeSinks(p, sinks);
   p.Finish();
-  struct Sink {
-    std::string_view name;
-    std::string* file;
-    std::string* topic;
-  };
-  const Sink all[] = {{"predictions", &sinks.predictions, &sinks.topics[0]},
-                      {"events", &sinks.events, &sinks.topics[1]},
-                      {"metrics", &sinks.metrics, &sinks.topics[2]},
-                      {"rejects", &sinks.rejects, &sinks.topics[3]}};
   std::map<std::string, std::string_view> taken;
-  for (const Sink& sink : all) {
+  for (const Sink& sink : Sinks(sinks)) {
     const YamlNode* at = p.Get(sink.name);
     if (at != nullptr) ReadSink(b, *at, sink.name, *sink.file, *sink.topic);
     if (sink.file->empty() || b.environment.unset == UnsetVariable::kItsReference) continue;
@@ -129,10 +135,6 @@ void ReadSinks(Build& b, const YamlNode& node) {
     const auto [first, is_new] = taken.emplace(*sink.file, sink.name);
     if (!is_new) {
       b.Problem(place, where, "writes to the same file as " + std::string(first->second));
-    }
-    if (*sink.file != "-" &&
-        (*sink.file == b.config.source.file || *sink.file == b.config.label.file)) {
-      b.Problem(place, where, "would overwrite an input");
     }
     const bool lines = EndsWith(*sink.file, ".jsonl") || *sink.file == "-";
     const bool cells = sink.name == "predictions" && EndsWith(*sink.file, ".csv");
@@ -144,6 +146,33 @@ void ReadSinks(Build& b, const YamlNode& node) {
                     ", expected a name that ends in " +
                     (sink.name == "predictions" ? ".csv or .jsonl" : ".jsonl"));
     }
+  }
+}
+
+/// Of what is named here; FileSinks knows what is opened.
+void CheckSinks(Build& b, const YamlNode& root) {
+  if (b.environment.unset == UnsetVariable::kItsReference) return;
+  const auto normal = [](const std::string& path) {
+    return std::filesystem::path(path).lexically_normal();
+  };
+  std::vector<std::string> inputs = b.config.source.also;
+  inputs.push_back(b.config.source.file);
+  inputs.push_back(b.config.label.file);
+  const YamlNode* const section = root.Find("sinks");
+  for (const Sink& sink : Sinks(b.config.sinks)) {
+    if (sink.file->empty() || *sink.file == "-") continue;
+    if (std::none_of(inputs.begin(), inputs.end(), [&](const std::string& input) {
+          return normal(input) == normal(*sink.file);
+        })) {
+      continue;
+    }
+    const YamlNode* const own = section == nullptr ? nullptr : section->Find(sink.name);
+    b.Problem(own != nullptr       ? *own
+              : section != nullptr ? *section
+                                   : root,
+              "sinks." + std::string(sink.name),
+              own != nullptr ? "would overwrite an input"
+                             : "its file would overwrite an input; name another one, or `none`");
   }
 }
 

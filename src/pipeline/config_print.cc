@@ -1,6 +1,7 @@
 // DescribeConfig, and the canonical text behind the fingerprint.
 #include <algorithm>
 
+#include "base/text.h"
 #include "pipeline/config_bandits.h"
 #include "pipeline/config_build.h"
 #include "pipeline/config_experiments.h"
@@ -216,20 +217,42 @@ std::string SinksText(const Config& config) {
          line(3, "rejects", sinks.rejects, "");
 }
 
-/// Puts `${NAME}` where its value stands, so that no secret is shown.
-void HideEnvironment(const Config& config, std::string& text) {
-  auto variables = config.environment;
-  // The longest first: a value may contain another.
-  std::stable_sort(variables.begin(), variables.end(),
-                   [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
-  for (const auto& [name, value] : variables) {
+/// The text with `${NAME}` where a variable's value stands, so that no secret is shown: the value
+/// as it is, or as YamlText writes it. Keys hold none.
+std::string WithoutValues(const Config& config, const std::string& text) {
+  std::vector<std::pair<std::string, std::string>> shown;  // And what stands in its place.
+  for (const auto& [name, value] : config.environment) {
     if (value.empty()) continue;
     const std::string reference = "${" + name + "}";
-    for (size_t at = text.find(value); at != std::string::npos;
-         at = text.find(value, at + reference.size())) {
-      text.replace(at, value.size(), reference);
-    }
+    const std::string quoted = YamlText("\"" + value);  // The quote makes sure of quotes.
+    shown.emplace_back(value, reference);
+    shown.emplace_back(quoted.substr(3, quoted.size() - 4), reference);
   }
+  // The longest first: a value may contain another.
+  std::stable_sort(shown.begin(), shown.end(),
+                   [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+  std::string out;
+  for (const std::string& line : LinesOf(text)) {
+    const size_t colon = line.find(": ");
+    size_t at = colon == std::string::npos ? 0 : colon + 2;
+    out.append(line, 0, at);
+    // A short value is part of many a number.
+    const bool number = ParseNumber(std::string_view(line).substr(at)).has_value();
+    while (at < line.size()) {
+      const auto hidden = std::find_if(shown.begin(), shown.end(), [&](const auto& s) {
+        return number ? line.compare(at, std::string::npos, s.first) == 0
+                      : line.compare(at, s.first.size(), s.first) == 0;
+      });
+      if (hidden == shown.end()) {
+        out += line[at++];
+      } else {
+        out += hidden->second;
+        at += hidden->first.size();
+      }
+    }
+    out += '\n';
+  }
+  return out;
 }
 
 }  // namespace
@@ -237,12 +260,18 @@ void HideEnvironment(const Config& config, std::string& text) {
 std::string CanonicalText(const Config& config) {
   // Records of aborted transactions are other input.
   const bool aborted = !config.source.kafka.topics.empty() && !config.kafka.read_committed;
-  return "leat-config-1\n" + std::string(aborted ? "source:\n  read_committed: false\n" : "") +
-         RecordText(config) + LabelText(config, false) + FeaturesText(config) + ModelsText(config) +
-         DriftText(config) + EvaluationText(config) + TextOfExperiments(config);
+  return std::string(kShapeHead) + (aborted ? "source:\n  read_committed: false\n" : "") +
+         LogsText(config.source) + RecordText(config) + LabelText(config, false) +
+         FeaturesText(config) + ModelsText(config) + DriftText(config) + EvaluationText(config) +
+         TextOfExperiments(config);
 }
 
 }  // namespace config
+
+std::string LogsText(const SourceConfig& source) {
+  if (source.also.empty()) return "";
+  return "source:\n  logs: " + std::to_string(1 + source.also.size()) + "\n";
+}
 
 std::string DescribeInput(const InputFeatureSpec& input) { return config::InputText(input); }
 
@@ -251,18 +280,15 @@ std::string DescribeParameters(const ModelConfig& model) {
 }
 
 std::string DescribeConfig(const Config& config) {
-  std::string out = "name: " + config::YamlText(config.name) + "\n";
-  std::string paths = config::KafkaText(config) + config::SourceText(config) +
-                      config::RecordText(config) + config::LabelText(config, true);
-  config::HideEnvironment(config, paths);
-  out += paths + config::FeaturesText(config) + config::ModelsText(config) +
-         config::DriftText(config) + config::EvaluationText(config) +
-         config::TextOfExperiments(config);
-  paths = config::SinksText(config) + "state: {path: " + config::YamlText(config.state_path) +
-          ", snapshot_every: " + config::FormatDuration(config.snapshot_every) +
-          ", memory: " + config::FormatSize(config.state_memory) + "}\n";
-  config::HideEnvironment(config, paths);
-  return out + paths + "fingerprint: " + config.fingerprint + "\n";
+  const std::string text =
+      "name: " + config::YamlText(config.name) + "\n" + config::KafkaText(config) +
+      config::SourceText(config) + config::RecordText(config) + config::LabelText(config, true) +
+      config::FeaturesText(config) + config::ModelsText(config) + config::DriftText(config) +
+      config::EvaluationText(config) + config::TextOfExperiments(config) +
+      config::SinksText(config) + "state: {path: " + config::YamlText(config.state_path) +
+      ", snapshot_every: " + config::FormatDuration(config.snapshot_every) +
+      ", memory: " + config::FormatSize(config.state_memory) + "}\n";
+  return config::WithoutValues(config, text) + "fingerprint: " + config.fingerprint + "\n";
 }
 
 }  // namespace leat

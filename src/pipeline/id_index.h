@@ -52,8 +52,11 @@ class IdIndex {
     return const_cast<IdIndex*>(this)->Find(id, id_at);
   }
 
-  /// Whether there must be Grown() before the next id is inserted.
-  bool full() const { return (size_ + 1) * 20 > buckets_.size() * kSlots * 17; }
+  /// Whether there must be Grown() before the next id is inserted, where so many others are still
+  /// to come from elsewhere.
+  bool full(size_t others = 0) const {
+    return (size_ + others + 1) * 20 > buckets_.size() * kSlots * 17;
+  }
   /// An empty one with half as much room again.
   IdIndex Grown() const { return IdIndex(buckets_.size() + buckets_.size() / 2 + 2); }
   /// An empty one with room for so many, and a quarter more.

@@ -41,7 +41,7 @@ void IdMemory::Remember(uint64_t id, Note note, EventTime until) {
   if (has_marks()) marks_.push_back(note.mark);
   if (loading_) return;
   MoveIndex(kMovedAtOnce);
-  if (index_.full()) {
+  if (index_.full(old_.size())) {  // There is room for what is in the old one all the same.
     MoveIndex(queue_.size());
     old_ = std::exchange(index_, index_.Grown());
     moved_ = over_;

@@ -91,10 +91,12 @@ class LabelJoin {
   /// Removes a prediction that was matched with `label`, or has expired, and remembers its id.
   void Settle(Handle handle, std::optional<double> label, EventTime now);
 
-  /// Drops early labels that waited too long (each is reported to `orphan(id)`) and settled ids
-  /// that need not be remembered.
+  /// Drops early labels that waited too long; each is reported to `orphan(id)`. Before TakeEarly,
+  /// which gives whatever is there.
   template <typename Orphan>
-  void Forget(EventTime now, Orphan orphan);
+  void ForgetEarly(EventTime now, Orphan orphan);
+  /// Drops settled ids that need not be remembered.
+  void ForgetSettled(EventTime now) { settled_.Forget(now); }
 
   /// Every prediction that waits, oldest first.
   std::vector<Handle> Waiting() const { return store_.InOrder(); }
@@ -160,7 +162,7 @@ class LabelJoin {
 };
 
 template <typename Orphan>
-void LabelJoin::Forget(EventTime now, Orphan orphan) {
+void LabelJoin::ForgetEarly(EventTime now, Orphan orphan) {
   while (!early_order_.empty() && early_order_.front().until <= now) {
     const EarlyId front = early_order_.front();
     early_order_.pop_front();
@@ -171,7 +173,6 @@ void LabelJoin::Forget(EventTime now, Orphan orphan) {
     ++account_.orphan;
     orphan(front.id);
   }
-  settled_.Forget(now);
 }
 
 }  // namespace leat

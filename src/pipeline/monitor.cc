@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/hash.h"
@@ -136,6 +137,16 @@ void Monitor::OnLabel(std::span<const double> errors, std::span<const double> lo
   for (Watch& watch : watches_) {
     if (watch.on == On::kFeature) continue;
     Feed(watch, (watch.on == On::kError ? errors : losses)[watch.model], where, roster, events);
+  }
+}
+
+void Monitor::DropIdleBackgrounds(Roster& roster) const {
+  for (size_t model = 0; model < roster.size(); ++model) {
+    if (std::none_of(watches_.begin(), watches_.end(), [&](const Watch& watch) {
+          return watch.model == model && watch.config.then == DriftAction::kSwap;
+        })) {
+      roster.DropBackground(model);
+    }
   }
 }
 

@@ -38,6 +38,9 @@ class Monitor {
   void OnLabel(std::span<const double> errors, std::span<const double> losses, const Where& where,
                Roster& roster, std::string& events);
 
+  /// After loading: a background learner that no detector can let take over any more goes.
+  void DropIdleBackgrounds(Roster& roster) const;
+
   bool watches_features() const { return watches_features_; }
   bool watches_models() const { return watches_models_; }
   const std::vector<Report::DriftMark>& marks() const { return marks_; }

@@ -133,14 +133,17 @@ void YamlParams::TextList(std::string_view name, std::vector<std::string>& value
   const YamlNode* node = Get(name);
   if (node == nullptr) return;
   values.clear();
+  const auto expanded = [&](const YamlNode& item) {
+    return ExpandEnvironment(item.scalar, item, Path(name), problems_, environment_);
+  };
   if (node->IsScalar()) {
-    values.push_back(node->scalar);
+    values.push_back(expanded(*node));
     return;
   }
   if (!node->IsList()) return Expected(*node, name, "a list of names");
   for (const YamlNode& item : node->items) {
     if (item.IsScalar()) {
-      values.push_back(item.scalar);
+      values.push_back(expanded(item));
     } else {
       Expected(item, name, "a name");
     }

@@ -8,9 +8,14 @@ namespace leat {
 PendingStore::Handle PendingStore::Add(const Pending& header, size_t doubles) {
   // Blocks that differ by less than a line share a pool.
   const size_t bytes = (sizeof(Pending) + doubles * sizeof(double) + 63) / 64 * 64;
-  uint32_t pool_index = 0;
-  while (pool_index < pools_.size() && pools_[pool_index].bytes != bytes) ++pool_index;
-  if (pool_index == pools_.size()) pools_.push_back({bytes, {}, {}});
+  // From the back: blocks only get longer, with each class that becomes known.
+  size_t after = pools_.size();
+  while (after > 0 && pools_[after - 1].bytes != bytes) --after;
+  if (after == 0) {
+    pools_.push_back({bytes, {}, {}});
+    after = pools_.size();
+  }
+  const auto pool_index = static_cast<uint32_t>(after - 1);
   Pool& pool = pools_[pool_index];
   last_bytes_ = bytes;
   Handle handle;

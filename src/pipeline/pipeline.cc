@@ -42,6 +42,8 @@ constexpr std::pair<FetchStage, size_t> kLabelStages[] = {{FetchStage::kStore, 2
                                                           {FetchStage::kBlock, 3},
                                                           {FetchStage::kEvents, 1}};
 constexpr double kLogLossFloor = 1e-15;
+constexpr std::string_view kTooManyClasses = "too_many_classes",
+                           kTooManyText = "the label would be a new class, and there are 4096";
 
 /// Whether an experiment or a bandit chooses who serves.
 bool Routes(const Config& config) {
@@ -118,7 +120,8 @@ struct Pipeline::Impl {
   void Settle(LabelJoin::Handle handle, double target, Outputs& out);
   void WriteReject(std::string_view code, std::string_view detail, const Record& record,
                    std::string_view kind, Outputs& out);
-  void Tidy(Outputs& out);
+  void ForgetEarly(Outputs& out);
+  void Tidy();
   void OrphanLetter(uint64_t id, Outputs& out);
   void SaveHead(StateWriter& out) const;
   Status LoadHead(StateReader& in);
@@ -322,7 +325,9 @@ void Pipeline::Impl::PrefetchLabels() const {
   }
 }
 
+/// What has come to its end by `now`.
 void Pipeline::Impl::Drain(Outputs& out) {
+  ForgetEarly(out);
   while (const auto due = join.NextDue(now)) {
     PrefetchLabels();
     const Pending& header = join[due->handle];
@@ -375,8 +380,13 @@ void Pipeline::Impl::OrphanLetter(uint64_t id, Outputs& out) {
   ++it->second;
 }
 
-void Pipeline::Impl::Tidy(Outputs& out) {
-  join.Forget(now, [&](uint64_t id) { OrphanLetter(id, out); });
+void Pipeline::Impl::ForgetEarly(Outputs& out) {
+  join.ForgetEarly(now, [&](uint64_t id) { OrphanLetter(id, out); });
+}
+
+void Pipeline::Impl::Tidy() {
+  if (now == EventTime{}) return;  // Nothing has come; there is no time before this one.
+  join.ForgetSettled(now);
   graph->Expire(now - config.time.allowed_lateness);
 }
 
@@ -426,6 +436,11 @@ void Pipeline::Step(const Record& record, Outputs& out) {
       return;
     }
   }
+  if (!s.config.label.separate() && record.has_label && !s.targets.Takes(record)) {
+    ++s.rejected;
+    s.WriteReject(kTooManyClasses, kTooManyText, record, "record", out);
+    return;
+  }
   if (const Micros window = s.config.time.duplicate_window; window > 0) {
     s.seen.Forget(std::max(s.now, record.time));
     if (s.seen.Find(record.id)) {
@@ -437,7 +452,7 @@ void Pipeline::Step(const Record& record, Outputs& out) {
     s.seen.Remember(record.id, {true}, record.time + window);
   }
   s.Advance(record.time);
-  if (++s.steps % static_cast<uint64_t>(s.config.tidy_every) == 0) s.Tidy(out);
+  if (++s.steps % static_cast<uint64_t>(s.config.tidy_every) == 0) s.Tidy();
   s.Drain(out);
   ++s.taken;
 
@@ -513,6 +528,11 @@ void Pipeline::StepLabel(const Record& label, Outputs& out) {
     s.WriteReject("missing_label", "the label is empty", label, "label", out);
     return;
   }
+  if (!s.targets.Takes(label)) {
+    ++s.label_rejects;
+    s.WriteReject(kTooManyClasses, kTooManyText, label, "label", out);
+    return;
+  }
   LabelJoin::Handle handle = nullptr;
   const double held = s.targets.Hold(label);
   switch (s.join.Label(label.id, held, s.now, &handle)) {
@@ -557,7 +577,8 @@ void Pipeline::StepLabelReject(const Record& label, const Reject& reject, Output
 
 void Pipeline::Finish(Outputs& out) {
   Impl& s = *impl_;
-  s.Tidy(out);
+  s.ForgetEarly(out);
+  s.Tidy();
   if (s.scoreboard->labels() > 0) s.scoreboard->WriteRow(s.now, out.metrics);
   if (s.experiments != nullptr) s.experiments->Finish(s.now, out.metrics, out.events);
   if (s.bandits != nullptr) s.bandits->Finish(s.now, out.metrics);
@@ -834,6 +855,7 @@ Status Pipeline::LoadParts(std::span<const StatePart> parts) {
                     fmt::format("the state of '{}': {}", part.name, loaded.message()));
     }
   }
+  impl_->monitor->DropIdleBackgrounds(*impl_->roster);
   return Status::Ok();
 }
 

@@ -225,7 +225,7 @@ void Roster::Learn(std::span<const double> block, double target) {
   for (Entry& entry : scored_) {
     // Not a number: the prediction is older than the model.
     if (std::isnan(block[sets_[entry.set].sparse_count])) continue;
-    if (entry.dense_total > 0 && std::isnan(block[entry.distances])) continue;
+    if (entry.dense_total > 0 && std::isnan(block[entry.distances_marker()])) continue;
     if (entry.requests) {
       if (std::isnan(block[entry.asked])) continue;
       if (!entry.requests->MayLearn(block[entry.asked] > 0)) continue;
@@ -373,8 +373,8 @@ std::vector<Roster::Place> Roster::Places() const {
   }
   for (const Entry& entry : scored_) {
     if (entry.dense_total > 0) {
-      places.push_back(
-          {"distances/" + entry.config.name, entry.distances, entry.dense_total, entry.distances});
+      places.push_back({"distances/" + entry.config.name, entry.distances, entry.dense_total,
+                        entry.distances_marker()});
     }
     if (entry.requests) {
       places.push_back({"asked/" + entry.config.name, entry.asked, 1, entry.asked});

@@ -139,6 +139,9 @@ class Roster {
     std::optional<LabelRequests> requests;  ///< None: it learns from every label.
     std::optional<ClusterSample> sample;    ///< Of clustering models.
     size_t asked = 0;                       ///< Offset of a 1 if the label was asked for, else 0.
+
+    /// Offset of a distance or score: unlike its own inputs, these are never missing.
+    size_t distances_marker() const { return distances + dense_total - 1; }
   };
   static double Confidence(std::span<const double> probabilities);
   void SaveEntry(const Entry& entry, StateWriter& out) const;

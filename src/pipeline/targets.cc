@@ -1,8 +1,11 @@
 #include "pipeline/targets.h"
 
+#include "evaluation/metrics.h"
+
 namespace leat {
 
-Targets::Targets(const LabelConfig& label) : type_(label.type), positive_(label.positive) {
+Targets::Targets(const LabelConfig& label)
+    : type_(label.type), positive_(label.positive), expired_(label.expired_class) {
   switch (type_) {
     case LabelType::kNumber:
       task_ = EvaluationTask::kRegression;
@@ -26,6 +29,14 @@ double Targets::HoldText(std::string_view text) {
     class_of_.push_back(-1);
   }
   return it->second;
+}
+
+bool Targets::Takes(const Record& record) const {
+  if (task_ != EvaluationTask::kMulticlass) return true;
+  // The class of expiry has its place, whether or not something has expired yet.
+  const auto room = static_cast<size_t>(ConfusionMatrix::kMaxClasses - (expired_.empty() ? 0 : 1));
+  if (texts_.size() < room) return true;
+  return record.label_text == expired_ || code_of_.contains(KeyOf(record.label_text));
 }
 
 double Targets::Hold(const Record& record) {

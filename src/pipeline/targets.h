@@ -1,7 +1,8 @@
 /// From label texts to what models learn: class indices in the order in which classes become known.
 ///
 /// A class exists from the moment its first label becomes available, never earlier: the text of a
-/// label that is still held back has a private code until then.
+/// label that is still held back has a private code until then. There are as many classes as can be
+/// evaluated and no more: a column that names every record anew is no label.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -22,7 +23,9 @@ class Targets {
   explicit Targets(const LabelConfig& label);
 
   EvaluationTask task() const { return task_; }
-  /// What to keep of a record's label until it becomes available.
+  /// False for a label that would be one class too many.
+  bool Takes(const Record& record) const;
+  /// What to keep of a record's label until it becomes available. REQUIRES Takes.
   double Hold(const Record& record);
   /// The target of a held label; from now on its class exists.
   double Release(double held);
@@ -40,6 +43,7 @@ class Targets {
 
   LabelType type_;
   std::string positive_;
+  std::string expired_;  ///< The class that expiry stands for, if it does for one.
   EvaluationTask task_;
   std::vector<std::string> classes_;
   std::vector<std::string> texts_;  ///< By private code.

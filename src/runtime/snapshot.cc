@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "pipeline/config.h"
 
 namespace leat {
 namespace {
@@ -119,6 +120,19 @@ Status Damaged(std::string_view what) {
                   what));
 }
 
+/// Earlier versions did not say how many logs were merged; the configuration that they kept does.
+void TellLogs(SnapshotInfo& info) {
+  if (info.configuration.find("also") == std::string::npos || !info.shape.starts_with(kShapeHead) ||
+      info.shape.find("\n  logs: ") != std::string::npos) {
+    return;
+  }
+  const Result<Config> config =
+      ParseConfig(info.configuration, info.pipeline, nullptr, UnsetVariable::kItsReference);
+  if (!config.ok() || config->source.also.empty()) return;
+  info.shape.insert(kShapeHead.size(), LogsText(config->source));
+  info.fingerprint = DigestHex(info.shape);
+}
+
 }  // namespace
 
 Result<std::optional<SnapshotInfo>> Snapshots::Read() {
@@ -160,6 +174,7 @@ Result<std::optional<SnapshotInfo>> Snapshots::Read() {
   }
   info.group = manifest.group();
   info.instance = manifest.instance();
+  TellLogs(info);
   return std::optional<SnapshotInfo>(std::move(info));
 }
 

@@ -102,6 +102,34 @@ TEST_F(Change, AModelMayGoAndADetectorMayComeAndGo) {
   EXPECT_NE(changed.err.find("detectors are new"), std::string::npos) << changed.err;
 }
 
+TEST_F(Change, LogsThatAreMergedMustBeAsManyAsBefore) {
+  for (const std::string name : {"a", "b", "c"}) {
+    std::string rows = "id,at,x,y\n";
+    for (int i = 0; i < 200; ++i) rows += fmt::format("{}{},{},{},{}\n", name, i, i, i % 7, i % 2);
+    Write(name + ".csv", rows);
+  }
+  const auto run = [&](const std::string& logs) {
+    Write("merged.yaml",
+          fmt::format(
+              "source: {{file: {}{}}}\n"
+              "record: {{id: id, time: {{field: at, format: epoch_s}}, fields: {{x: number}}}}\n"
+              "label: {{field: y}}\n"
+              "models: {{bayes: {{type: gaussian_nb}}}}\n",
+              Path("a.csv"), logs));
+    return Leat(fmt::format("run {} --output {} --state {} --max-records 150", Path("merged.yaml"),
+                            Path("merged"), Path("merged-state")));
+  };
+  const std::string one = ", also: [" + Path("b.csv") + "]";
+  const std::string two = ", also: [" + Path("b.csv") + ", " + Path("c.csv") + "]";
+  ASSERT_EQ(run(one).code, 0);
+  for (const std::string& other : {std::string(), two}) {
+    const Ran refused = run(other);
+    EXPECT_EQ(refused.code, 4) << refused.err;
+    EXPECT_NE(refused.err.find("logs: 2"), std::string::npos) << refused.err;
+  }
+  EXPECT_EQ(run(one).code, 0);
+}
+
 TEST_F(Change, OtherColumnsNeedAnotherFile) {
   std::string csv = base_;
   Replace(csv, "predictions.jsonl", "predictions.csv");

@@ -74,6 +74,32 @@ TEST_F(Cli, TwoReplaysGiveIdenticalFilesAndDigest) {
   EXPECT_EQ(a.at("digest"), b.at("digest"));
 }
 
+TEST_F(Cli, NoSinkEmptiesAnInputWhateverItIsCalled) {
+  const std::string log = Log(200), bytes = Slurp(log);
+  fs::create_directories(Path("o"));
+  fs::create_directories(Path("linked"));
+  fs::create_directories(Path("twice"));
+  fs::copy(log, Path("o/predictions.csv"));
+  fs::create_symlink(log, Path("linked/predictions.csv"));
+  fs::create_hard_link(log, Path("twice/metrics.jsonl"));
+  for (const auto& [input, output] : {std::pair("o/predictions.csv", "o"),
+                                      {"o/../o/predictions.csv", "linked/../o/."},
+                                      {"cards.csv", "linked"},
+                                      {"cards.csv", "twice"}}) {
+    for (const std::string& verb : {std::string("replay "), "run --state " + Path("s") + " "}) {
+      const Ran ran = Leat(verb + kFraud + " --input " + Path(input) + " --output " + Path(output));
+      EXPECT_EQ(ran.code, 2) << verb << input << ": " << ran.err;
+      EXPECT_NE(ran.err.find("would overwrite this input"), std::string::npos) << ran.err;
+      EXPECT_EQ(Slurp(Path(input)), bytes) << verb << input;
+      EXPECT_FALSE(fs::exists(Path("s"))) << "nothing was begun";
+    }
+  }
+  EXPECT_EQ(
+      Leat(std::string("replay ") + kFraud + " --input " + log + " --output " + Path("elsewhere"))
+          .code,
+      0);
+}
+
 TEST_F(Cli, ARunStoppedInTheMiddleGoesOnInANewProcessBitForBit) {
   const std::string log = Log();
   const std::string base = std::string("run ") + kFraud + " --json --input " + log;

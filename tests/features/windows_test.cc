@@ -50,6 +50,25 @@ TEST(Window, AggregatesByHand) {
   EXPECT_EQ(g.Get("sum"), 1);
 }
 
+TEST(Window, SquaresThatHaveNoNumberAreMissingAsLongAsTheirValuesStay) {
+  for (const double huge : {1e155, -1e200, 1e308}) {
+    Graph g({Window("std", Aggregate::kStd, "amount", 10 * kSecond),
+             Window("all", Aggregate::kStd, "amount", 0)});
+    g.Step(Card(0, "c", "t", 3));
+    g.Step(Card(1, "c", "t", huge));
+    EXPECT_TRUE(std::isnan(g.Get("std"))) << huge;
+    g.Step(Card(4, "c", "t", 2));
+    EXPECT_TRUE(std::isnan(g.Get("std"))) << huge;
+    g.Step(Card(10.5, "c", "t", 4));
+    EXPECT_TRUE(std::isnan(g.Get("std"))) << huge;
+    g.Step(Card(11, "c", "t", 6));
+    EXPECT_DOUBLE_EQ(g.Get("std"), 2) << huge;  // Of 2, 4 and 6.
+    EXPECT_TRUE(std::isnan(g.Get("all"))) << huge;
+    g.Step(Card(14.5, "c", "t", 6));
+    EXPECT_DOUBLE_EQ(g.Get("std"), std::sqrt(4.0 / 3)) << huge;
+  }
+}
+
 TEST(Window, EmptyIsZeroForCountAndSumAndMissingOtherwise) {
   Graph g({Window("n", Aggregate::kCount, "", kMin, {"customer"}, "amount > 10"),
            Window("sum", Aggregate::kSum, "amount", kMin, {"customer"}, "amount > 10"),

@@ -3,6 +3,8 @@
 
 #include "base/random.h"
 #include "pipeline/go_on.h"
+#include "pipeline/stored.h"
+#include "state/memory/memory_store.h"
 
 namespace leat {
 namespace {
@@ -75,6 +77,54 @@ TEST(ClustersOfAPipeline, AreMeasuredAndServeAsInputs) {
 
 TEST(ClustersOfAPipeline, GoOnAfterSavingAsIfNothingHadHappened) {
   ExpectGoesOn(Parse(kYaml), Log(3000), 1700);
+}
+
+/// How many labels a supervised model has learnt.
+int64_t Learnt(const Pipeline& pipeline, std::string_view model) {
+  for (const ModelFacts& facts : pipeline.Models()) {
+    if (facts.name == model) return facts.labels;
+  }
+  ADD_FAILURE() << model;
+  return 0;
+}
+
+TEST(ClustersOfAPipeline, AreInputsOfRecordsWhoseOwnInputsAreMissing) {
+  Config config = Parse(kYaml);
+  std::string log = Log(1000);
+  for (size_t at = 0; (at = log.find(",true\n", at)) != std::string::npos; ++at) {
+    const size_t z = log.rfind(',', at - 1) + 1;
+    log.erase(z, at - z);
+    at = z;
+  }
+  const auto pipeline = MakePipeline(config);
+  Collect sink;
+  DriveText(*pipeline, config, log, sink);
+  EXPECT_EQ(Learnt(*pipeline, "by_distance"), 1000);
+  EXPECT_EQ(Learnt(*pipeline, "by_place"), 1000);
+}
+
+TEST(ClustersOfAPipeline, AreNoInputsOfWhatWasPredictedBeforeTheModelCame) {
+  std::string yaml = kYaml;
+  yaml.replace(yaml.find("type: boolean"), 13, "type: boolean, available_after: 100s");
+  // One that sees the same inputs is there before, so that only the distances are lacking.
+  yaml.insert(yaml.find("sinks:"), "  plain: {type: hoeffding_tree, features: [z]}\n");
+  std::string fewer = yaml;
+  const size_t at = fewer.find("  by_distance:");
+  fewer.erase(at, fewer.find("  by_place:") - at);
+  MemoryStore store;
+  Config config = Parse(fewer);
+  auto pipeline = MakePipeline(config);
+  pipeline->Track(store);
+  Collect sink;
+  const std::string log = Log(400);
+  const DriveResult cut = DriveText(*pipeline, config, log, sink, {}, {}, 300);
+  SaveTo(store, *pipeline);
+  config = Parse(yaml);
+  pipeline = MakePipeline(config);
+  LoadFrom(store, *pipeline);
+  DriveText(*pipeline, config, log, sink, {}, cut.position);
+  EXPECT_EQ(Learnt(*pipeline, "by_place"), 300);
+  EXPECT_EQ(Learnt(*pipeline, "by_distance"), 0) << "of the last hundred no label is known";
 }
 
 TEST(ClustersOfAPipeline, NeedNoLabelToBeMeasured) {

@@ -281,6 +281,50 @@ TEST(Config, SecretsComeFromTheEnvironmentAndAreNeverShown) {
   ::unsetenv("LEAT_TEST_SECRET");
 }
 
+TEST(Config, ValuesOfTheEnvironmentAreShownNowhereHoweverTheyAreWritten) {
+  const std::string odd = "p\"w\\d\n1", salt = "98765", name = "blue.7";
+  ASSERT_EQ(::setenv("LEAT_TEST_ODD", odd.c_str(), 1), 0);
+  ASSERT_EQ(::setenv("LEAT_TEST_SALT", salt.c_str(), 1), 0);
+  ASSERT_EQ(::setenv("LEAT_TEST_NAME", name.c_str(), 1), 0);
+  ASSERT_EQ(::setenv("LEAT_TEST_SHORT", "0", 1), 0);
+  std::string yaml = "name: cards-${LEAT_TEST_NAME}\n" +
+                     Replace(kSmall, "log.csv", "\"a ${LEAT_TEST_ODD}.csv\"") +
+                     "state: /data/${LEAT_TEST_SHORT}/x\n"
+                     "experiments:\n  one:\n    unit: customer\n    salt: ${LEAT_TEST_SALT}\n"
+                     "    variants: {a: 1, b: 1}\n    metrics: {spent: {of: amount, window: 1d}}\n";
+  const Config c = Parse(yaml);
+  EXPECT_EQ(c.source.file, "a " + odd + ".csv");
+  const std::string text = DescribeConfig(c);
+  for (const char* hidden : {"p\"w", "p\\\"w", "98765", "blue.7", "/data/0/x"}) {
+    EXPECT_THAT(text, Not(HasSubstr(hidden)));
+  }
+  for (const char* shown :
+       {"name: cards-${LEAT_TEST_NAME}\n", "\"a ${LEAT_TEST_ODD}.csv\"",
+        "salt: ${LEAT_TEST_SALT}\n", "/data/${LEAT_TEST_SHORT}/x", "alpha: 0.05\n"}) {
+    EXPECT_THAT(text, HasSubstr(shown));
+  }
+  for (const char* variable :
+       {"LEAT_TEST_ODD", "LEAT_TEST_SALT", "LEAT_TEST_NAME", "LEAT_TEST_SHORT"}) {
+    ::unsetenv(variable);
+  }
+}
+
+TEST(Config, TextsOfListsComeFromTheEnvironmentAsOthersDo) {
+  ASSERT_EQ(::setenv("LEAT_TEST_PLACE", "visits", 1), 0);
+  const std::string yaml = Replace(kSmall, "record:\n", "record:\n  id: number\n");
+  const Config logs =
+      Parse(Replace(yaml, "log.csv", "log.csv, also: [\"${LEAT_TEST_PLACE}/a.csv\", b.csv]"));
+  EXPECT_THAT(logs.source.also, ElementsAre("visits/a.csv", "b.csv"));
+  EXPECT_THAT(DescribeConfig(logs), Not(HasSubstr("visits")));
+  for (const char* topic : {"\"${LEAT_TEST_PLACE}\"", "[\"${LEAT_TEST_PLACE}\"]"}) {
+    const Config topics =
+        Parse("kafka: {brokers: localhost:9092}\n" +
+              Replace(yaml, "file: log.csv", "kafka: {topic: " + std::string(topic) + "}"));
+    EXPECT_THAT(topics.source.kafka.topics, ElementsAre("visits"));
+  }
+  ::unsetenv("LEAT_TEST_PLACE");
+}
+
 TEST(Config, FingerprintFollowsWhatShapesTheState) {
   const std::string base = Parse(kCardFraud).fingerprint;
   EXPECT_EQ(Parse(kCardFraud, "elsewhere.yaml").fingerprint, base);

@@ -95,6 +95,29 @@ TEST(LabelJoin, OfPredictionsWithOneIdTheNewestIsMatchedFirstSavedOrNot) {
   EXPECT_EQ(Saved(join), Saved(*loaded));
 }
 
+// Of the queue's entries nearly all are of ids that came again since: the index has to grow before
+// what goes over bit by bit has come to those that are alive.
+TEST(IdMemory, GrowsThoughNearlyAllItsEntriesAreOfIdsThatCameAgain) {
+  for (const uint64_t often : {1, 20, 200, 2000}) {
+    IdMemory memory('s');
+    for (uint64_t round = 1; round <= often; ++round) {
+      for (uint64_t id = 0; id < 20; ++id) {
+        memory.Remember(id, {round % 2 == 0}, At(static_cast<int64_t>(10'000 + round)));
+      }
+    }
+    for (uint64_t id = 20; id < 400; ++id) {
+      memory.Remember(id, {true}, At(20'000));
+      ASSERT_EQ(memory.size(), id + 1);
+      ASSERT_TRUE(memory.Find(id / 2)) << id;
+    }
+    for (uint64_t id = 0; id < 400; ++id) {
+      ASSERT_EQ(memory.Find(id), (IdMemory::Note{id >= 20 || often % 2 == 0})) << id;
+    }
+    memory.Forget(At(20'000));
+    EXPECT_EQ(memory.size(), 0u);
+  }
+}
+
 /// What a memory that is saved again and again into one store holds once it is loaded: what it held
 /// when a snapshot began, whatever changed until that was filled.
 TEST(IdMemory, IsTheSameFromItsRunsAfterEachOfManySnapshots) {

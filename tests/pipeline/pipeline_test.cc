@@ -9,7 +9,9 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "record/time_format.h"
+#include "state/memory/memory_store.h"
 #include "tests/pipeline/harness.h"
+#include "tests/pipeline/stored.h"
 
 namespace leat {
 namespace {
@@ -104,6 +106,80 @@ TEST(Pipeline, ARunSavedInTheMiddleContinuesBitForBit) {
     EXPECT_EQ(parts.all.metrics, whole.all.metrics) << "cut at " << cut;
     EXPECT_EQ(pipeline->Digest(), uninterrupted->Digest()) << "cut at " << cut;
   }
+}
+
+TEST(Pipeline, ABackgroundLearnerGoesWithTheLastDetectorThatCouldSwapItIn) {
+  const Config config = Parse(kConfig);
+  std::string yaml(kConfig);
+  yaml.erase(yaml.find("  - {detector: ddm"),
+             yaml.find("evaluation:") - yaml.find("  - {detector: ddm"));
+  const std::string csv = Stream(3000);
+  MemoryStore store;
+  const auto pipeline = MakePipeline(config);
+  pipeline->Track(store);
+  const auto has_background = [](const Pipeline& p) {
+    return p.TakeModel("bayes")->background.has_value();
+  };
+  Collect sinks;
+  Position position;
+  while (!has_background(*pipeline)) {
+    const DriveResult step = DriveText(*pipeline, config, csv, sinks, {}, position, 5);
+    ASSERT_FALSE(step.at_end) << "no warning";
+    position = step.position;
+  }
+  SaveTo(store, *pipeline);
+  const auto as_before = MakePipeline(config), without = MakePipeline(Parse(yaml));
+  LoadFrom(store, *as_before);
+  LoadFrom(store, *without);
+  EXPECT_TRUE(has_background(*as_before));
+  EXPECT_FALSE(has_background(*without));
+}
+
+TEST(Pipeline, ASettingOfInputsWithoutEffectChangesNoState) {
+  std::string yaml(kConfig);
+  yaml.insert(yaml.find("min_labels: 50"),
+              "bins: 16, tail_bins: 2, warmup: 500, hash_bits: 9, max_values: 7, smoothing: 50, ");
+  const Config config = Parse(kConfig), more = Parse(yaml);
+  EXPECT_EQ(config.fingerprint, more.fingerprint);
+  const std::string csv = Stream(600);
+  Collect sinks, others;
+  MemoryStore store;
+  const auto pipeline = MakePipeline(config);
+  pipeline->Track(store);
+  const Position half = DriveText(*pipeline, config, csv, sinks, {}, {}, 400).position;
+  SaveTo(store, *pipeline);
+  const auto changed = MakePipeline(more);
+  LoadFrom(store, *changed);
+  sinks.all.clear();
+  DriveText(*pipeline, config, csv, sinks, {}, half);
+  DriveText(*changed, more, csv, others, {}, half);
+  EXPECT_EQ(sinks.all.predictions, others.all.predictions);
+  EXPECT_EQ(pipeline->Chain(), changed->Chain());
+}
+
+TEST(Pipeline, AStateOfAnEarlierVersionKnowsHowManyLogsItHasMergedFromItsConfiguration) {
+  std::string yaml(kConfig);
+  yaml.replace(yaml.find("{file: x.csv}"), 13, "{file: x.csv, also: [y.csv, z.csv]}");
+  const Config config = Parse(yaml);
+  const std::string logs = LogsText(config.source);
+  SnapshotInfo earlier;
+  earlier.shape = config.shape;
+  ASSERT_NE(earlier.shape.find(logs), std::string::npos);
+  earlier.shape.erase(earlier.shape.find(logs), logs.size());
+  EXPECT_EQ(earlier.shape, Parse(kConfig).shape) << "a single log is not mentioned";
+  earlier.configuration = config.text;
+  MemoryStore store;
+  Snapshots snapshots(store);
+  const auto pipeline = MakePipeline(config);
+  pipeline->Track(store);
+  snapshots.Begin(*pipeline, earlier);
+  ASSERT_TRUE(snapshots.More([] { return false; }));
+  ASSERT_TRUE(snapshots.Write().ok());
+  snapshots.End();
+  const auto info = Snapshots(store).Read();
+  ASSERT_TRUE(info.ok() && *info);
+  EXPECT_EQ((*info)->shape, config.shape);
+  EXPECT_EQ((*info)->fingerprint, config.fingerprint);
 }
 
 TEST(Pipeline, LabelsOfTheFutureChangeNoEarlierPrediction) {
@@ -220,6 +296,18 @@ TEST(Pipeline, SeparateLabelsAreJoinedByIdWithEveryCaseCounted) {
   EXPECT_EQ(Of(report.rejects, "orphan_label"), 1);
 }
 
+TEST(Pipeline, ARunWithoutRecordsLeavesNothingInTheState) {
+  std::string yaml(kConfig);
+  yaml.replace(yaml.find("id: id"), 6, "id: id\n  allowed_lateness: 1h");
+  const Config config = Parse(yaml);
+  const auto pipeline = MakePipeline(config);
+  const std::string before = pipeline->Digest();
+  Outputs out;
+  pipeline->Finish(out);
+  EXPECT_EQ(pipeline->Digest(), before);
+  EXPECT_EQ(out.size(), 0u);
+}
+
 TEST(Pipeline, SettledIdsAreKnownAsLongAsIsAskedFor) {
   const std::string csv =
       fmt::format("id,at,amount\na,{},1\nb,{},2\n", FormatIso(kStart), FormatIso(kStart + kDay));
@@ -240,6 +328,45 @@ TEST(Pipeline, SettledIdsAreKnownAsLongAsIsAskedFor) {
     EXPECT_EQ(Of(report.labels, "duplicate"), briefly ? 0 : 1);
     EXPECT_EQ(Of(report.labels, "early"), briefly ? 1 : 0);  // As if of a prediction to come.
   }
+}
+
+/// Few records come, so that the pass over all that matters no more is far away.
+TEST(Pipeline, AnEarlyLabelWaitsUntilItsTimeIsOverAndNoLonger) {
+  std::string yaml(kSeparate);
+  yaml.replace(yaml.find("expires_after: 5d"), 17, "expires_after: 1h");
+  const Config config = Parse(yaml);
+  const auto minute = [](int m) { return FormatIso(kStart + m * kMinute); };
+  std::string csv = "id,at,amount\n", labels = "id,known,fraud\n";
+  csv += fmt::format("a,{},1\nb,{},2\nc,{},3\n", minute(0), minute(70), minute(71));
+  labels += fmt::format("b,{},1\nc,{},1\nc,{},0\n", minute(10), minute(12), minute(13));
+  Collect sinks;
+  const auto pipeline = MakePipeline(config);
+  DriveText(*pipeline, config, csv, sinks, labels);
+  Report report = pipeline->MakeReport();
+  EXPECT_EQ(Of(report.labels, "early"), 2);
+  EXPECT_EQ(Of(report.labels, "orphan"), 1) << "b came just when its label's hour was over";
+  EXPECT_EQ(Of(report.labels, "matched"), 1);
+  EXPECT_EQ(Of(report.labels, "corrected"), 1);
+
+  // Without records, labels and ticks end their time.
+  Outputs out;
+  Record label;
+  label.has_label = true;
+  label.label = 1;
+  for (int i = 0; i < 1000; ++i) {
+    label.id = KeyOf(fmt::format("unknown{}", i));
+    label.time = kStart + (100 + i) * kMinute;
+    pipeline->StepLabel(label, out);
+    report = pipeline->MakeReport();
+    ASSERT_EQ(Of(report.labels, "waiting"), std::min(i + 1, 60));
+  }
+  EXPECT_EQ(Of(report.labels, "orphan"), 941);
+  pipeline->Tick(kStart + 2000 * kMinute, out);
+  report = pipeline->MakeReport();
+  EXPECT_EQ(Of(report.labels, "waiting"), 0);
+  EXPECT_EQ(Of(report.labels, "orphan"), 1001);
+  EXPECT_EQ(Of(report.rejects, "orphan_label"), 1001);
+  EXPECT_EQ(Lines(out.rejects).size(), 1000u);
 }
 
 TEST(Pipeline, DuplicatesAndLateRecordsAreRejectedAsConfigured) {
@@ -288,6 +415,43 @@ sinks: {predictions: {file: p.jsonl}}
   EXPECT_NE(lines[599].find("class2"), std::string::npos);
   EXPECT_EQ(pipeline->MakeReport().class_names,
             (std::vector<std::string>{"class0", "class1", "class2"}));
+}
+
+/// As many labels are held back (early, or not yet available) as there may be classes.
+TEST(Pipeline, ALabelThatWouldBeOneClassTooManyIsRejected) {
+  for (const std::string label : {"available_after: 800d", "file: labels.csv, time: known"}) {
+    for (const bool expires : {false, true}) {
+      const bool separate = label.starts_with("file");
+      const Config config = Parse(
+          "name: multi\nsource: {file: x.csv}\n"
+          "record: {id: id, time: at, fields: {x: number}}\n"
+          "label: {field: y, type: category, " +
+          label + (expires ? ", expires_after: 900d, expired_as: none_came" : "") +
+          "}\nmodels: {bayes: {type: gaussian_nb}}\n");
+      const auto pipeline = MakePipeline(config);
+      Outputs out;
+      Record record;
+      record.values.assign(1, 1);
+      record.keys.assign(1, 0);
+      record.texts.resize(1);
+      record.has_label = true;
+      const auto step = [&](int id, const std::string& text) {
+        record.id = KeyOf(std::to_string(id));
+        record.time = kStart + id * kSecond;
+        record.label_text = text;
+        separate ? pipeline->StepLabel(record, out) : pipeline->Step(record, out);
+      };
+      const int most = expires ? 4095 : 4096;  // The class of expiry is one of them.
+      for (int i = 0; i < most; ++i) step(i, std::to_string(i));
+      EXPECT_EQ(out.rejects, "");
+      step(5000, "one more");
+      step(5001, "17");
+      step(5002, "none_came");
+      step(5003, "one more");
+      EXPECT_EQ(Of(pipeline->MakeReport().rejects, "too_many_classes"), expires ? 2 : 3);
+      EXPECT_EQ(Of(pipeline->MakeReport().records, "rejected"), separate ? 0 : expires ? 2 : 3);
+    }
+  }
 }
 
 TEST(Pipeline, AModelThatIsNotWarmGivesThePrior) {

@@ -123,6 +123,22 @@ TEST(Routing, AVariantsModelAndThresholdServeTheRecordsOfItsUnits) {
   EXPECT_GT(strict, 50) << "the threshold has made a difference";
 }
 
+TEST(Routing, AThresholdThatIsAsTheDefaultIsTakenAtItsWord) {
+  std::string experiment = kExperiment;
+  experiment.replace(experiment.find("threshold: 0.9"), 14, "threshold: 0.5");
+  const std::string evaluation = "evaluation: {threshold: 0.8}\n";
+  const Config config = Parse(kModels + evaluation + experiment);
+  const std::vector<VariantRoute>& routes = config.experiments->at(0).routes;
+  ASSERT_EQ(routes.size(), 3u);
+  EXPECT_LT(routes[0].threshold, 0) << "not said";
+  EXPECT_EQ(routes[2].threshold, 0.5);
+  // Where all decide by it, saying it changes nothing, the state included.
+  const std::string said = ", threshold: 0.5";
+  const Config with = Parse(kModels + experiment);
+  experiment.erase(experiment.find(said), said.size());
+  EXPECT_EQ(with.fingerprint, Parse(kModels + experiment).fingerprint);
+}
+
 TEST(Routing, WhatWasServedIsScoredByItself) {
   const std::string log = Log(4000);
   std::map<std::string, std::string> truth_of;
