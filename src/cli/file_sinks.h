@@ -31,9 +31,11 @@ class FileSinks final : public SinkSet {
   std::array<std::unique_ptr<FileSink>, 4> files_;
 };
 
-/// The paths as configured, or the same names under `folder`; topics have none, but under a folder
-/// they are files.
-SinkNames SinkPaths(const SinkConfig& sinks, const std::string& folder);
+/// Where the outputs of topics go: to them, or, of a run over a log, to files.
+enum class TopicSinks { kTopics, kFiles };
+/// The paths as configured, or the same names under `folder`. Topics have none, but are files under
+/// a folder if `topics` says so.
+SinkNames SinkPaths(const SinkConfig& sinks, const std::string& folder, TopicSinks topics);
 /// Whether the files are as long as `lengths` says.
 bool HaveWritten(const SinkNames& paths, const SinkLengths& lengths);
 /// How long the files are now.

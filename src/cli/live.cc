@@ -253,7 +253,7 @@ class LiveShard {
   }
 
   Status OpenShard() {
-    paths_ = ShardPaths(SinkPaths(config_.sinks, options_.output), share_);
+    paths_ = ShardPaths(SinkPaths(config_.sinks, options_.output, TopicSinks::kTopics), share_);
     ShardOptions shard;
     shard.fresh = options_.fresh;
     shard.rebuild = options_.rebuild;

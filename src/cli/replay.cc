@@ -59,9 +59,10 @@ Status Show(const Arguments& arguments, const SessionOptions& options,
   }
   if (!arguments.quiet) {
     std::cerr << fmt::format(
-        "{} records in {:.2f} s ({:.0f} a second){}{}\n", result.records, result.report.seconds,
+        "{} records in {:.2f} s ({:.0f} a second){}{}{}\n", result.records, result.report.seconds,
         static_cast<double>(result.records) / std::max(1e-9, result.report.seconds),
-        !options.state.empty() ? "; state: " + options.state : "; outputs: " + options.output,
+        options.state.empty() ? "" : "; state: " + options.state,
+        options.output.empty() ? "" : "; outputs: " + options.output,
         arguments.html.empty() ? "" : "; report: " + arguments.html);
   }
   if (!std::cout) return Status::Io("standard output: cannot write");
@@ -95,10 +96,14 @@ Status RunAndReport(const Arguments& arguments, bool keep_state) {
                     : !config.state_path.empty()
                         ? config.state_path
                         : (std::filesystem::path("state") / config.name).string();
-  } else if (options.output.empty()) {
-    options.output = (std::filesystem::path("out") / config.name).string();
   }
   const bool live = keep_state && options.input.empty() && !config.source.kafka.topics.empty();
+  // Over a log, outputs that would go to topics have no names of their own.
+  const bool unnamed = !live && std::any_of(config.sinks.topics.begin(), config.sinks.topics.end(),
+                                            [](const std::string& topic) { return !topic.empty(); });
+  if (options.output.empty() && (!keep_state || unnamed)) {
+    options.output = (std::filesystem::path("out") / config.name).string();
+  }
   std::vector<SessionResult> results;
   if (live) {
     LEAT_ASSIGN_OR_RETURN(results, RunLive(config, options));
@@ -116,7 +121,9 @@ void AddShared(CLI::App* verb, Arguments* a) {
   verb->add_option("config", a->config, "The pipeline's YAML file")->required();
   verb->add_option("--input", a->input, "Read this log instead of source.file (- is stdin)");
   verb->add_option("--labels", a->labels, "Read labels from this file instead of label.file");
-  verb->add_option("--output", a->output, "Folder for the sinks' files");
+  verb->add_option("--output", a->output,
+                   "Folder for the sinks' files; over a log, for what would go to topics, too "
+                   "(then out/NAME unless said)");
   verb->add_option("--max-records", a->max_records, "Stop after so many records");
   verb->add_option("--report", a->html, "Write the report as one HTML page");
   verb->add_flag("--json", a->json, "Print the report as JSON instead of a table");

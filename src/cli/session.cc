@@ -60,7 +60,7 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
   EventLoop loop;
   LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Pipeline> pipeline, Pipeline::Create(config));
 
-  const SinkNames paths = SinkPaths(config.sinks, options.output);
+  const SinkNames paths = SinkPaths(config.sinks, options.output, TopicSinks::kFiles);
   std::atomic<bool> snapshot_due = false;
   std::unique_ptr<FileSinks> sinks;
   RunState state;  // Ends before what it uses.

@@ -150,6 +150,44 @@ TEST_F(Cli, RecordsThatDoNotFitAreRejectedAndTheRunGoesOn) {
   EXPECT_NE(Slurp(Path("o/rejects.jsonl")).find("field_count"), std::string::npos);
 }
 
+/// A pipeline over topics, and a log with which it needs no broker.
+constexpr const char* kOverTopics =
+    "name: pay\n"
+    "kafka: {brokers: \"localhost:1\"}\n"
+    "source: {kafka: {topic: payments}}\n"
+    "record: {id: id, time: time, fields: {amount: number}}\n"
+    "label: {kafka: {topic: labels}, field: bad, time: known}\n"
+    "models: {m: {type: logistic_regression}}\n"
+    "sinks:\n"
+    "  predictions: {kafka: {topic: scores}}\n"
+    "  events: {kafka: {topic: events}}\n"
+    "  metrics: {file: measured.jsonl}\n"
+    "  rejects: {kafka: {topic: rejects}}\n";
+constexpr const char* kPayments =
+    "{\"id\":\"a\",\"time\":\"2026-01-01T00:00:00Z\",\"amount\":1}\n"
+    "{\"id\":\"b\",\"time\":\"2026-01-01T00:00:01Z\",\"amount\":\"much\"}\n"
+    "{\"id\":\"c\",\"time\":\"2026-01-01T00:00:02Z\",\"amount\":2}\n";
+constexpr const char* kPaymentLabels =
+    "{\"id\":\"a\",\"bad\":true,\"known\":\"2026-01-01T00:00:01Z\"}\n";
+
+// They went nowhere, and the run ended as if all was well.
+TEST_F(Cli, OutputsForTopicsGoToFilesInARunOverALog) {
+  Write("pay.yaml", kOverTopics);
+  Write("log.jsonl", kPayments);
+  Write("labels.jsonl", kPaymentLabels);
+  const std::string here = "cd " + folder_.string() + " && ";
+  for (const std::string verb : {"run", "replay"}) {
+    const Ran ran = Leat(verb + " pay.yaml --input log.jsonl --labels labels.jsonl", here);
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    EXPECT_NE(ran.err.find("outputs: out/pay"), std::string::npos) << ran.err;
+    EXPECT_NE(Slurp(Path("out/pay/predictions.jsonl")).find("\"id\":\"c\""), std::string::npos);
+    EXPECT_NE(Slurp(Path("out/pay/rejects.jsonl")).find("amount"), std::string::npos);
+    EXPECT_TRUE(fs::exists(Path("out/pay/events.jsonl")));
+    EXPECT_TRUE(fs::exists(Path("out/pay/measured.jsonl")));
+    fs::remove_all(Path("out"));
+  }
+}
+
 /// The blocks of a language in a Markdown page.
 std::vector<std::string> Blocks(const std::string& page, const std::string& language) {
   std::vector<std::string> blocks;

@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <set>
 #include <thread>
 
@@ -241,6 +244,33 @@ TEST_F(Running, AGroupThatIsDeletedOrResetMeanwhileIsPutRightByTheNextCommit) {
     EXPECT_EQ(offset.metadata.substr(0, 3), "v1 ") << run.name;
     ASSERT_EQ(ToEnd(run), 0) << run.name << Errors(run);
     ExpectSame(run, whole);
+  }
+}
+
+// Files for the topics stood there too, and were cut to nothing at each start.
+TEST_F(Running, AFolderForOutputsHasTheSinksThatAreFiles) {
+  constexpr int kRecords = 10'000;
+  std::string yaml = StreamPipeline(false);
+  const std::string topic = "{kafka: {topic: RUN-metrics}}";
+  yaml.replace(yaml.find(topic), topic.size(), "{file: measured.jsonl}");
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = kRecords / 2}).ok());
+  const LiveRun run = MakeRun("files", yaml);
+  const std::filesystem::path out = run.state + "-out";
+  const auto measured = [&] {
+    std::ifstream file(out / "measured.jsonl");
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  ASSERT_EQ(ToEnd(run, {"--output", out}), 0) << Errors(run);
+  const std::string first = measured();
+  EXPECT_FALSE(first.empty());
+  ASSERT_TRUE(
+      ProduceStream(brokers(), prefix_, {.first = kRecords / 2, .records = kRecords}).ok());
+  ASSERT_EQ(ToEnd(run, {"--output", out}), 0) << Errors(run);
+  EXPECT_GT(measured().size(), first.size());
+  EXPECT_EQ(measured().substr(0, first.size()), first);
+  EXPECT_EQ(Lines(run, "predictions").size(), static_cast<size_t>(kRecords));
+  for (const auto& entry : std::filesystem::directory_iterator(out)) {
+    EXPECT_EQ(entry.path().filename(), "measured.jsonl");
   }
 }
 
