@@ -71,6 +71,13 @@ SinkNames SinkPaths(const SinkConfig& sinks, const std::string& folder, TopicSin
   return paths;
 }
 
+std::string ShardPath(const std::string& path, int64_t number) {
+  std::filesystem::path own(path);
+  own.replace_filename(
+      fmt::format("{}-{}{}", own.stem().string(), number, own.extension().string()));
+  return own.string();
+}
+
 SinkLengths LengthsNow(const SinkNames& paths) {
   SinkLengths lengths{};
   for (size_t i = 0; i < paths.size(); ++i) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,8 @@ enum class TopicSinks { kTopics, kFiles };
 /// The paths as configured, or the same names under `folder`. Topics have none, but are files under
 /// a folder if `topics` says so.
 SinkNames SinkPaths(const SinkConfig& sinks, const std::string& folder, TopicSinks topics);
+/// The name of a shard's own file: r.html is r-2.html for the second.
+std::string ShardPath(const std::string& path, int64_t number);
 /// Whether the files are as long as `lengths` says.
 bool HaveWritten(const SinkNames& paths, const SinkLengths& lengths);
 /// How long the files are now.

@@ -155,10 +155,7 @@ SinkNames ShardPaths(SinkNames paths, const Share& share) {
   if (share.count == 1) return paths;
   for (std::string& path : paths) {
     if (path.empty() || path == "-") continue;
-    std::filesystem::path p(path);
-    p.replace_filename(
-        fmt::format("{}-{}{}", p.stem().string(), share.index + 1, p.extension().string()));
-    path = p.string();
+    path = ShardPath(path, share.index + 1);
   }
   return paths;
 }
@@ -199,7 +196,10 @@ class LiveShard {
     result.report.seconds = Seconds(Clock::now() - started);
     result.records = driver_->position().records - recovered;
     result.durable = state_.shard->figures();
-    if (share_.count > 1) result.report.pipeline += " " + share_.Name();
+    if (share_.count > 1) {
+      result.report.pipeline += " " + share_.Name();
+      result.shard = share_.index + 1;
+    }
     return result;
   }
 

@@ -188,6 +188,19 @@ TEST_F(Cli, OutputsForTopicsGoToFilesInARunOverALog) {
   }
 }
 
+// They were taken, and ignored: a run that was to stop went on for ever.
+TEST_F(Cli, OptionsForLogsAreRefusedOverTopics) {
+  Write("pay.yaml", kOverTopics);
+  for (const std::string option : {"--max-records 1000", "--labels labels.jsonl"}) {
+    const Ran ran = Leat("run " + Path("pay.yaml") + " --state " + Path("s") + " " + option,
+                         "timeout 20");
+    EXPECT_EQ(ran.code, 2) << option;
+    EXPECT_EQ(ran.err.find("leat: " + option.substr(0, option.find(' ')) + ": "), 0u) << ran.err;
+    EXPECT_NE(ran.err.find("--input"), std::string::npos) << ran.err;
+    EXPECT_FALSE(fs::exists(Path("s")));
+  }
+}
+
 /// The blocks of a language in a Markdown page.
 std::vector<std::string> Blocks(const std::string& page, const std::string& language) {
   std::vector<std::string> blocks;

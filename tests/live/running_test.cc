@@ -10,6 +10,7 @@
 #include <functional>
 #include <iterator>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "live/live.h"
@@ -272,6 +273,28 @@ TEST_F(Running, AFolderForOutputsHasTheSinksThatAreFiles) {
   for (const auto& entry : std::filesystem::directory_iterator(out)) {
     EXPECT_EQ(entry.path().filename(), "measured.jsonl");
   }
+}
+
+// The page of the last one stood for all.
+TEST_F(Running, ShardsReportEachOnItsOwn) {
+  ASSERT_TRUE(
+      ProduceStream(brokers(), prefix_, {.records = 2'000, .partitions = 2, .bad = false}).ok());
+  const LiveRun run = MakeRun("shards", StreamPipeline(false, "  shards: 2\n"));
+  ASSERT_EQ(ToEnd(run, {"--report", run.state + "-report.html"}), 0) << Errors(run);
+  EXPECT_FALSE(std::filesystem::exists(run.state + "-report.html"));
+  std::istringstream reports(Report(run));
+  int64_t read = 0;
+  for (const std::string number : {"1", "2"}) {
+    std::ifstream page(run.state + "-report-" + number + ".html");
+    const std::string html(std::istreambuf_iterator<char>(page), {});
+    EXPECT_NE(html.find(run.name + " " + number + "/2"), std::string::npos) << number;
+    std::string line;
+    ASSERT_TRUE(std::getline(reports, line));
+    const auto report = boost::json::parse(line).as_object();
+    EXPECT_EQ(report.at("pipeline").as_string(), run.name + " " + number + "/2");
+    read += report.at("records").at("read").to_number<int64_t>();
+  }
+  EXPECT_EQ(read, 2'000);
 }
 
 TEST_F(Running, TransactionsInTheInputLeaveGaps) {
