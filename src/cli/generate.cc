@@ -13,6 +13,7 @@
 #include "pipeline/config_text.h"
 #include "pipeline/params_doc.h"
 #include "pipeline/params_yaml.h"
+#include "record/log_name.h"
 
 namespace leat {
 namespace {
@@ -42,13 +43,6 @@ std::string Plain(const std::string& text) {
   return out;
 }
 
-bool NamesJsonLines(std::string name) {
-  for (const std::string_view packed : {".zst", ".gz"}) {
-    if (name.ends_with(packed)) name.resize(name.size() - packed.size());
-  }
-  return name.ends_with(".jsonl") || name.ends_with(".ndjson");
-}
-
 /// Reads the settings as a configuration would be read: the same types, ranges and messages.
 Result<GenerateOptions> ReadOptions(const Arguments& arguments) {
   config::YamlNode node;
@@ -65,8 +59,10 @@ Result<GenerateOptions> ReadOptions(const Arguments& arguments) {
   config::Environment environment;
   GenerateOptions options;
   options.name = arguments.name;
-  if (!arguments.kafka.brokers.empty() || NamesJsonLines(arguments.output))
+  if (!arguments.kafka.brokers.empty() ||
+      FormatOfName(arguments.output) == RecordFormat::kJsonLines) {
     options.format = GenerateFormat::kJsonLines;
+  }
   config::YamlParams params(node, "", problems, environment);
   Describe(params, options);
   std::string message;
@@ -163,7 +159,8 @@ void AddGenerate(CLI::App& app, int& exit_code) {
   verb->add_option("name", arguments->name, names)->required()->type_name("NAME");
   CLI::Option* output =
       verb->add_option("--output,-o", arguments->output,
-                       "File to write; .zst and .gz compress, .jsonl gives JSON lines, - is stdout")
+                       "File to write; .zst and .gz compress; .jsonl, .ndjson and .json give JSON "
+                       "lines; - is stdout")
           ->type_name("FILE")
           ->capture_default_str();
   AddKafkaOptions(*verb, *output, *arguments);

@@ -188,6 +188,54 @@ TEST_F(Cli, OutputsForTopicsGoToFilesInARunOverALog) {
   }
 }
 
+/// The number of records that a pipeline took of a log.
+int64_t Taken(const Ran& ran) {
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  const auto counts = boost::json::parse(ran.out).as_object().at("records").as_object();
+  return counts.at("read").to_number<int64_t>() - counts.at("rejected").to_number<int64_t>();
+}
+
+// What stood anywhere in the path decided, whatever the configuration said.
+TEST_F(Cli, ALogsFormatIsAsSaidOrByTheEndOfItsName) {
+  const std::string rest =
+      "\nrecord: {id: id, time: time, fields: {amount: number}}\n"
+      "label: {field: bad, available_after: 1s}\nmodels: {m: {type: logistic_regression}}\n";
+  const std::string rows =
+      "id,time,amount,bad\na,2026-01-01T00:00:00Z,1,0\nb,2026-01-01T00:00:01Z,2,1\n";
+  const std::string base = " -q --json --output " + Path("o");
+  Write("said.csv", kPayments);
+  Write("said.yaml", "source: {file: " + Path("said.csv") + ", format: jsonl}" + rest);
+  EXPECT_EQ(Taken(Leat("replay " + Path("said.yaml") + base)), 2);
+  fs::create_directories(Path("a.json.d"));
+  Write("a.json.d/tx.csv", rows);
+  Write("plain.yaml", "source: " + Path("a.json.d/tx.csv") + rest);
+  EXPECT_EQ(Taken(Leat("replay " + Path("plain.yaml") + base)), 2);
+  fs::rename(Path("said.csv"), Path("said.json"));
+  EXPECT_EQ(Taken(Leat("replay " + Path("plain.yaml") + base + " --input " + Path("said.json"))),
+            2);
+  // Predictions, by the same rule.
+  fs::create_directories(Path("p.json.d"));
+  Write("sink.yaml", "source: " + Path("a.json.d/tx.csv") + rest + "sinks: {predictions: " +
+                         Path("p.json.d/p.csv") + ", events: none, metrics: none, rejects: none}");
+  ASSERT_EQ(Leat("run " + Path("sink.yaml") + " -q --state " + Path("s")).code, 0);
+  EXPECT_EQ(Slurp(Path("p.json.d/p.csv")).substr(0, 3), "id,");
+  // What is generated is what reads it takes it for.
+  ASSERT_EQ(Leat("generate sea --rows 3 -o " + Path("sea.json")).code, 0);
+  EXPECT_EQ(Slurp(Path("sea.json")).substr(0, 1), "{");
+}
+
+TEST_F(Cli, WhatIsCompressedInAnotherWayIsRefused) {
+  const Ran made = Leat("generate sea --rows 3 -o " + Path("sea.csv.xz"));
+  EXPECT_EQ(made.code, 2);
+  EXPECT_NE(made.err.find(".gz or .zst, not as .xz"), std::string::npos) << made.err;
+  EXPECT_FALSE(fs::exists(Path("sea.csv.xz")));
+  Write("cards.csv.bz2", "BZh");
+  const Ran read = Leat(std::string("replay ") + kFraud + " --input " + Path("cards.csv.bz2") +
+                        " --output " + Path("o"));
+  EXPECT_EQ(read.code, 2);
+  EXPECT_NE(read.err.find(".gz or .zst, not as .bz2"), std::string::npos) << read.err;
+}
+
 // They were taken, and ignored: a run that was to stop went on for ever.
 TEST_F(Cli, OptionsForLogsAreRefusedOverTopics) {
   Write("pay.yaml", kOverTopics);
