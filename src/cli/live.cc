@@ -316,9 +316,9 @@ class LiveShard {
     sinks.topics = config_.sinks.topics;
     sinks.exactly_once = config_.exactly_once;
     sinks.headers = config_.kafka.headers;
-    sinks.model_version =
-        fmt::format("{}-{}", config_.models.empty() ? config_.name : config_.models[0].name,
-                    config_.fingerprint.substr(0, 8));
+    const std::vector<ModelFacts> models = pipeline_->Models();  // The one that serves is first.
+    sinks.model_version = fmt::format("{}-{}", models.empty() ? config_.name : models[0].name,
+                                      config_.fingerprint.substr(0, 8));
     sinks.transaction_timeout_ms = config_.kafka.transaction_timeout / kMillisecond;
     sinks.linger_ms = config_.kafka.linger / kMillisecond;
     sinks.patience_ms = config_.kafka.patience / kMillisecond;

@@ -63,6 +63,21 @@ TEST_F(Running, KeysHeadersAndRejectsGoOut) {
             (std::multiset<std::string>{"bad_utf8", "empty", "malformed_json", "tombstone"}));
 }
 
+// It named the first model, which need not be one that predicts labels.
+TEST_F(Running, TheHeaderNamesTheModelThatServes) {
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 200, .bad = false}).ok());
+  std::string yaml = StreamPipeline(false);
+  yaml.insert(yaml.find("  linear:"), "  groups: {type: kmeans, clusters: 3, features: [amount]}\n");
+  const LiveRun run = MakeRun("serves", yaml);
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  const auto predictions = Got(ReadTopic(brokers(), Sink(run, "predictions")));
+  ASSERT_EQ(predictions.size(), 200u);
+  for (const KafkaRecord& record : predictions) {
+    const std::map<std::string, std::string> headers(record.headers.begin(), record.headers.end());
+    EXPECT_EQ(headers.at("leat-model-version").substr(0, 7), "linear-");
+  }
+}
+
 TEST_F(Running, LabelsOfATopicAreAccountedFor) {
   ASSERT_TRUE(ProduceStream(brokers(), prefix_,
                             {.records = 3'000, .partitions = 2, .bad = false, .labels_apart = true})
