@@ -19,8 +19,10 @@ namespace {
 constexpr const char* kFraud = "examples/fraud/fraud.yaml";
 
 TEST_F(Cli, HelpOfEveryVerbHasAnExample) {
-  for (const std::string verb : {"", "run", "replay", "check", "generate", "inspect", "model",
-                                 "model list", "model export", "model import"}) {
+  for (const std::string verb :
+       {"", "run", "replay", "check", "generate", "read", "inspect", "model", "model list",
+        "model show", "model export", "model import", "experiment assign", "experiment power",
+        "experiment report"}) {
     const Ran ran = Leat(verb + " --help");
     EXPECT_EQ(ran.code, 0);
     EXPECT_NE(ran.out.find("Example"), std::string::npos) << verb;
@@ -186,6 +188,46 @@ TEST_F(Cli, OutputsForTopicsGoToFilesInARunOverALog) {
     EXPECT_TRUE(fs::exists(Path("out/pay/measured.jsonl")));
     fs::remove_all(Path("out"));
   }
+}
+
+// A level of 5 and a power of 80 gave "nan units", and success.
+TEST_F(Cli, PowerTakesSharesOnly) {
+  const std::string power = "experiment power --share 0.04 --effect 0.05 ";
+  const Ran good = Leat(power + "--alpha 0.1 --power 0.9 --json");
+  ASSERT_EQ(good.code, 0) << good.err;
+  EXPECT_GT(boost::json::parse(good.out).at("units_fixed").to_number<double>(), 100);
+  const auto refused = [&](const std::string& arguments, const std::string& flag) {
+    const Ran ran = Leat(arguments);
+    EXPECT_EQ(ran.code, 2) << arguments;
+    EXPECT_NE(ran.err.find(flag), std::string::npos) << ran.err;
+    EXPECT_EQ(ran.out, "");
+  };
+  for (const char* value : {"5", "0", "1", "-0.05", "nan"}) {
+    refused(power + "--alpha " + value, "--alpha: found ");
+    refused(power + "--power " + value, "--power: found ");
+  }
+  refused(power + "--alpha 0.2 --power 0.1", "--power: found 0.1, expected more than --alpha");
+  refused("experiment power --share 4 --effect 0.05", "--share: found 4");
+  refused("experiment power --share 0.9 --effect 0.5", "--effect: it makes the share 1.35");
+  refused("experiment power --mean 3 --variance -1 --effect 0.05", "--variance");
+  refused(power + "--mean 3", "--mean");
+  refused(power + "--per-day -3", "--per-day");
+}
+
+// Without a salt all tests of a site had the same halves of its users.
+TEST_F(Cli, AssignNeedsASaltOrAConfigurationAndNotBoth) {
+  EXPECT_EQ(Leat("experiment assign --salt s alice").code, 0);
+  const Ran none = Leat("experiment assign alice");
+  EXPECT_EQ(none.code, 2);
+  EXPECT_NE(none.err.find("--salt: expected"), std::string::npos) << none.err;
+  const std::string config =
+      "experiment assign --config examples/experiment/rollout.yaml alice ";
+  EXPECT_EQ(Leat(config).code, 0);
+  for (const char* own : {"--salt s", "--variants a,b", "--traffic 0.5", "--hash planout",
+                          "--layer l", "--layer-from 0.1", "--layer-to 0.9"}) {
+    EXPECT_EQ(Leat(config + own).code, 2) << own;
+  }
+  EXPECT_EQ(Leat("experiment assign --salt s --experiment e alice").code, 2);
 }
 
 /// The number of records that a pipeline took of a log.
