@@ -5,7 +5,9 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "cli/brokers.h"
 #include "cli/cli.h"
 #include "cli/packed_output.h"
 #include "cli/produce.h"
@@ -23,7 +25,8 @@ struct Arguments {
   std::string output = "-";
   bool quiet = false;
   ProduceOptions kafka;
-  std::string labels_after;
+  std::string brokers, labels_after;
+  std::vector<std::string> properties;
   std::map<std::string, std::string> settings;  ///< By the name of the option.
 };
 
@@ -59,7 +62,7 @@ Result<GenerateOptions> ReadOptions(const Arguments& arguments) {
   config::Environment environment;
   GenerateOptions options;
   options.name = arguments.name;
-  if (!arguments.kafka.brokers.empty() ||
+  if (!arguments.brokers.empty() ||
       FormatOfName(arguments.output) == RecordFormat::kJsonLines) {
     options.format = GenerateFormat::kJsonLines;
   }
@@ -77,12 +80,13 @@ Status Generate(const Arguments& arguments) {
   LEAT_ASSIGN_OR_RETURN(const GenerateOptions options, ReadOptions(arguments));
   LEAT_ASSIGN_OR_RETURN(const auto generator, MakeGenerator(options));
   const auto total = static_cast<uint64_t>(options.rows);
-  if (!arguments.kafka.brokers.empty()) {
+  if (!arguments.brokers.empty()) {
     if (options.format != GenerateFormat::kJsonLines) {
       return Status::Invalid("--format: messages are JSON");
     }
     ProduceOptions kafka = arguments.kafka;
     kafka.progress = !arguments.quiet;
+    LEAT_ASSIGN_OR_RETURN(kafka.cluster, ClusterOf(arguments.brokers, arguments.properties));
     if (!arguments.labels_after.empty()) {
       const auto after = config::ParseDuration(arguments.labels_after);
       if (!after) {
@@ -115,13 +119,14 @@ Status Generate(const Arguments& arguments) {
 void AddKafkaOptions(CLI::App& verb, CLI::Option& output, Arguments& arguments) {
   ProduceOptions& kafka = arguments.kafka;
   const std::string group = "To topics of Kafka, as JSON, instead of a file";
-  CLI::Option* brokers = verb.add_option("--kafka", kafka.brokers, "host:port, several with commas")
+  CLI::Option* brokers = verb.add_option("--kafka", arguments.brokers, "host:port, several with commas")
                              ->type_name("BROKERS")
                              ->excludes(&output)
                              ->group(group);
   const auto add = [&](CLI::Option* option) { return option->needs(brokers)->group(group); };
   brokers->needs(
       add(verb.add_option("--topic", kafka.topic, "Where the stream goes")->type_name("TOPIC")));
+  add(AddProperties(verb, arguments.properties));
   add(verb.add_option("--rate", kafka.rate, "Records a second; 0 is as fast as possible")
           ->check(CLI::Range(0.0, 1e7))
           ->type_name("N")
