@@ -187,8 +187,9 @@ Status Power(const PowerArguments& a) {
   LEAT_RETURN_IF_ERROR(CheckShare("--power", a.power));
   if (a.power <= a.alpha) {
     return Status::Invalid(
-        fmt::format("--power: found {:g}, expected more than --alpha, which is {:g}: so often it is "
-                    "found where there is none",
+        fmt::format("--power: found {:g}, expected more than --alpha, which is {:g}: so often an "
+                    "effect is found "
+                    "that is not there",
                     a.power, a.alpha));
   }
   if (!std::isfinite(a.effect) || a.effect == 0) {
@@ -199,9 +200,8 @@ Status Power(const PowerArguments& a) {
   const double difference = base * a.effect;
   if (difference == 0) return Status::Invalid("--mean: an effect relative to 0 is 0");
   if (of_share && !(a.share + difference > 0 && a.share + difference < 1)) {
-    return Status::Invalid(
-        fmt::format("--effect: it makes the share {:g}, expected one between 0 and 1",
-                    a.share + difference));
+    return Status::Invalid(fmt::format(
+        "--effect: it makes the share {:g}, expected one between 0 and 1", a.share + difference));
   }
   const int sides = static_cast<int>(a.sides);
   const double other = a.share + difference;

@@ -62,8 +62,7 @@ Result<GenerateOptions> ReadOptions(const Arguments& arguments) {
   config::Environment environment;
   GenerateOptions options;
   options.name = arguments.name;
-  if (!arguments.brokers.empty() ||
-      FormatOfName(arguments.output) == RecordFormat::kJsonLines) {
+  if (!arguments.brokers.empty() || FormatOfName(arguments.output) == RecordFormat::kJsonLines) {
     options.format = GenerateFormat::kJsonLines;
   }
   config::YamlParams params(node, "", problems, environment);
@@ -119,10 +118,11 @@ Status Generate(const Arguments& arguments) {
 void AddKafkaOptions(CLI::App& verb, CLI::Option& output, Arguments& arguments) {
   ProduceOptions& kafka = arguments.kafka;
   const std::string group = "To topics of Kafka, as JSON, instead of a file";
-  CLI::Option* brokers = verb.add_option("--kafka", arguments.brokers, "host:port, several with commas")
-                             ->type_name("BROKERS")
-                             ->excludes(&output)
-                             ->group(group);
+  CLI::Option* brokers =
+      verb.add_option("--kafka", arguments.brokers, "host:port, several with commas")
+          ->type_name("BROKERS")
+          ->excludes(&output)
+          ->group(group);
   const auto add = [&](CLI::Option* option) { return option->needs(brokers)->group(group); };
   brokers->needs(
       add(verb.add_option("--topic", kafka.topic, "Where the stream goes")->type_name("TOPIC")));

@@ -101,8 +101,9 @@ Status RunAndReport(const Arguments& arguments, bool keep_state) {
   }
   const bool live = keep_state && options.input.empty() && !config.source.kafka.topics.empty();
   // Over a log, outputs that would go to topics have no names of their own.
-  const bool unnamed = !live && std::any_of(config.sinks.topics.begin(), config.sinks.topics.end(),
-                                            [](const std::string& topic) { return !topic.empty(); });
+  const bool unnamed =
+      !live && std::any_of(config.sinks.topics.begin(), config.sinks.topics.end(),
+                           [](const std::string& topic) { return !topic.empty(); });
   if (options.output.empty() && (!keep_state || unnamed)) {
     options.output = (std::filesystem::path("out") / config.name).string();
   }

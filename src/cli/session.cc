@@ -29,8 +29,7 @@ Result<OpenedInput> OpenInput(const std::string& path, const Schema& schema,
   OpenedInput input;
   LEAT_ASSIGN_OR_RETURN(input.bytes, OpenFile(path));
   ReaderOptions options;
-  options.format =
-      source.format_said ? source.format : FormatOfName(path).value_or(source.format);
+  options.format = source.format_said ? source.format : FormatOfName(path).value_or(source.format);
   options.delimiter = source.delimiter;
   options.absent_is_missing = of_several;
   options.max_record_bytes = static_cast<size_t>(source.max_record_bytes);

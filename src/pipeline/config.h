@@ -58,9 +58,9 @@ struct KafkaConfig {
 };
 
 struct SourceConfig {
-  std::string file;                          ///< A path; `-` is standard input.
-  std::vector<std::string> also;             ///< Further logs, merged by event time.
-  TopicSource kafka;                         ///< Instead of a file.
+  std::string file;               ///< A path; `-` is standard input.
+  std::vector<std::string> also;  ///< Further logs, merged by event time.
+  TopicSource kafka;              ///< Instead of a file.
   RecordFormat format = RecordFormat::kCsv;
   bool format_said = false;  ///< Otherwise a log's name says, where it does.
   char delimiter = ',';

@@ -185,7 +185,9 @@ void DescribeLabel(SectionParams& p, LabelConfig& label, std::string& expired_as
                "26 bytes of memory an id. Labels of `file` or topic only.");
   }
   p.Text("expired_as", expired_as, "`drop`, or the class that an expired prediction counts as.");
-  p.Text("file", label.file, "A log of labels of its own, joined by id; its format is by its name, or as that of records.");
+  p.Text("file", label.file,
+         "A log of labels of its own, joined by id; its format is by its name, or as that of "
+         "records.");
   p.Shape("kafka", "map `{topic}`", "none", "The same as a topic.");
   p.Text("id", label.id, "The id column of `file` or topic; the record's unless said.");
   p.Shape("time", "column, or map `{field, format, zone}`",

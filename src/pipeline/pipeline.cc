@@ -936,6 +936,10 @@ Result<const Model*> Pipeline::Learner(std::string_view name) const {
   return impl_->roster->Learner(name);
 }
 
+Result<std::vector<NamedWeights>> Pipeline::Weights(std::string_view name) const {
+  return impl_->roster->Weights(name, impl_->targets.classes());
+}
+
 Result<ModelState> Pipeline::TakeModel(std::string_view name) const {
   LEAT_ASSIGN_OR_RETURN(ModelState model, impl_->roster->Take(name));
   model.classes = impl_->targets.classes();

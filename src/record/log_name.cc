@@ -32,7 +32,8 @@ std::optional<RecordFormat> FormatOfName(std::string_view path) {
 Status CheckCompression(std::string_view path) {
   const std::string_view ending = EndingOf(path, kOthers);
   if (ending.empty()) return Status::Ok();
-  return Status::Unsupported(std::string(path) + ": a log may be compressed as .gz or .zst, not as " +
+  return Status::Unsupported(std::string(path) +
+                             ": a log may be compressed as .gz or .zst, not as " +
                              std::string(ending));
 }
 

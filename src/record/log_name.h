@@ -1,4 +1,5 @@
-/// What the name of a log says of what is in it. By its ending alone: folders may be called anything.
+/// What the name of a log says of what is in it. By its ending alone: folders may be called
+/// anything.
 #pragma once
 
 #include <optional>

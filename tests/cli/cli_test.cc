@@ -220,8 +220,7 @@ TEST_F(Cli, AssignNeedsASaltOrAConfigurationAndNotBoth) {
   const Ran none = Leat("experiment assign alice");
   EXPECT_EQ(none.code, 2);
   EXPECT_NE(none.err.find("--salt: expected"), std::string::npos) << none.err;
-  const std::string config =
-      "experiment assign --config examples/experiment/rollout.yaml alice ";
+  const std::string config = "experiment assign --config examples/experiment/rollout.yaml alice ";
   EXPECT_EQ(Leat(config).code, 0);
   for (const char* own : {"--salt s", "--variants a,b", "--traffic 0.5", "--hash planout",
                           "--layer l", "--layer-from 0.1", "--layer-to 0.9"}) {
@@ -282,8 +281,8 @@ TEST_F(Cli, WhatIsCompressedInAnotherWayIsRefused) {
 TEST_F(Cli, OptionsForLogsAreRefusedOverTopics) {
   Write("pay.yaml", kOverTopics);
   for (const std::string option : {"--max-records 1000", "--labels labels.jsonl"}) {
-    const Ran ran = Leat("run " + Path("pay.yaml") + " --state " + Path("s") + " " + option,
-                         "timeout 20");
+    const Ran ran =
+        Leat("run " + Path("pay.yaml") + " --state " + Path("s") + " " + option, "timeout 20");
     EXPECT_EQ(ran.code, 2) << option;
     EXPECT_EQ(ran.err.find("leat: " + option.substr(0, option.find(' ')) + ": "), 0u) << ran.err;
     EXPECT_NE(ran.err.find("--input"), std::string::npos) << ran.err;

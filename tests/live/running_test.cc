@@ -67,7 +67,8 @@ TEST_F(Running, KeysHeadersAndRejectsGoOut) {
 TEST_F(Running, TheHeaderNamesTheModelThatServes) {
   ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 200, .bad = false}).ok());
   std::string yaml = StreamPipeline(false);
-  yaml.insert(yaml.find("  linear:"), "  groups: {type: kmeans, clusters: 3, features: [amount]}\n");
+  yaml.insert(yaml.find("  linear:"),
+              "  groups: {type: kmeans, clusters: 3, features: [amount]}\n");
   const LiveRun run = MakeRun("serves", yaml);
   ASSERT_EQ(ToEnd(run), 0) << Errors(run);
   const auto predictions = Got(ReadTopic(brokers(), Sink(run, "predictions")));
@@ -279,8 +280,7 @@ TEST_F(Running, AFolderForOutputsHasTheSinksThatAreFiles) {
   ASSERT_EQ(ToEnd(run, {"--output", out}), 0) << Errors(run);
   const std::string first = measured();
   EXPECT_FALSE(first.empty());
-  ASSERT_TRUE(
-      ProduceStream(brokers(), prefix_, {.first = kRecords / 2, .records = kRecords}).ok());
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.first = kRecords / 2, .records = kRecords}).ok());
   ASSERT_EQ(ToEnd(run, {"--output", out}), 0) << Errors(run);
   EXPECT_GT(measured().size(), first.size());
   EXPECT_EQ(measured().substr(0, first.size()), first);
