@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "connectors/file/ahead_bytes.h"
+#include "record/log_name.h"
 
 namespace leat {
 namespace {
@@ -203,6 +204,7 @@ Compression CompressionOf(std::string_view path, std::string_view head) {
 }  // namespace
 
 Result<std::unique_ptr<ByteSource>> OpenFile(const std::string& path) {
+  LEAT_RETURN_IF_ERROR(CheckCompression(path));
   const bool standard_input = path == "-";
   const int descriptor = standard_input ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) {

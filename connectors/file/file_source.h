@@ -16,7 +16,8 @@
 
 namespace leat {
 
-/// Opens `path` for reading; `-` is standard input. Io if it cannot be opened or read.
+/// Opens `path` for reading; `-` is standard input. Io if it cannot be opened or read, Unsupported
+/// if its name says that it is compressed in another way.
 Result<std::unique_ptr<ByteSource>> OpenFile(const std::string& path);
 
 }  // namespace leat

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "leat/linear.h"
 #include "leat/model.h"
 #include "leat/params.h"
 #include "leat/status.h"
@@ -35,6 +36,8 @@ class BayesianLinear : public Model {
  public:
   /// The predictive variance of a target: that of the noise and that of the weights.
   virtual double Variance(const Input& input) const = 0;
+  /// The means of the weights.
+  virtual LinearWeights Weights() const = 0;
 };
 
 /// Returns a BayesianLinear. Errors: kInvalid for options out of range, nominal attributes, a

@@ -1,4 +1,5 @@
-/// Reading trees: what a model has grown, and how it came to what it says of one record.
+/// Reading models: what trees have grown, and how they came to what they say of one record; what
+/// linear models add up.
 ///
 /// For the trees of this library: hoeffding_tree, hoeffding_adaptive_tree, extremely_fast_tree,
 /// hoeffding_regression_tree, the members of bagging, forests and patches, boosted trees and
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "leat/linear.h"
 #include "leat/model.h"
 
 namespace leat {
@@ -37,5 +39,11 @@ struct DecisionPath {
 /// Of each tree that votes, in order; nothing for a model without trees or a record of another
 /// layout.
 std::vector<DecisionPath> DecisionPaths(const Model& model, const Input& input);
+
+/// The sums of logistic_regression, linear_regression and bayesian_linear_regression, also behind
+/// calibration, balance, class weights and regions, before what these make of them. One, in favour
+/// of class 1, while there are two classes; one a class when there are more, or softmax_full.
+/// Nothing for other models, and for fourier_features, whose weights are of no input.
+std::vector<LinearWeights> WeightsOf(const Model& model);
 
 }  // namespace leat

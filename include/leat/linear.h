@@ -52,6 +52,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "leat/model.h"
@@ -133,6 +134,14 @@ struct LinearOptions {
 
 void Describe(Params& params, LinearOptions& options);
 
+/// One sum that a linear model makes of a record: a constant, and a weight an input.
+struct LinearWeights {
+  int64_t of_class = -1;  ///< In whose favour it is; -1 where it predicts a number.
+  double intercept = 0;
+  std::vector<double> dense;                        ///< By position.
+  std::vector<std::pair<uint32_t, double>> sparse;  ///< By index, without those that are 0.
+};
+
 /// What can be asked of a linear model beyond Model. Rows: one while binary or a regression, else
 /// one a class.
 class LinearModel : public Model {
@@ -142,6 +151,8 @@ class LinearModel : public Model {
   /// The weight of a dense position. REQUIRES row < rows() and i < the dense length.
   virtual double DenseWeight(size_t row, size_t i) const = 0;
   virtual double SparseWeight(size_t row, uint32_t index) const = 0;
+  /// All of them, row by row.
+  virtual std::vector<LinearWeights> Weights() const = 0;
   /// The optimizer's state at a dense position, or of the intercept for i = the dense length:
   /// adagrad: 0 = sum of squares; ftrl: 0 = z, 1 = n; momentum and nesterov: the last step;
   /// rmsprop: the mean square; adadelta: mean squares of gradients, of steps; adam and its kin: the

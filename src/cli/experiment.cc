@@ -47,6 +47,13 @@ Status Written() {
   return std::cout ? Status::Ok() : Status::Io("standard output: cannot write");
 }
 
+/// Between 0 and 1, neither of them.
+Status CheckShare(std::string_view flag, double value) {
+  if (value > 0 && value < 1) return Status::Ok();
+  return Status::Invalid(
+      fmt::format("{}: found {:g}, expected a number between 0 and 1, such as 0.05", flag, value));
+}
+
 /// `control=1,treatment=2`; a name alone has weight 1.
 Result<std::vector<Variant>> ParseVariants(std::string_view text) {
   std::vector<Variant> out;
@@ -83,6 +90,11 @@ Result<AssignmentOptions> OptionsOf(const AssignArguments& a) {
     }
     return Status::Invalid(fmt::format("--experiment: '{}' is not in {}{}", a.name, a.config,
                                        config::Suggestion(a.name, names)));
+  }
+  if (a.salt.empty()) {
+    return Status::Invalid(
+        "--salt: expected what the hash is salted with, such as the experiment's name (or take it "
+        "from a pipeline: --config)");
   }
   AssignmentOptions options;
   options.salt = a.salt;
@@ -166,16 +178,30 @@ Status Assign(const AssignArguments& a) {
 }
 
 Status Power(const PowerArguments& a) {
-  const bool of_share = a.share > 0;
-  if (of_share == (a.variance > 0)) {
+  const bool of_share = a.share != 0;
+  if (of_share == (a.variance != 0)) {
     return Status::Invalid("expected --share of the control, or --mean and --variance");
   }
-  if (a.effect == 0) return Status::Invalid("--effect: 0 cannot be found");
+  if (of_share) LEAT_RETURN_IF_ERROR(CheckShare("--share", a.share));
+  LEAT_RETURN_IF_ERROR(CheckShare("--alpha", a.alpha));
+  LEAT_RETURN_IF_ERROR(CheckShare("--power", a.power));
+  if (a.power <= a.alpha) {
+    return Status::Invalid(
+        fmt::format("--power: found {:g}, expected more than --alpha, which is {:g}: so often an "
+                    "effect is found "
+                    "that is not there",
+                    a.power, a.alpha));
+  }
+  if (!std::isfinite(a.effect) || a.effect == 0) {
+    return Status::Invalid(fmt::format(
+        "--effect: found {:g}, expected a number other than 0, such as 0.05", a.effect));
+  }
   const double base = of_share ? a.share : a.mean;
   const double difference = base * a.effect;
   if (difference == 0) return Status::Invalid("--mean: an effect relative to 0 is 0");
-  if (of_share && !(a.share < 1 && a.share + difference > 0 && a.share + difference < 1)) {
-    return Status::Invalid("--share: the shares must lie between 0 and 1");
+  if (of_share && !(a.share + difference > 0 && a.share + difference < 1)) {
+    return Status::Invalid(fmt::format(
+        "--effect: it makes the share {:g}, expected one between 0 and 1", a.share + difference));
   }
   const int sides = static_cast<int>(a.sides);
   const double other = a.share + difference;
@@ -270,39 +296,48 @@ void AddExperiment(CLI::App& app, int& exit_code) {
   CLI::App* sub = verb->add_subcommand(
       "assign", "Say which variant units get; units are arguments, or lines of standard input");
   sub->add_option("units", assign->units, "Ids of units; none: standard input, one a line");
-  sub->add_option("--config", assign->config, "Take the experiment from a pipeline's YAML file");
-  sub->add_option("--experiment", assign->name, "Which of its experiments");
-  sub->add_option("--salt", assign->salt, "Without --config: what the hash is salted with");
-  sub->add_option("--variants", assign->variants, "Names and weights, the control first")
-      ->capture_default_str();
-  sub->add_option("--traffic", assign->traffic, "Share of units that take part")
-      ->capture_default_str();
+  CLI::Option* const config = sub->add_option(
+      "--config", assign->config, "Take the experiment from a pipeline's YAML file, all of it");
+  sub->add_option("--experiment", assign->name, "Which of its experiments")->needs(config);
+  const auto own = [&](CLI::Option* option) { return option->excludes(config); };
+  own(sub->add_option("--salt", assign->salt, "Without --config: what the hash is salted with"));
+  own(sub->add_option("--variants", assign->variants, "Names and weights, the control first")
+          ->capture_default_str());
+  own(sub->add_option("--traffic", assign->traffic, "Share of units that take part")
+          ->capture_default_str());
   std::string schemes;
   for (const std::string_view name : HashSchemeNames()) schemes += " " + std::string(name);
-  sub->add_option("--hash", assign->hash, "One of" + schemes)->capture_default_str();
-  sub->add_option("--layer", assign->layer, "The layer that experiments share");
-  sub->add_option("--layer-from", assign->layer_from, "Where this one's part begins");
-  sub->add_option("--layer-to", assign->layer_to, "Where it ends");
+  own(sub->add_option("--hash", assign->hash, "One of" + schemes)->capture_default_str());
+  own(sub->add_option("--layer", assign->layer, "The layer that experiments share"));
+  own(sub->add_option("--layer-from", assign->layer_from, "Where this one's part begins"));
+  own(sub->add_option("--layer-to", assign->layer_to, "Where it ends"));
   sub->add_option("--time", assign->time, "When, for a ramp; its last stage unless said");
   sub->add_flag("--json", assign->json, "A line of JSON a unit instead of CSV");
   sub->footer(
-      "Example:\n  leat experiment assign --salt checkout --variants control=1,treatment=1 "
-      "--traffic 0.5 alice bob");
+      "Examples:\n  leat experiment assign --salt checkout --variants control=1,treatment=1 "
+      "--traffic 0.5 alice bob\n"
+      "  leat experiment assign --config examples/experiment/rollout.yaml alice bob");
   sub->callback([assign, &exit_code] { exit_code = ReportStatus(Assign(*assign)); });
 
   auto power = std::make_shared<PowerArguments>();
   sub = verb->add_subcommand("power", "How many units, and days, a test needs");
-  sub->add_option("--share", power->share, "A proportion: its share in the control");
-  sub->add_option("--mean", power->mean, "A mean: its value in the control");
-  sub->add_option("--variance", power->variance, "A mean: the variance of units");
+  CLI::Option* const share =
+      sub->add_option("--share", power->share, "A proportion: its share in the control");
+  sub->add_option("--mean", power->mean, "A mean: its value in the control")->excludes(share);
+  sub->add_option("--variance", power->variance, "A mean: the variance of units")
+      ->check(CLI::PositiveNumber)
+      ->excludes(share);
   sub->add_option("--effect", power->effect, "Relative effect to find, such as 0.05")->required();
-  sub->add_option("--alpha", power->alpha, "Level")->capture_default_str();
-  sub->add_option("--power", power->power, "Chance to find it")->capture_default_str();
+  sub->add_option("--alpha", power->alpha, "Level, between 0 and 1")->capture_default_str();
+  sub->add_option("--power", power->power, "Chance to find it, more than the level and below 1")
+      ->capture_default_str();
   sub->add_option("--sides", power->sides, "1 or 2")
       ->check(CLI::Range(1, 2))
       ->capture_default_str();
-  sub->add_option("--per-day", power->per_day, "Units a day, for the duration");
-  sub->add_option("--units", power->units, "Also: the power that so many units give");
+  sub->add_option("--per-day", power->per_day, "Units a day, for the duration")
+      ->check(CLI::PositiveNumber);
+  sub->add_option("--units", power->units, "Also: the power that so many units give")
+      ->check(CLI::PositiveNumber);
   sub->add_flag("--json", power->json, "One JSON document");
   sub->footer("Example:\n  leat experiment power --share 0.04 --effect 0.05 --per-day 20000");
   sub->callback([power, &exit_code] { exit_code = ReportStatus(Power(*power)); });

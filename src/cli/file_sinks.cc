@@ -57,14 +57,14 @@ SinkLengths FileSinks::lengths() const {
   return lengths;
 }
 
-SinkNames SinkPaths(const SinkConfig& sinks, const std::string& folder) {
+SinkNames SinkPaths(const SinkConfig& sinks, const std::string& folder, TopicSinks topics) {
   SinkNames paths = {sinks.predictions, sinks.events, sinks.metrics, sinks.rejects};
   if (folder.empty()) return paths;
   static constexpr std::array<const char*, 4> kNames = {"predictions.jsonl", "events.jsonl",
                                                         "metrics.jsonl", "rejects.jsonl"};
   for (size_t i = 0; i < paths.size(); ++i) {
     std::string& path = paths[i];
-    if (!sinks.topics[i].empty()) path = kNames[i];
+    if (!sinks.topics[i].empty() && topics == TopicSinks::kFiles) path = kNames[i];
     if (path.empty() || path == "-") continue;
     path = (std::filesystem::path(folder) / std::filesystem::path(path).filename()).string();
   }
@@ -83,6 +83,13 @@ Status CheckApart(const SinkNames& sinks, std::span<const std::string> inputs) {
     }
   }
   return Status::Ok();
+}
+
+std::string ShardPath(const std::string& path, int64_t number) {
+  std::filesystem::path own(path);
+  own.replace_filename(
+      fmt::format("{}-{}{}", own.stem().string(), number, own.extension().string()));
+  return own.string();
 }
 
 SinkLengths LengthsNow(const SinkNames& paths) {

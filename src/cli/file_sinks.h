@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,11 +33,15 @@ class FileSinks final : public SinkSet {
   std::array<std::unique_ptr<FileSink>, 4> files_;
 };
 
-/// The paths as configured, or the same names under `folder`; topics have none, but under a folder
-/// they are files.
-SinkNames SinkPaths(const SinkConfig& sinks, const std::string& folder);
 /// Invalid if a sink is the file of an input, under whatever name: opening it would empty it.
 Status CheckApart(const SinkNames& sinks, std::span<const std::string> inputs);
+/// Where the outputs of topics go: to them, or, of a run over a log, to files.
+enum class TopicSinks { kTopics, kFiles };
+/// The paths as configured, or the same names under `folder`. Topics have none, but are files under
+/// a folder if `topics` says so.
+SinkNames SinkPaths(const SinkConfig& sinks, const std::string& folder, TopicSinks topics);
+/// The name of a shard's own file: r.html is r-2.html for the second.
+std::string ShardPath(const std::string& path, int64_t number);
 /// Whether the files are as long as `lengths` says.
 bool HaveWritten(const SinkNames& paths, const SinkLengths& lengths);
 /// How long the files are now.

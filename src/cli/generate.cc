@@ -5,7 +5,9 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "cli/brokers.h"
 #include "cli/cli.h"
 #include "cli/packed_output.h"
 #include "cli/produce.h"
@@ -13,6 +15,7 @@
 #include "pipeline/config_text.h"
 #include "pipeline/params_doc.h"
 #include "pipeline/params_yaml.h"
+#include "record/log_name.h"
 
 namespace leat {
 namespace {
@@ -22,7 +25,8 @@ struct Arguments {
   std::string output = "-";
   bool quiet = false;
   ProduceOptions kafka;
-  std::string labels_after;
+  std::string brokers, labels_after;
+  std::vector<std::string> properties;
   std::map<std::string, std::string> settings;  ///< By the name of the option.
 };
 
@@ -42,13 +46,6 @@ std::string Plain(const std::string& text) {
   return out;
 }
 
-bool NamesJsonLines(std::string name) {
-  for (const std::string_view packed : {".zst", ".gz"}) {
-    if (name.ends_with(packed)) name.resize(name.size() - packed.size());
-  }
-  return name.ends_with(".jsonl") || name.ends_with(".ndjson");
-}
-
 /// Reads the settings as a configuration would be read: the same types, ranges and messages.
 Result<GenerateOptions> ReadOptions(const Arguments& arguments) {
   config::YamlNode node;
@@ -65,8 +62,9 @@ Result<GenerateOptions> ReadOptions(const Arguments& arguments) {
   config::Environment environment;
   GenerateOptions options;
   options.name = arguments.name;
-  if (!arguments.kafka.brokers.empty() || NamesJsonLines(arguments.output))
+  if (!arguments.brokers.empty() || FormatOfName(arguments.output) == RecordFormat::kJsonLines) {
     options.format = GenerateFormat::kJsonLines;
+  }
   config::YamlParams params(node, "", problems, environment);
   Describe(params, options);
   std::string message;
@@ -81,12 +79,13 @@ Status Generate(const Arguments& arguments) {
   LEAT_ASSIGN_OR_RETURN(const GenerateOptions options, ReadOptions(arguments));
   LEAT_ASSIGN_OR_RETURN(const auto generator, MakeGenerator(options));
   const auto total = static_cast<uint64_t>(options.rows);
-  if (!arguments.kafka.brokers.empty()) {
+  if (!arguments.brokers.empty()) {
     if (options.format != GenerateFormat::kJsonLines) {
       return Status::Invalid("--format: messages are JSON");
     }
     ProduceOptions kafka = arguments.kafka;
     kafka.progress = !arguments.quiet;
+    LEAT_ASSIGN_OR_RETURN(kafka.cluster, ClusterOf(arguments.brokers, arguments.properties));
     if (!arguments.labels_after.empty()) {
       const auto after = config::ParseDuration(arguments.labels_after);
       if (!after) {
@@ -119,13 +118,15 @@ Status Generate(const Arguments& arguments) {
 void AddKafkaOptions(CLI::App& verb, CLI::Option& output, Arguments& arguments) {
   ProduceOptions& kafka = arguments.kafka;
   const std::string group = "To topics of Kafka, as JSON, instead of a file";
-  CLI::Option* brokers = verb.add_option("--kafka", kafka.brokers, "host:port, several with commas")
-                             ->type_name("BROKERS")
-                             ->excludes(&output)
-                             ->group(group);
+  CLI::Option* brokers =
+      verb.add_option("--kafka", arguments.brokers, "host:port, several with commas")
+          ->type_name("BROKERS")
+          ->excludes(&output)
+          ->group(group);
   const auto add = [&](CLI::Option* option) { return option->needs(brokers)->group(group); };
   brokers->needs(
       add(verb.add_option("--topic", kafka.topic, "Where the stream goes")->type_name("TOPIC")));
+  add(AddProperties(verb, arguments.properties));
   add(verb.add_option("--rate", kafka.rate, "Records a second; 0 is as fast as possible")
           ->check(CLI::Range(0.0, 1e7))
           ->type_name("N")
@@ -163,7 +164,8 @@ void AddGenerate(CLI::App& app, int& exit_code) {
   verb->add_option("name", arguments->name, names)->required()->type_name("NAME");
   CLI::Option* output =
       verb->add_option("--output,-o", arguments->output,
-                       "File to write; .zst and .gz compress, .jsonl gives JSON lines, - is stdout")
+                       "File to write; .zst and .gz compress; .jsonl, .ndjson and .json give JSON "
+                       "lines; - is stdout")
           ->type_name("FILE")
           ->capture_default_str();
   AddKafkaOptions(*verb, *output, *arguments);

@@ -155,10 +155,7 @@ SinkNames ShardPaths(SinkNames paths, const Share& share) {
   if (share.count == 1) return paths;
   for (std::string& path : paths) {
     if (path.empty() || path == "-") continue;
-    std::filesystem::path p(path);
-    p.replace_filename(
-        fmt::format("{}-{}{}", p.stem().string(), share.index + 1, p.extension().string()));
-    path = p.string();
+    path = ShardPath(path, share.index + 1);
   }
   return paths;
 }
@@ -199,7 +196,10 @@ class LiveShard {
     result.report.seconds = Seconds(Clock::now() - started);
     result.records = driver_->position().records - recovered;
     result.durable = state_.shard->figures();
-    if (share_.count > 1) result.report.pipeline += " " + share_.Name();
+    if (share_.count > 1) {
+      result.report.pipeline += " " + share_.Name();
+      result.shard = share_.index + 1;
+    }
     return result;
   }
 
@@ -253,7 +253,7 @@ class LiveShard {
   }
 
   Status OpenShard() {
-    paths_ = ShardPaths(SinkPaths(config_.sinks, options_.output), share_);
+    paths_ = ShardPaths(SinkPaths(config_.sinks, options_.output, TopicSinks::kTopics), share_);
     ShardOptions shard;
     shard.fresh = options_.fresh;
     shard.rebuild = options_.rebuild;
@@ -323,9 +323,9 @@ class LiveShard {
     sinks.topics = config_.sinks.topics;
     sinks.exactly_once = config_.exactly_once;
     sinks.headers = config_.kafka.headers;
-    sinks.model_version =
-        fmt::format("{}-{}", config_.models.empty() ? config_.name : config_.models[0].name,
-                    config_.fingerprint.substr(0, 8));
+    const std::vector<ModelFacts> models = pipeline_->Models();  // The one that serves is first.
+    sinks.model_version = fmt::format("{}-{}", models.empty() ? config_.name : models[0].name,
+                                      config_.fingerprint.substr(0, 8));
     sinks.transaction_timeout_ms = config_.kafka.transaction_timeout / kMillisecond;
     sinks.linger_ms = config_.kafka.linger / kMillisecond;
     sinks.patience_ms = config_.kafka.patience / kMillisecond;

@@ -7,9 +7,13 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/file_system.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/state_folder.h"
 #include "evaluation/report_text.h"
@@ -25,7 +29,7 @@ using Access = StateFolder::Access;
 struct Arguments {
   std::string state, model, file;
   TreeFormat format = TreeFormat::kText;
-  bool shared_inputs = false;
+  bool json = false, shared_inputs = false;
 };
 
 Status List(const Arguments& arguments) {
@@ -54,15 +58,68 @@ Status List(const Arguments& arguments) {
   return Status::Ok();
 }
 
+/// The weights of a linear model, one sum after the other.
+std::string WeightsAsText(const std::vector<NamedWeights>& all) {
+  std::string out;
+  for (const NamedWeights& weights : all) {
+    constexpr std::string_view kIntercept = "(constant)";
+    size_t width = kIntercept.size();
+    for (const auto& [input, weight] : weights.inputs) width = std::max(width, input.size());
+    if (!out.empty()) out += '\n';
+    out += weights.of.empty() ? "weights\n" : "weights in favour of " + weights.of + '\n';
+    const auto line = [&](std::string_view input, double weight) {
+      fmt::format_to(std::back_inserter(out), "  {:<{}}  {:>+12.6g}\n", input, width, weight);
+    };
+    line(kIntercept, weights.intercept);
+    for (const auto& [input, weight] : weights.inputs) line(input, weight);
+  }
+  return out;
+}
+
+std::string WeightsAsJson(const std::vector<NamedWeights>& all) {
+  std::string out = "[";
+  for (const NamedWeights& weights : all) {
+    if (out.size() > 1) out += ',';
+    out += '{';
+    if (!weights.of.empty()) {
+      out += "\"class\":";
+      AppendJsonString(out, weights.of);
+      out += ',';
+    }
+    out += "\"constant\":";
+    AppendJsonNumber(out, weights.intercept);
+    out += ",\"weights\":[";
+    for (const auto& [input, weight] : weights.inputs) {
+      out += out.back() == '[' ? "{\"input\":" : ",{\"input\":";
+      AppendJsonString(out, input);
+      out += ",\"weight\":";
+      AppendJsonNumber(out, weight);
+      out += '}';
+    }
+    out += "]}";
+  }
+  return out + "]\n";
+}
+
 Status Show(const Arguments& arguments) {
   LEAT_ASSIGN_OR_RETURN(const StateFolder folder,
                         StateFolder::Open(arguments.state, Access::kRead));
   LEAT_ASSIGN_OR_RETURN(const Model* const model, folder.pipeline->Learner(arguments.model));
-  const std::string trees = DumpTrees(*model, arguments.format);
-  if (trees.empty()) {
-    return Status::Unsupported(fmt::format("models.{}: it has no trees to show", arguments.model));
+  const TreeFormat format = arguments.json ? TreeFormat::kJson : arguments.format;
+  if (const std::string trees = DumpTrees(*model, format); !trees.empty()) {
+    std::cout << trees;
+    return Status::Ok();
   }
-  std::cout << trees;
+  LEAT_ASSIGN_OR_RETURN(const auto weights, folder.pipeline->Weights(arguments.model));
+  if (weights.empty()) {
+    return Status::Unsupported(
+        fmt::format("models.{}: it has no trees or weights of inputs to show", arguments.model));
+  }
+  if (format == TreeFormat::kGraphviz) {
+    return Status::Unsupported(
+        fmt::format("models.{}: its weights are no graph; --format text or json", arguments.model));
+  }
+  std::cout << (format == TreeFormat::kJson ? WeightsAsJson(weights) : WeightsAsText(weights));
   return Status::Ok();
 }
 
@@ -135,14 +192,18 @@ void AddModel(CLI::App& app, int& exit_code) {
   list->footer("Example:\n  leat model list state/fraud");
   list->callback([arguments, &exit_code] { exit_code = ReportStatus(List(*arguments)); });
 
-  CLI::App* show = add("show", "Print the trees of a model");
+  CLI::App* show = add("show", "Print the trees of a model, or the weights of a linear one");
   show->add_option("--model", arguments->model, "Its name")->required();
-  show->add_option("--format", arguments->format, "text, json, or graphviz for `dot`")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, TreeFormat>{{"text", TreeFormat::kText},
-                                            {"json", TreeFormat::kJson},
-                                            {"graphviz", TreeFormat::kGraphviz}}));
-  show->footer("Example:\n  leat model show state/fraud --model tree --format graphviz");
+  CLI::Option* const format =
+      show->add_option("--format", arguments->format, "text, json, or graphviz for `dot` (trees)")
+          ->transform(CLI::CheckedTransformer(
+              std::map<std::string, TreeFormat>{{"text", TreeFormat::kText},
+                                                {"json", TreeFormat::kJson},
+                                                {"graphviz", TreeFormat::kGraphviz}}));
+  show->add_flag("--json", arguments->json, "The same as --format json")->excludes(format);
+  show->footer(
+      "Examples:\n  leat model show state/fraud --model linear\n"
+      "  leat model show state/fraud --model tree --format graphviz");
   show->callback([arguments, &exit_code] { exit_code = ReportStatus(Show(*arguments)); });
 
   CLI::App* taken = add("export", "Write a model with its inputs' statistics to a file");

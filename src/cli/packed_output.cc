@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "record/log_name.h"
+
 namespace leat {
 
 namespace io = boost::iostreams;
@@ -35,6 +37,7 @@ PackedOutput::~PackedOutput() {
 
 Result<std::unique_ptr<PackedOutput>> PackedOutput::Create(const std::string& path) {
   constexpr std::streamsize kBuffer = 1 << 16;
+  LEAT_RETURN_IF_ERROR(CheckCompression(path));
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   const bool standard = path == "-";

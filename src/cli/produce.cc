@@ -115,7 +115,7 @@ Status ProduceStream(Generator& generator, uint64_t rows, const std::string& nam
                      const ProduceOptions& options) {
   EventLoop loop;
   kafka::FeederOptions to;
-  to.cluster.brokers = options.brokers;
+  to.cluster = options.cluster;
   to.topics = {options.topic};
   if (!options.labels_topic.empty()) to.topics.push_back(options.labels_topic);
   to.partitions = options.partitions;

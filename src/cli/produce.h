@@ -6,12 +6,14 @@
 
 #include "base/time.h"
 #include "connectors/generate/generate.h"
+#include "connectors/kafka/client.h"
 #include "leat/status.h"
 
 namespace leat {
 
 struct ProduceOptions {
-  std::string brokers, topic;
+  kafka::Cluster cluster;
+  std::string topic;
   std::string labels_topic;  ///< Empty: labels stay in the records.
   Micros labels_after = 0;   ///< Of event time.
   std::string key;           ///< A column of the stream; empty: no key.

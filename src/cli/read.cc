@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "cli/brokers.h"
 #include "cli/cli.h"
 #include "connectors/kafka/topic_reader.h"
 #include "runtime/event_loop.h"
@@ -18,6 +20,7 @@ struct Arguments {
   std::string brokers, topic, from = "earliest";
   bool follow = false, meta = false, uncommitted = false;
   uint64_t most = UINT64_MAX;
+  std::vector<std::string> properties;
 };
 
 Status Print(const std::string& text) {
@@ -29,7 +32,7 @@ Status Print(const std::string& text) {
 
 Status Read(const Arguments& arguments) {
   kafka::TopicReaderOptions options;
-  options.cluster.brokers = arguments.brokers;
+  LEAT_ASSIGN_OR_RETURN(options.cluster, ClusterOf(arguments.brokers, arguments.properties));
   options.topic = arguments.topic;
   options.from_end = arguments.from == "latest";
   options.read_committed = !arguments.uncommitted;
@@ -69,6 +72,7 @@ void AddRead(CLI::App& app, int& exit_code) {
   verb->add_option("--kafka", arguments->brokers, "host:port, several with commas")
       ->required()
       ->type_name("BROKERS");
+  AddProperties(*verb, arguments->properties);
   verb->add_option("--topic", arguments->topic, "What to read")->required()->type_name("TOPIC");
   verb->add_option("--from", arguments->from,
                    "earliest: all that is kept; latest: what comes from now on, with --follow")
@@ -80,7 +84,11 @@ void AddRead(CLI::App& app, int& exit_code) {
   verb->add_flag("--meta", arguments->meta, "Partition, offset and key first, with tabs between");
   verb->add_flag("--uncommitted", arguments->uncommitted,
                  "Show what is in open and aborted transactions, too");
-  verb->footer("Example:\n  leat read --kafka localhost:9092 --topic predictions --follow");
+  verb->footer(
+      "Examples:\n  leat read --kafka localhost:9092 --topic predictions --follow\n"
+      "  leat read --kafka kafka.example.com:9093 --topic predictions \\\n"
+      "      --property security.protocol=sasl_ssl --property sasl.mechanism=PLAIN \\\n"
+      "      --property sasl.username=engine --property 'sasl.password=${KAFKA_PASSWORD}'");
   verb->callback([arguments, &exit_code] { exit_code = ReportStatus(Read(*arguments)); });
 }
 

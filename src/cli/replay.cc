@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cli/cli.h"
+#include "cli/file_sinks.h"
 #include "cli/live.h"
 #include "cli/session.h"
 #include "connectors/file/file_sink.h"
@@ -44,9 +45,10 @@ Status WriteFile(const std::string& path, std::string_view bytes) {
 
 Status Show(const Arguments& arguments, const SessionOptions& options,
             const SessionResult& result) {
-  if (!arguments.html.empty()) {
-    LEAT_RETURN_IF_ERROR(WriteFile(arguments.html, RenderHtml(result.report)));
-  }
+  const std::string html = arguments.html.empty() || result.shard == 0
+                               ? arguments.html
+                               : ShardPath(arguments.html, result.shard);
+  if (!html.empty()) LEAT_RETURN_IF_ERROR(WriteFile(html, RenderHtml(result.report)));
   std::cout << (arguments.json ? RenderJson(result.report) : RenderTable(result.report));
   std::cout.flush();
   if (!arguments.quiet && result.durable) {
@@ -59,10 +61,11 @@ Status Show(const Arguments& arguments, const SessionOptions& options,
   }
   if (!arguments.quiet) {
     std::cerr << fmt::format(
-        "{} records in {:.2f} s ({:.0f} a second){}{}\n", result.records, result.report.seconds,
+        "{} records in {:.2f} s ({:.0f} a second){}{}{}\n", result.records, result.report.seconds,
         static_cast<double>(result.records) / std::max(1e-9, result.report.seconds),
-        !options.state.empty() ? "; state: " + options.state : "; outputs: " + options.output,
-        arguments.html.empty() ? "" : "; report: " + arguments.html);
+        options.state.empty() ? "" : "; state: " + options.state,
+        options.output.empty() ? "" : "; outputs: " + options.output,
+        html.empty() ? "" : "; report: " + html);
   }
   if (!std::cout) return Status::Io("standard output: cannot write");
   return Status::Ok();
@@ -95,10 +98,25 @@ Status RunAndReport(const Arguments& arguments, bool keep_state) {
                     : !config.state_path.empty()
                         ? config.state_path
                         : (std::filesystem::path("state") / config.name).string();
-  } else if (options.output.empty()) {
-    options.output = (std::filesystem::path("out") / config.name).string();
   }
   const bool live = keep_state && options.input.empty() && !config.source.kafka.topics.empty();
+  // Over a log, outputs that would go to topics have no names of their own.
+  const bool unnamed =
+      !live && std::any_of(config.sinks.topics.begin(), config.sinks.topics.end(),
+                           [](const std::string& topic) { return !topic.empty(); });
+  if (options.output.empty() && (!keep_state || unnamed)) {
+    options.output = (std::filesystem::path("out") / config.name).string();
+  }
+  if (live && arguments.max_records > 0) {
+    return Status::Invalid(
+        "--max-records: a log is read so far (--input); over topics `leat run` goes on until "
+        "SIGINT or SIGTERM, or with --to-end to the end of what is in them");
+  }
+  if (live && !arguments.labels.empty()) {
+    return Status::Invalid(
+        "--labels: goes with a log (--input); over topics labels come in the records or from "
+        "`label.kafka`");
+  }
   std::vector<SessionResult> results;
   if (live) {
     LEAT_ASSIGN_OR_RETURN(results, RunLive(config, options));
@@ -115,11 +133,16 @@ Status RunAndReport(const Arguments& arguments, bool keep_state) {
 void AddShared(CLI::App* verb, Arguments* a) {
   verb->add_option("config", a->config, "The pipeline's YAML file")->required();
   verb->add_option("--input", a->input, "Read this log instead of source.file (- is stdin)");
-  verb->add_option("--labels", a->labels, "Read labels from this file instead of label.file");
-  verb->add_option("--output", a->output, "Folder for the sinks' files");
-  verb->add_option("--max-records", a->max_records, "Stop after so many records");
-  verb->add_option("--report", a->html, "Write the report as one HTML page");
-  verb->add_flag("--json", a->json, "Print the report as JSON instead of a table");
+  verb->add_option("--labels", a->labels, "Logs: read labels from this file instead of label.file");
+  verb->add_option("--output", a->output,
+                   "Folder for the sinks' files; over a log, for what would go to topics, too "
+                   "(then out/NAME unless said)");
+  verb->add_option("--max-records", a->max_records, "Logs: stop after so many records");
+  verb->add_option("--report", a->html,
+                   "Write the report as one HTML page; r.html of several shards is r-1.html, ...");
+  verb->add_flag("--json", a->json,
+                 "Print the report as JSON instead of a table: one line, a line each of several "
+                 "shards");
   verb->add_flag("--quiet,-q", a->quiet, "No progress and no closing line on stderr");
 }
 
@@ -162,7 +185,8 @@ void AddRun(CLI::App& app, int& exit_code) {
       "Topics: stop when all that is in them has been taken, instead of waiting for more");
   verb->footer(
       "Examples:\n  leat run examples/fraud/fraud.yaml --input transactions.csv.zst\n"
-      "  leat run examples/kafka/card-fraud.yaml     until Ctrl-C or SIGTERM");
+      "  leat run examples/kafka/card-fraud.yaml     until Ctrl-C or SIGTERM\n"
+      "  leat run examples/kafka/card-fraud.yaml --to-end --report out/report.html");
   verb->callback(
       [arguments, &exit_code] { exit_code = ReportStatus(RunAndReport(*arguments, true)); });
 }

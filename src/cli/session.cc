@@ -10,19 +10,13 @@
 #include "cli/progress.h"
 #include "cli/run_state.h"
 #include "connectors/file/file_source.h"
+#include "record/log_name.h"
 #include "record/merged_reader.h"
 #include "runtime/event_loop.h"
 #include "runtime/log_driver.h"
 
 namespace leat {
 namespace {
-
-RecordFormat FormatOf(const std::string& path, RecordFormat configured) {
-  const auto has = [&](std::string_view part) { return path.find(part) != std::string::npos; };
-  if (has(".jsonl") || has(".ndjson") || has(".json")) return RecordFormat::kJsonLines;
-  if (has(".csv") || has(".tsv")) return RecordFormat::kCsv;
-  return configured;
-}
 
 /// A file with its reader.
 struct OpenedInput {
@@ -35,7 +29,7 @@ Result<OpenedInput> OpenInput(const std::string& path, const Schema& schema,
   OpenedInput input;
   LEAT_ASSIGN_OR_RETURN(input.bytes, OpenFile(path));
   ReaderOptions options;
-  options.format = FormatOf(path, source.format);
+  options.format = source.format_said ? source.format : FormatOfName(path).value_or(source.format);
   options.delimiter = source.delimiter;
   options.absent_is_missing = of_several;
   options.max_record_bytes = static_cast<size_t>(source.max_record_bytes);
@@ -61,7 +55,7 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
   EventLoop loop;  // Ends before what its timers use.
   LEAT_ASSIGN_OR_RETURN(std::unique_ptr<Pipeline> pipeline, Pipeline::Create(config));
 
-  const SinkNames paths = SinkPaths(config.sinks, options.output);
+  const SinkNames paths = SinkPaths(config.sinks, options.output, TopicSinks::kFiles);
   const std::string path = options.input.empty() ? config.source.file : options.input;
   const std::string label_path = options.labels.empty() ? config.label.file : options.labels;
   std::vector<std::string> inputs = config.source.also;
@@ -110,7 +104,9 @@ Result<SessionResult> RunSession(const Config& config, const SessionOptions& opt
           "label.kafka: labels come from a topic; to take a log, name that of the labels with "
           "--labels, and the column that says when each became known with label.time");
     }
-    LEAT_ASSIGN_OR_RETURN(labels, OpenInput(label_path, LabelSchema(config), config.source));
+    SourceConfig source = config.source;
+    source.format_said = false;  // Of the records.
+    LEAT_ASSIGN_OR_RETURN(labels, OpenInput(label_path, LabelSchema(config), source));
   }
   const Position start = shard != nullptr ? shard->start() : Position{};
   LEAT_RETURN_IF_ERROR(input.reader->Skip(start.records));

@@ -29,6 +29,7 @@ struct SessionOptions {
 
 struct SessionResult {
   Report report;
+  int64_t shard = 0;     ///< Which of several, from 1; 0: all of the pipeline.
   uint64_t records = 0;  ///< Of this session.
   bool at_end = false;
   double ready = 0;                       ///< Seconds until the first record could be taken.

@@ -2,14 +2,43 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <string_view>
+#include <utility>
 
 #include "base/file_system.h"
 #include "runtime/journal.h"
 #include "state/rocksdb/rocksdb_store.h"
 
 namespace leat {
+namespace {
+
+constexpr size_t kMostNamed = 12;
+
+/// The folders in which the shards of a run have their states, by number; empty: none.
+std::string ShardsIn(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> shards;
+  std::error_code error;
+  for (fs::directory_iterator entry(path, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->path().filename().string().starts_with("shard-")) {
+      shards.push_back(entry->path().string());
+    }
+  }
+  std::sort(shards.begin(), shards.end(), [](const std::string& a, const std::string& b) {
+    return std::pair(a.size(), std::string_view(a)) < std::pair(b.size(), std::string_view(b));
+  });
+  std::string names;
+  for (size_t i = 0; i < shards.size() && i < kMostNamed; ++i) {
+    names += (i == 0 ? "" : ", ") + shards[i];
+  }
+  return shards.size() > kMostNamed ? names + ", ..." : names;
+}
+
+}  // namespace
 
 Result<StateFolder> StateFolder::Open(const std::string& path, Access access) {
   namespace fs = std::filesystem;
@@ -24,7 +53,12 @@ Result<StateFolder> StateFolder::Open(const std::string& path, Access access) {
   RocksStorage storage(options);
   const Status none = Status::Corrupt(fmt::format("{}: holds no state that `leat run` made", path));
   LEAT_ASSIGN_OR_RETURN(const bool exists, storage.Exists());
-  if (!exists) return none;
+  if (!exists) {
+    const std::string shards = ShardsIn(path);
+    if (shards.empty()) return none;
+    return Status::Invalid(
+        fmt::format("{}: each shard has a state of its own in there; name one: {}", path, shards));
+  }
 
   StateFolder folder;
   folder.path = path;

@@ -17,7 +17,8 @@ namespace leat {
 struct StateFolder {
   enum class Access { kRead, kWrite };
   /// Takes the folder's lock and loads what it holds; with kRead nothing in it changes. Invalid if
-  /// there is no such folder; Corrupt if it holds no state, a damaged one, or one in use.
+  /// there is no such folder, or shards have theirs inside it; Corrupt if it holds no state, a
+  /// damaged one, or one in use.
   static Result<StateFolder> Open(const std::string& path, Access access);
 
   std::string path;

@@ -58,10 +58,11 @@ struct KafkaConfig {
 };
 
 struct SourceConfig {
-  std::string file;                          ///< A path; `-` is standard input.
-  std::vector<std::string> also;             ///< Further logs, merged by event time.
-  TopicSource kafka;                         ///< Instead of a file.
-  RecordFormat format = RecordFormat::kCsv;  ///< From the name unless said.
+  std::string file;               ///< A path; `-` is standard input.
+  std::vector<std::string> also;  ///< Further logs, merged by event time.
+  TopicSource kafka;              ///< Instead of a file.
+  RecordFormat format = RecordFormat::kCsv;
+  bool format_said = false;  ///< Otherwise a log's name says, where it does.
   char delimiter = ',';
   int64_t max_record_bytes = 1 << 20;
 };

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "pipeline/config_build.h"
+#include "record/log_name.h"
 #include "record/time_format.h"
 
 namespace leat::config {
@@ -11,18 +12,18 @@ namespace {
 constexpr std::string_view kFormats[] = {"csv", "jsonl"};
 constexpr std::string_view kReserved[] = {"time", "label", "not", "and", "or", "true", "false"};
 
-bool EndsWith(std::string_view text, std::string_view tail) {
-  return text.size() >= tail.size() && text.substr(text.size() - tail.size()) == tail;
+void CheckLogName(Build& b, const YamlNode& at, const std::string& where, const std::string& name) {
+  if (CheckCompression(name).ok()) return;
+  // As it is written: what ${NAME} stands for may be a secret.
+  b.Problem(at, where,
+            "found " + Found(at) + ", which is compressed in a way that is not read; expected " +
+                "such as .csv, .csv.gz or .csv.zst");
 }
 
-RecordFormat FormatOfName(std::string_view file) {
-  for (const std::string_view packed : {".zst", ".gz", ".bz2", ".xz"}) {
-    if (EndsWith(file, packed)) file.remove_suffix(packed.size());
-  }
-  for (const std::string_view tail : {".jsonl", ".ndjson", ".json"}) {
-    if (EndsWith(file, tail)) return RecordFormat::kJsonLines;
-  }
-  return RecordFormat::kCsv;
+/// Takes the format from a source's name, and refuses names of what cannot be read.
+void ReadName(Build& b, const YamlNode& at, const std::string& where, SourceConfig& source) {
+  source.format = FormatOfName(source.file).value_or(RecordFormat::kCsv);
+  CheckLogName(b, at, where, source.file);
 }
 
 /// Refuses formats and zones that are none, at the setting that is wrong.
@@ -122,14 +123,19 @@ void ReadSource(Build& b, const YamlNode& node) {
   SourceConfig& source = b.config.source;
   if (node.IsScalar()) {
     source.file = ExpandEnvironment(node.scalar, node, "source", b.problems, b.environment);
-    source.format = FormatOfName(source.file);
-    return;
+    return ReadName(b, node, "source", source);
   }
   YamlParams p = b.Map(node, "source");
   DescribeSource(p, source);
-  source.format = FormatOfName(source.file);
+  const YamlNode* const file = p.Get("file");
+  ReadName(b, file != nullptr ? *file : node, p.Path("file"), source);
+  const std::vector<const YamlNode*> also = NameNodes(p.Get("also"));
+  for (size_t i = 0; i < also.size() && i < source.also.size(); ++i) {
+    CheckLogName(b, *also[i], p.Path("also"), source.also[i]);
+  }
   if (const auto format = ReadChoice(p, "format", kFormats)) {
     source.format = static_cast<RecordFormat>(*format);
+    source.format_said = true;
   }
   if (const YamlNode* delimiter = p.Get("delimiter")) {
     const std::string text = delimiter->scalar == "\\t" ? "\t" : delimiter->scalar;
@@ -234,6 +240,7 @@ void ReadLabel(Build& b, const YamlNode& node) {
                  FormatDuration(label.available_after) +
                  " of `available_after`: every prediction " + "would expire before its label");
   }
+  if (const YamlNode* file = p.Get("file")) CheckLogName(b, *file, p.Path("file"), label.file);
   if (const YamlNode* kafka = p.Get("kafka")) {
     label.topic = ReadTopic(b, *kafka, "label.kafka");
     if (p.Has("file")) p.Refuse("file", "labels come from a log or from a topic, not from both");

@@ -128,7 +128,7 @@ void DescribeSource(SectionParams& p, SourceConfig& source) {
   p.Shape("format", "one of `csv`, `jsonl`",
           "by the name: `.jsonl`, `.ndjson` and `.json` are "
           "`jsonl`, all else `csv`",
-          "How records are written.");
+          "How records are written; if it is said here, in logs of any name (`--input`, too).");
   p.Shape("delimiter", "one character", "`,`", "Between CSV cells; `\\t` is a tab.");
   p.Bytes("max_record_bytes", source.max_record_bytes, {64, 1 << 30},
           "Longer records are rejected as `too_large`.");
@@ -186,7 +186,9 @@ void DescribeLabel(SectionParams& p, LabelConfig& label, std::string& expired_as
                "26 bytes of memory an id. Labels of `file` or topic only.");
   }
   p.Text("expired_as", expired_as, "`drop`, or the class that an expired prediction counts as.");
-  p.Text("file", label.file, "A log of labels of its own, joined by id.");
+  p.Text("file", label.file,
+         "A log of labels of its own, joined by id; its format is by its name, or as that of "
+         "records.");
   p.Shape("kafka", "map `{topic}`", "none", "The same as a topic.");
   p.Text("id", label.id, "The id column of `file` or topic; the record's unless said.");
   p.Shape("time", "column, or map `{field, format, zone}`",

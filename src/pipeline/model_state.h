@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace leat {
@@ -45,6 +46,14 @@ struct ModelState {
 /// Why `found` cannot go on in the place of `expected`, a line each; empty if it can. Classes and
 /// categories that became known after `found` was saved do not matter.
 std::vector<std::string> Differences(const ModelState& found, const ModelState& expected);
+
+/// One sum that a linear model makes of a record.
+struct NamedWeights {
+  std::string of;  ///< The class in whose favour it is; empty where it predicts a number.
+  double intercept = 0;
+  /// By the name of the input, the largest first; those that are 0 are left out.
+  std::vector<std::pair<std::string, double>> inputs;
+};
 
 /// What there is to say about a model.
 struct ModelFacts {

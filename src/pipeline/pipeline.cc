@@ -24,6 +24,7 @@
 #include "pipeline/scoreboard.h"
 #include "pipeline/shape.h"
 #include "pipeline/targets.h"
+#include "record/log_name.h"
 #include "record/time_format.h"
 
 namespace leat {
@@ -195,10 +196,8 @@ Status Pipeline::Impl::Init() {
     }
     features.emplace_back(name, *slot);
   }
-  const std::string& sink = config.sinks.predictions;
-  const bool json = !config.sinks.topics[0].empty() || sink.find(".jsonl") != std::string::npos ||
-                    sink.find(".json") != std::string::npos ||
-                    sink.find(".ndjson") != std::string::npos;
+  const bool json = !config.sinks.topics[0].empty() ||
+                    FormatOfName(config.sinks.predictions) == RecordFormat::kJsonLines;
   std::vector<size_t> regions;
   for (size_t m = 0; m < roster->size(); ++m) {
     if (roster->has_region(m)) regions.push_back(m);
@@ -959,6 +958,10 @@ std::vector<ModelFacts> Pipeline::Models() const { return impl_->roster->Facts()
 
 Result<const Model*> Pipeline::Learner(std::string_view name) const {
   return impl_->roster->Learner(name);
+}
+
+Result<std::vector<NamedWeights>> Pipeline::Weights(std::string_view name) const {
+  return impl_->roster->Weights(name, impl_->targets.classes());
 }
 
 Result<ModelState> Pipeline::TakeModel(std::string_view name) const {

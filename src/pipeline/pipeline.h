@@ -146,6 +146,8 @@ class Pipeline {
   std::vector<const experiments::Bandit*> Bandits() const;
   /// See Roster::Learner.
   Result<const Model*> Learner(std::string_view name) const;
+  /// See Roster::Weights.
+  Result<std::vector<NamedWeights>> Weights(std::string_view name) const;
   /// See Roster::Take and Put. What differs is an Invalid with a line each.
   Result<ModelState> TakeModel(std::string_view name) const;
   Status PutModel(std::string_view name, const ModelState& model, bool shared_inputs);

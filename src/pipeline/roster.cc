@@ -113,6 +113,9 @@ Result<std::unique_ptr<Roster>> Roster::Create(const FeatureGraph& graph,
         entry.dense_total = inputs.dense.size();
         roster->block_size_ += entry.dense_total;
       }
+      for (const DenseAttribute& attribute : inputs.dense) {
+        entry.dense_names.push_back(attribute.name);
+      }
       if (config.ask.ask != Ask::kNone) {
         entry.requests.emplace(config.ask);
         entry.asked = roster->block_size_++;

@@ -97,6 +97,10 @@ class Roster {
   std::vector<ModelFacts> Facts() const;
   /// What learns; it lives as long as the model is not replaced. Invalid for an unknown name.
   Result<const Model*> Learner(std::string_view name) const;
+  /// The weights of a linear model (see WeightsOf), by the names of classes and inputs. Invalid for
+  /// an unknown name.
+  Result<std::vector<NamedWeights>> Weights(std::string_view name,
+                                            std::span<const std::string> classes) const;
   /// All of it but the classes and categories. Invalid for an unknown name.
   Result<ModelState> Take(std::string_view name) const;
   /// Replaces a model, and the statistics of its inputs; those of other models too only if
@@ -136,6 +140,7 @@ class Roster {
     int cluster = -1;        ///< Index of the clustering model whose distances it takes.
     size_t distances = 0;    ///< Offset of its dense inputs with those distances.
     size_t dense_total = 0;  ///< 0: the set's dense inputs as they are.
+    std::vector<std::string> dense_names;
     std::optional<LabelRequests> requests;  ///< None: it learns from every label.
     std::optional<ClusterSample> sample;    ///< Of clustering models.
     size_t asked = 0;                       ///< Offset of a 1 if the label was asked for, else 0.

@@ -2,7 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
+#include "leat/explain.h"
 #include "pipeline/roster.h"
 
 namespace leat {
@@ -131,6 +134,32 @@ Result<const Model*> Roster::Learner(std::string_view name) const {
   const Entry* const entry = Find(name);
   if (entry == nullptr) return Unknown(name);
   return static_cast<const Model*>(entry->model.get());
+}
+
+Result<std::vector<NamedWeights>> Roster::Weights(std::string_view name,
+                                                  std::span<const std::string> classes) const {
+  const Entry* const entry = Find(name);
+  if (entry == nullptr) return Unknown(name);
+  std::vector<NamedWeights> all;
+  for (const LinearWeights& weights : WeightsOf(*entry->model)) {
+    NamedWeights named;
+    if (weights.of_class >= 0) {
+      const auto c = static_cast<size_t>(weights.of_class);
+      named.of = c < classes.size() ? classes[c] : fmt::format("class {}", c);
+    }
+    named.intercept = weights.intercept;
+    for (size_t i = 0; i < weights.dense.size(); ++i) {
+      if (weights.dense[i] != 0) named.inputs.emplace_back(entry->dense_names[i], weights.dense[i]);
+    }
+    for (const auto& [index, weight] : weights.sparse) {
+      named.inputs.emplace_back(sets_[entry->set].builder->SparseName(index), weight);
+    }
+    std::stable_sort(named.inputs.begin(), named.inputs.end(), [](const auto& a, const auto& b) {
+      return std::abs(a.second) > std::abs(b.second);
+    });
+    all.push_back(std::move(named));
+  }
+  return all;
 }
 
 Result<ModelState> Roster::Take(std::string_view name) const {

@@ -19,8 +19,10 @@ namespace {
 constexpr const char* kFraud = "examples/fraud/fraud.yaml";
 
 TEST_F(Cli, HelpOfEveryVerbHasAnExample) {
-  for (const std::string verb : {"", "run", "replay", "check", "generate", "inspect", "model",
-                                 "model list", "model export", "model import"}) {
+  for (const std::string verb :
+       {"", "run", "replay", "check", "generate", "read", "inspect", "model", "model list",
+        "model show", "model export", "model import", "experiment assign", "experiment power",
+        "experiment report"}) {
     const Ran ran = Leat(verb + " --help");
     EXPECT_EQ(ran.code, 0);
     EXPECT_NE(ran.out.find("Example"), std::string::npos) << verb;
@@ -174,6 +176,144 @@ TEST_F(Cli, RecordsThatDoNotFitAreRejectedAndTheRunGoesOn) {
                        " --output " + Path("o"));
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_NE(Slurp(Path("o/rejects.jsonl")).find("field_count"), std::string::npos);
+}
+
+/// A pipeline over topics, and a log with which it needs no broker.
+constexpr const char* kOverTopics =
+    "name: pay\n"
+    "kafka: {brokers: \"localhost:1\"}\n"
+    "source: {kafka: {topic: payments}}\n"
+    "record: {id: id, time: time, fields: {amount: number}}\n"
+    "label: {kafka: {topic: labels}, field: bad, time: known}\n"
+    "models: {m: {type: logistic_regression}}\n"
+    "sinks:\n"
+    "  predictions: {kafka: {topic: scores}}\n"
+    "  events: {kafka: {topic: events}}\n"
+    "  metrics: {file: measured.jsonl}\n"
+    "  rejects: {kafka: {topic: rejects}}\n";
+constexpr const char* kPayments =
+    "{\"id\":\"a\",\"time\":\"2026-01-01T00:00:00Z\",\"amount\":1}\n"
+    "{\"id\":\"b\",\"time\":\"2026-01-01T00:00:01Z\",\"amount\":\"much\"}\n"
+    "{\"id\":\"c\",\"time\":\"2026-01-01T00:00:02Z\",\"amount\":2}\n";
+constexpr const char* kPaymentLabels =
+    "{\"id\":\"a\",\"bad\":true,\"known\":\"2026-01-01T00:00:01Z\"}\n";
+
+// They went nowhere, and the run ended as if all was well.
+TEST_F(Cli, OutputsForTopicsGoToFilesInARunOverALog) {
+  Write("pay.yaml", kOverTopics);
+  Write("log.jsonl", kPayments);
+  Write("labels.jsonl", kPaymentLabels);
+  const std::string here = "cd " + folder_.string() + " && ";
+  for (const std::string verb : {"run", "replay"}) {
+    const Ran ran = Leat(verb + " pay.yaml --input log.jsonl --labels labels.jsonl", here);
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    EXPECT_NE(ran.err.find("outputs: out/pay"), std::string::npos) << ran.err;
+    EXPECT_NE(Slurp(Path("out/pay/predictions.jsonl")).find("\"id\":\"c\""), std::string::npos);
+    EXPECT_NE(Slurp(Path("out/pay/rejects.jsonl")).find("amount"), std::string::npos);
+    EXPECT_TRUE(fs::exists(Path("out/pay/events.jsonl")));
+    EXPECT_TRUE(fs::exists(Path("out/pay/measured.jsonl")));
+    fs::remove_all(Path("out"));
+  }
+}
+
+// A level of 5 and a power of 80 gave "nan units", and success.
+TEST_F(Cli, PowerTakesSharesOnly) {
+  const std::string power = "experiment power --share 0.04 --effect 0.05 ";
+  const Ran good = Leat(power + "--alpha 0.1 --power 0.9 --json");
+  ASSERT_EQ(good.code, 0) << good.err;
+  EXPECT_GT(boost::json::parse(good.out).at("units_fixed").to_number<double>(), 100);
+  const auto refused = [&](const std::string& arguments, const std::string& flag) {
+    const Ran ran = Leat(arguments);
+    EXPECT_EQ(ran.code, 2) << arguments;
+    EXPECT_NE(ran.err.find(flag), std::string::npos) << ran.err;
+    EXPECT_EQ(ran.out, "");
+  };
+  for (const char* value : {"5", "0", "1", "-0.05", "nan"}) {
+    refused(power + "--alpha " + value, "--alpha: found ");
+    refused(power + "--power " + value, "--power: found ");
+  }
+  refused(power + "--alpha 0.2 --power 0.1", "--power: found 0.1, expected more than --alpha");
+  refused("experiment power --share 4 --effect 0.05", "--share: found 4");
+  refused("experiment power --share 0.9 --effect 0.5", "--effect: it makes the share 1.35");
+  refused("experiment power --mean 3 --variance -1 --effect 0.05", "--variance");
+  refused(power + "--mean 3", "--mean");
+  refused(power + "--per-day -3", "--per-day");
+}
+
+// Without a salt all tests of a site had the same halves of its users.
+TEST_F(Cli, AssignNeedsASaltOrAConfigurationAndNotBoth) {
+  EXPECT_EQ(Leat("experiment assign --salt s alice").code, 0);
+  const Ran none = Leat("experiment assign alice");
+  EXPECT_EQ(none.code, 2);
+  EXPECT_NE(none.err.find("--salt: expected"), std::string::npos) << none.err;
+  const std::string config = "experiment assign --config examples/experiment/rollout.yaml alice ";
+  EXPECT_EQ(Leat(config).code, 0);
+  for (const char* own : {"--salt s", "--variants a,b", "--traffic 0.5", "--hash planout",
+                          "--layer l", "--layer-from 0.1", "--layer-to 0.9"}) {
+    EXPECT_EQ(Leat(config + own).code, 2) << own;
+  }
+  EXPECT_EQ(Leat("experiment assign --salt s --experiment e alice").code, 2);
+}
+
+/// The number of records that a pipeline took of a log.
+int64_t Taken(const Ran& ran) {
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  const auto counts = boost::json::parse(ran.out).as_object().at("records").as_object();
+  return counts.at("read").to_number<int64_t>() - counts.at("rejected").to_number<int64_t>();
+}
+
+// What stood anywhere in the path decided, whatever the configuration said.
+TEST_F(Cli, ALogsFormatIsAsSaidOrByTheEndOfItsName) {
+  const std::string rest =
+      "\nrecord: {id: id, time: time, fields: {amount: number}}\n"
+      "label: {field: bad, available_after: 1s}\nmodels: {m: {type: logistic_regression}}\n";
+  const std::string rows =
+      "id,time,amount,bad\na,2026-01-01T00:00:00Z,1,0\nb,2026-01-01T00:00:01Z,2,1\n";
+  const std::string base = " -q --json --output " + Path("o");
+  Write("said.csv", kPayments);
+  Write("said.yaml", "source: {file: " + Path("said.csv") + ", format: jsonl}" + rest);
+  EXPECT_EQ(Taken(Leat("replay " + Path("said.yaml") + base)), 2);
+  fs::create_directories(Path("a.json.d"));
+  Write("a.json.d/tx.csv", rows);
+  Write("plain.yaml", "source: " + Path("a.json.d/tx.csv") + rest);
+  EXPECT_EQ(Taken(Leat("replay " + Path("plain.yaml") + base)), 2);
+  fs::rename(Path("said.csv"), Path("said.json"));
+  EXPECT_EQ(Taken(Leat("replay " + Path("plain.yaml") + base + " --input " + Path("said.json"))),
+            2);
+  // Predictions, by the same rule.
+  fs::create_directories(Path("p.json.d"));
+  Write("sink.yaml", "source: " + Path("a.json.d/tx.csv") + rest + "sinks: {predictions: " +
+                         Path("p.json.d/p.csv") + ", events: none, metrics: none, rejects: none}");
+  ASSERT_EQ(Leat("run " + Path("sink.yaml") + " -q --state " + Path("s")).code, 0);
+  EXPECT_EQ(Slurp(Path("p.json.d/p.csv")).substr(0, 3), "id,");
+  // What is generated is what reads it takes it for.
+  ASSERT_EQ(Leat("generate sea --rows 3 -o " + Path("sea.json")).code, 0);
+  EXPECT_EQ(Slurp(Path("sea.json")).substr(0, 1), "{");
+}
+
+TEST_F(Cli, WhatIsCompressedInAnotherWayIsRefused) {
+  const Ran made = Leat("generate sea --rows 3 -o " + Path("sea.csv.xz"));
+  EXPECT_EQ(made.code, 2);
+  EXPECT_NE(made.err.find(".gz or .zst, not as .xz"), std::string::npos) << made.err;
+  EXPECT_FALSE(fs::exists(Path("sea.csv.xz")));
+  Write("cards.csv.bz2", "BZh");
+  const Ran read = Leat(std::string("replay ") + kFraud + " --input " + Path("cards.csv.bz2") +
+                        " --output " + Path("o"));
+  EXPECT_EQ(read.code, 2);
+  EXPECT_NE(read.err.find(".gz or .zst, not as .bz2"), std::string::npos) << read.err;
+}
+
+// They were taken, and ignored: a run that was to stop went on for ever.
+TEST_F(Cli, OptionsForLogsAreRefusedOverTopics) {
+  Write("pay.yaml", kOverTopics);
+  for (const std::string option : {"--max-records 1000", "--labels labels.jsonl"}) {
+    const Ran ran =
+        Leat("run " + Path("pay.yaml") + " --state " + Path("s") + " " + option, "timeout 20");
+    EXPECT_EQ(ran.code, 2) << option;
+    EXPECT_EQ(ran.err.find("leat: " + option.substr(0, option.find(' ')) + ": "), 0u) << ran.err;
+    EXPECT_NE(ran.err.find("--input"), std::string::npos) << ran.err;
+    EXPECT_FALSE(fs::exists(Path("s")));
+  }
 }
 
 /// The blocks of a language in a Markdown page.

@@ -336,6 +336,24 @@ TEST_F(Inspect, VariablesThatAreNotSetDoNotMatter) {
             std::string(json::parse(run.out).at("digest").as_string()) + "\n");
 }
 
+// It was said that there was no state at all.
+TEST_F(Inspect, AFolderOfShardsIsToldByTheirNames) {
+  const std::string run = std::string("run ") + kFraud + " -q --input " + Log(500) + " --output " +
+                          Path("o") + " --state ";
+  ASSERT_EQ(Leat(run + Path("s/shard-2-of-10")).code, 0);
+  fs::copy(Path("s/shard-2-of-10"), Path("s/shard-10-of-10"), fs::copy_options::recursive);
+  for (const std::string verb : {"inspect ", "model list ", "experiment report "}) {
+    const Ran ran = Leat(verb + Path("s"));
+    EXPECT_EQ(ran.code, 2) << verb;
+    EXPECT_NE(ran.err.find("name one: " + Path("s/shard-2-of-10") + ", " +
+                           Path("s/shard-10-of-10") + "\n"),
+              std::string::npos)
+        << ran.err;
+    EXPECT_FALSE(fs::exists(Path("s/store")));
+  }
+  EXPECT_EQ(Leat("inspect " + Path("s/shard-10-of-10")).code, 0);
+}
+
 TEST_F(Inspect, DamagedForeignAndLockedStatesAreRefused) {
   EXPECT_EQ(Look().code, 2) << "no such folder";
   Write("s", "a file");

@@ -165,6 +165,19 @@ TEST_F(CliKafka, WhatCannotBeIsSaid) {
   EXPECT_EQ(ran.code, 2);
   EXPECT_EQ(ran.err,
             "leat: --labels-after: found \"soon\", expected a duration such as 30s, 15m or 7d\n");
+  for (const char* verb : {"generate sea", "read"}) {
+    const std::string to = verb + To(broker, UniqueName("t"));
+    ran = Leat(to + " --property secret");
+    EXPECT_EQ(ran.code, 2);
+    EXPECT_EQ(ran.err,
+              "leat: --property: expected NAME=VALUE, such as security.protocol=sasl_ssl\n");
+    ran = Leat(to + " --property 'sasl.password=${LEAT_NOT_SET}'");
+    EXPECT_EQ(ran.code, 2);
+    EXPECT_NE(ran.err.find("LEAT_NOT_SET is not set"), std::string::npos) << ran.err;
+    ran = Leat(to + " --property security.protocl=ssl");
+    EXPECT_EQ(ran.code, 2);
+    EXPECT_NE(ran.err.find("property security.protocl"), std::string::npos) << ran.err;
+  }
   const std::string missing = UniqueName("missing");
   ran = Leat("generate sea --partitions 0" + To(broker, missing));
   EXPECT_EQ(ran.code, 3);

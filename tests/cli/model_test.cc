@@ -2,8 +2,13 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
+#include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/file_system.h"
@@ -78,7 +83,7 @@ class Models : public Cli {
 TEST_F(Models, ShowTheirTrees) {
   SmallState("s",
              Small("  tree: {type: hoeffding_tree, grace_period: 50, calibrate: beta}\n"
-                   "  linear: {type: logistic_regression}\n"),
+                   "  bayes: {type: naive_bayes}\n"),
              SmallLog({"web", "shop"}, {"good", "bad"}));
   const Ran text = Leat("model show " + Path("s") + " --model tree");
   EXPECT_EQ(text.code, 0) << text.err;
@@ -88,10 +93,75 @@ TEST_F(Models, ShowTheirTrees) {
   EXPECT_EQ(boost::json::parse(json.out).at("if").as_string(), "all");
   const Ran dot = Leat("model show " + Path("s") + " --model tree --format graphviz");
   EXPECT_EQ(dot.out.substr(0, 14), "digraph tree {");
-  const Ran none = Leat("model show " + Path("s") + " --model linear");
-  EXPECT_NE(none.code, 0);
-  EXPECT_NE(none.err.find("no trees"), std::string::npos) << none.err;
+  const Ran none = Leat("model show " + Path("s") + " --model bayes");
+  EXPECT_EQ(none.code, 2);
+  EXPECT_NE(none.err.find("no trees or weights"), std::string::npos) << none.err;
   EXPECT_EQ(Leat("model show " + Path("s") + " --model tree --format xml").code, 2);
+}
+
+/// The sums of a linear model, as JSON shows them: by class, the weight of each input.
+using Sums = std::map<std::string, std::vector<std::pair<std::string, double>>>;
+Sums ReadSums(const Ran& ran) {
+  Sums sums;
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  if (ran.code != 0) return sums;
+  const boost::json::value shown = boost::json::parse(ran.out);
+  for (const auto& sum : shown.as_array()) {
+    const auto& object = sum.as_object();
+    EXPECT_TRUE(object.at("constant").is_number());
+    const auto* const of = object.if_contains("class");
+    auto& weights = sums[of == nullptr ? "" : std::string(of->as_string())];
+    for (const auto& weight : object.at("weights").as_array()) {
+      weights.emplace_back(weight.at("input").as_string(), weight.at("weight").to_number<double>());
+    }
+    EXPECT_TRUE(std::is_sorted(weights.begin(), weights.end(), [](const auto& a, const auto& b) {
+      return std::abs(a.second) > std::abs(b.second);
+    })) << ran.out;
+  }
+  return sums;
+}
+
+// It was refused, since there are no trees.
+TEST_F(Models, ShowTheWeightsOfTheirInputs) {
+  SmallState("s",
+             Small("  linear: {type: logistic_regression, scale: standard, calibrate: beta}\n"
+                   "  curved: {type: logistic_regression, features: [amount], "
+                   "fourier_features: 10}\n"),
+             SmallLog({"web", "shop"}, {"good", "bad"}));
+  const std::string show = "model show " + Path("s") + " --model ";
+  const Sums two = ReadSums(Leat(show + "linear --format json"));
+  ASSERT_EQ(two.size(), 1u) << "one sum tells two classes apart";
+  const std::map<std::string, double> bad(two.at("bad").begin(), two.at("bad").end());
+  EXPECT_GT(bad.at("channel = shop"), 0);
+  EXPECT_LT(bad.at("channel = web"), 0);
+  EXPECT_LT(std::abs(bad.at("amount")), bad.at("channel = shop"));
+  EXPECT_EQ(Leat(show + "linear --json").out, Leat(show + "linear --format json").out);
+  const Ran text = Leat(show + "linear");
+  EXPECT_EQ(text.out.find("weights in favour of bad\n  (constant)"), 0u) << text.out;
+  EXPECT_NE(text.out.find("\n  channel = shop  "), std::string::npos) << text.out;
+  EXPECT_EQ(Leat(show + "linear --format graphviz").code, 2);
+  EXPECT_EQ(Leat(show + "curved").code, 2) << "its weights are of cosines";
+
+  SmallState("more", Small("  linear: {type: logistic_regression}\n"),
+             SmallLog({"web", "shop", "phone"}, {"a", "b", "c"}));
+  const Sums three = ReadSums(Leat("model show " + Path("more") + " --model linear --json"));
+  ASSERT_EQ(three.size(), 3u);
+  const std::map<std::string, double> c(three.at("c").begin(), three.at("c").end());
+  EXPECT_GT(c.at("channel = phone"), c.at("channel = web"));
+
+  SmallState("numbers",
+             Small("  groups: {type: kmeans, clusters: 2, features: [amount]}\n"
+                   "  linear: {type: linear_regression, features: [amount], distances_of: groups}\n"
+                   "  exact: {type: bayesian_linear_regression, features: [amount]}\n",
+                   "{field: kind, type: number}"),
+             SmallLog({"web"}, {"1", "2"}));
+  const Sums linear = ReadSums(Leat("model show " + Path("numbers") + " --model linear --json"));
+  std::set<std::string> names;
+  for (const auto& [input, weight] : linear.at("")) names.insert(input);
+  EXPECT_EQ(names, (std::set<std::string>{"amount", "groups.distance_0", "groups.distance_1"}));
+  EXPECT_EQ(ReadSums(Leat("model show " + Path("numbers") + " --model exact --json")).at("").size(),
+            1u);
+  EXPECT_EQ(Leat("model show " + Path("numbers") + " --model exact").out.find("weights\n"), 0u);
 }
 
 TEST_F(Models, AreListed) {

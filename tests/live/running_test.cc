@@ -5,8 +5,12 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "live/live.h"
@@ -57,6 +61,22 @@ TEST_F(Running, KeysHeadersAndRejectsGoOut) {
   }
   EXPECT_EQ(reasons,
             (std::multiset<std::string>{"bad_utf8", "empty", "malformed_json", "tombstone"}));
+}
+
+// It named the first model, which need not be one that predicts labels.
+TEST_F(Running, TheHeaderNamesTheModelThatServes) {
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = 200, .bad = false}).ok());
+  std::string yaml = StreamPipeline(false);
+  yaml.insert(yaml.find("  linear:"),
+              "  groups: {type: kmeans, clusters: 3, features: [amount]}\n");
+  const LiveRun run = MakeRun("serves", yaml);
+  ASSERT_EQ(ToEnd(run), 0) << Errors(run);
+  const auto predictions = Got(ReadTopic(brokers(), Sink(run, "predictions")));
+  ASSERT_EQ(predictions.size(), 200u);
+  for (const KafkaRecord& record : predictions) {
+    const std::map<std::string, std::string> headers(record.headers.begin(), record.headers.end());
+    EXPECT_EQ(headers.at("leat-model-version").substr(0, 7), "linear-");
+  }
 }
 
 TEST_F(Running, LabelsOfATopicAreAccountedFor) {
@@ -242,6 +262,54 @@ TEST_F(Running, AGroupThatIsDeletedOrResetMeanwhileIsPutRightByTheNextCommit) {
     ASSERT_EQ(ToEnd(run), 0) << run.name << Errors(run);
     ExpectSame(run, whole);
   }
+}
+
+// Files for the topics stood there too, and were cut to nothing at each start.
+TEST_F(Running, AFolderForOutputsHasTheSinksThatAreFiles) {
+  constexpr int kRecords = 10'000;
+  std::string yaml = StreamPipeline(false);
+  const std::string topic = "{kafka: {topic: RUN-metrics}}";
+  yaml.replace(yaml.find(topic), topic.size(), "{file: measured.jsonl}");
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.records = kRecords / 2}).ok());
+  const LiveRun run = MakeRun("files", yaml);
+  const std::filesystem::path out = run.state + "-out";
+  const auto measured = [&] {
+    std::ifstream file(out / "measured.jsonl");
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  ASSERT_EQ(ToEnd(run, {"--output", out}), 0) << Errors(run);
+  const std::string first = measured();
+  EXPECT_FALSE(first.empty());
+  ASSERT_TRUE(ProduceStream(brokers(), prefix_, {.first = kRecords / 2, .records = kRecords}).ok());
+  ASSERT_EQ(ToEnd(run, {"--output", out}), 0) << Errors(run);
+  EXPECT_GT(measured().size(), first.size());
+  EXPECT_EQ(measured().substr(0, first.size()), first);
+  EXPECT_EQ(Lines(run, "predictions").size(), static_cast<size_t>(kRecords));
+  for (const auto& entry : std::filesystem::directory_iterator(out)) {
+    EXPECT_EQ(entry.path().filename(), "measured.jsonl");
+  }
+}
+
+// The page of the last one stood for all.
+TEST_F(Running, ShardsReportEachOnItsOwn) {
+  ASSERT_TRUE(
+      ProduceStream(brokers(), prefix_, {.records = 2'000, .partitions = 2, .bad = false}).ok());
+  const LiveRun run = MakeRun("shards", StreamPipeline(false, "  shards: 2\n"));
+  ASSERT_EQ(ToEnd(run, {"--report", run.state + "-report.html"}), 0) << Errors(run);
+  EXPECT_FALSE(std::filesystem::exists(run.state + "-report.html"));
+  std::istringstream reports(Report(run));
+  int64_t read = 0;
+  for (const std::string number : {"1", "2"}) {
+    std::ifstream page(run.state + "-report-" + number + ".html");
+    const std::string html(std::istreambuf_iterator<char>(page), {});
+    EXPECT_NE(html.find(run.name + " " + number + "/2"), std::string::npos) << number;
+    std::string line;
+    ASSERT_TRUE(std::getline(reports, line));
+    const auto report = boost::json::parse(line).as_object();
+    EXPECT_EQ(report.at("pipeline").as_string(), run.name + " " + number + "/2");
+    read += report.at("records").at("read").to_number<int64_t>();
+  }
+  EXPECT_EQ(read, 2'000);
 }
 
 TEST_F(Running, TransactionsInTheInputLeaveGaps) {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -32,6 +33,13 @@ int FreePort() {
   getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
   close(fd);
   return ntohs(address.sin_port);
+}
+
+std::string Text(const fs::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return std::move(text).str();
 }
 
 /// With a broker of its own, which has a second door: TLS, and a password.
@@ -108,11 +116,30 @@ TEST_F(Security, TlsAndAPasswordThatIsLeftNowhere) {
 
   for (const auto& file : fs::recursive_directory_iterator(folder_)) {
     if (!file.is_regular_file()) continue;
-    std::ifstream stream(file.path(), std::ios::binary);
-    std::ostringstream text;
-    text << stream.rdbuf();
-    EXPECT_EQ(text.str().find(kPassword), std::string::npos) << file.path();
+    EXPECT_EQ(Text(file.path()).find(kPassword), std::string::npos) << file.path();
   }
+}
+
+// They knew of no settings, and so of no such broker.
+TEST_F(Security, WhatIsGeneratedAndReadGoesThroughTheSecondDoorToo) {
+  std::vector<std::string> by = {"--kafka", secure_, "--topic", In("sea")};
+  for (const std::string& property :
+       {std::string("security.protocol=sasl_ssl"), std::string("sasl.mechanism=PLAIN"),
+        std::string("sasl.username=engine"), std::string("sasl.password=${LEAT_TEST_PASSWORD}"),
+        "ssl.ca.location=" + certificate_, std::string("broker.address.family=v4")}) {
+    by.insert(by.end(), {"--property", property});
+  }
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.end(), by.begin(), by.end());
+    Engine engine(words, {Password(kPassword)}, (folder_ / "out").string(),
+                  (folder_ / "err").string());
+    EXPECT_EQ(engine.Wait(60s).value_or(-1), 0) << Text(engine.errors());
+    return Text(engine.out());
+  };
+  run({"generate", "sea", "--rows", "300", "-q"});
+  const std::string rows = run({"read"});
+  EXPECT_EQ(std::count(rows.begin(), rows.end(), '\n'), 300);
+  EXPECT_EQ(Got(ReadTopic(brokers(), In("sea"))).size(), 300u);
 }
 
 TEST_F(Security, AWrongPasswordOrAnUnknownCertificateEndsWithThree) {

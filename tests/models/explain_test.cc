@@ -125,6 +125,50 @@ TEST(DecisionPaths, NamesTheTestsFromTheRootDown) {
   EXPECT_THAT(missing[0].weights, ElementsAre(50, 50));
 }
 
+TEST(WeightsOf, AreThoseThatThePredictionAddsUp) {
+  InputSpec inputs = Numbers(2);
+  inputs.sparse_size = 10;
+  for (const std::string text : {"logistic_regression", "logistic_regression calibrate=beta",
+                                 "logistic_regression optimizer=ftrl l1=0.001"}) {
+    const auto model = New(text, inputs);
+    for (int i = 0; i < 500; ++i) {
+      CounterRandom random(3, static_cast<uint64_t>(i));
+      const std::vector<double> x = {random.Normal(), random.Normal()};
+      const std::vector<SparseEntry> sparse = {{static_cast<uint32_t>(i % 3), 1}};
+      model->Learn({x, sparse}, x[0] + (i % 3) > 1 ? 1 : 0, 1);
+    }
+    const std::vector<LinearWeights> weights = WeightsOf(*model);
+    ASSERT_EQ(weights.size(), 1u) << text;
+    EXPECT_EQ(weights[0].of_class, 1);
+    ASSERT_EQ(weights[0].dense.size(), 2u);
+    ASSERT_EQ(weights[0].sparse.size(), 3u) << "the others are 0";
+    if (text.find("calibrate") != std::string::npos) continue;
+    double margin = weights[0].intercept + weights[0].dense[0] * 0.5 + weights[0].dense[1] * -2;
+    for (const auto& [index, weight] : weights[0].sparse) margin += index == 2 ? weight : 0;
+    std::vector<double> p;
+    model->Predict({std::vector<double>{0.5, -2}, std::vector<SparseEntry>{{2, 1}}}, p);
+    EXPECT_NEAR(p[1], 1 / (1 + std::exp(-margin)), 1e-12) << text;
+  }
+}
+
+TEST(WeightsOf, AreOneSumAClassOfSeveral) {
+  for (const std::string text : {"logistic_regression", "logistic_regression loss=hinge",
+                                 "logistic_regression multiclass=softmax_full"}) {
+    const auto model = New(text, Numbers(1));
+    for (int i = 0; i < 30; ++i) model->Learn({std::vector<double>{i % 3 - 1.0}, {}}, i % 3, 1);
+    const std::vector<LinearWeights> weights = WeightsOf(*model);
+    ASSERT_EQ(weights.size(), 3u) << text;
+    for (int64_t c = 0; c < 3; ++c) EXPECT_EQ(weights[static_cast<size_t>(c)].of_class, c);
+    EXPECT_GT(weights[2].dense[0], weights[0].dense[0]) << text;
+  }
+}
+
+TEST(WeightsOf, ThereAreNoneOfOtherModels) {
+  EXPECT_TRUE(WeightsOf(*Trained("naive_bayes", 100)).empty());
+  EXPECT_TRUE(WeightsOf(*Trained("hoeffding_tree", 100)).empty());
+  EXPECT_TRUE(WeightsOf(*New("logistic_regression fourier_features=5", Numbers(2))).empty());
+}
+
 TEST(DecisionPaths, ThereAreNoneWithoutTrees) {
   const auto model = Trained("naive_bayes", 100);
   EXPECT_TRUE(DecisionPaths(*model, Make(1).input()).empty());

@@ -46,6 +46,13 @@ class BayesianLinearModel final : public BayesianLinear {
     return 1 / options_.beta + std::max(spread, 0.0);
   }
 
+  LinearWeights Weights() const override {
+    LinearWeights weights;
+    if (options_.intercept) weights.intercept = mean_[inputs_];
+    weights.dense.assign(mean_.begin(), mean_.begin() + static_cast<ptrdiff_t>(inputs_));
+    return weights;
+  }
+
   void Learn(const Input& input, double target, double weight) override {
     if (!TryLearn(input, target, weight)) ++skipped_;
   }

@@ -117,6 +117,13 @@ class Classifier final : public LinearModel {
   double SparseWeight(size_t row, uint32_t index) const override {
     return rows_[row].SparseWeight(index);
   }
+  std::vector<LinearWeights> Weights() const override {
+    std::vector<LinearWeights> weights;
+    for (size_t k = 0; k < rows_.size(); ++k) {
+      weights.push_back(rows_[k].Weights(binary() ? 1 : static_cast<int64_t>(k)));
+    }
+    return weights;
+  }
   double OptimizerState(size_t row, size_t i, size_t which) const override {
     return rows_[row].State(i, which);
   }

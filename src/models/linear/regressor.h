@@ -76,6 +76,7 @@ class Regressor final : public LinearModel {
   double Intercept(size_t) const override { return row_.intercept(); }
   double DenseWeight(size_t, size_t i) const override { return row_.DenseWeight(i); }
   double SparseWeight(size_t, uint32_t index) const override { return row_.SparseWeight(index); }
+  std::vector<LinearWeights> Weights() const override { return {row_.Weights(-1)}; }
   double OptimizerState(size_t, size_t i, size_t which) const override {
     return row_.State(i, which);
   }

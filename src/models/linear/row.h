@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/processor.h"
+#include "leat/linear.h"
 #include "leat/model.h"
 #include "models/heap_bytes.h"
 #include "models/linear/kernels.h"
@@ -154,6 +155,18 @@ class Row {
   double State(size_t i, size_t which) const {
     if (which >= Rule::kState) return 0;
     return i < size_ ? dense_[(1 + which) * size_ + i] : bias_[1 + which];
+  }
+  LinearWeights Weights(int64_t of_class) const {
+    LinearWeights weights;
+    weights.of_class = of_class;
+    weights.intercept = bias_[0];
+    weights.dense.assign(dense_.begin(), dense_.begin() + static_cast<ptrdiff_t>(size_));
+    for (size_t i = 0; i < sparse_.size(); i += kWidth) {
+      if (sparse_[i] != 0) {
+        weights.sparse.emplace_back(static_cast<uint32_t>(i / kWidth), sparse_[i]);
+      }
+    }
+    return weights;
   }
   size_t NonZero() const {
     size_t n = 0;
