@@ -1,10 +1,9 @@
 // From CSV text in memory to a learnt logistic regression: records of the electricity stream are
 // read, predicted and learnt one at a time, beside the floor of finding the line breaks. The stream
-// is read from the folder LEAT_DATA (default ../shared/data); skipped with a message when absent.
+// is read from the folder LEAT_DATA; skipped with a message when absent.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -12,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "connectors/file/file_source.h"
+#include "bench/rows.h"
 #include "leat/linear.h"
 #include "record/memory_source.h"
 #include "record/reader.h"
@@ -22,19 +21,7 @@ namespace {
 
 /// The electricity stream decompressed; empty if it is not there.
 const std::string& Electricity() {
-  static const std::string text = [] {
-    const char* folder = std::getenv("LEAT_DATA");
-    auto file = OpenFile(std::string(folder != nullptr ? folder : "../shared/data") +
-                         "/electricity.csv.zst");
-    std::string bytes, chunk(1 << 20, '\0');
-    while (file.ok()) {
-      const auto size = (*file)->Read(chunk.data(), chunk.size());
-      if (!size.ok()) return std::string();
-      if (*size == 0) break;
-      bytes.append(chunk.data(), *size);
-    }
-    return bytes;
-  }();
+  static const std::string text = ReadData("electricity");
   return text;
 }
 

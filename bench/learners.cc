@@ -12,7 +12,7 @@
 /// line that says how many categories each column has (0: numbers), then numbers only, missing ones
 /// empty, the target last. `types` alone prints what there is. With `json=1` a line of JSON.
 ///
-/// STREAM is a file of the folder LEAT_DATA (default ../shared/data) without .csv.zst; TYPE a model
+/// STREAM is a file of the folder LEAT_DATA without .csv.zst; TYPE a model
 /// type of the configuration, with its options, or `majority` / `no_change`. Figures of speed are
 /// processor time of predicting and learning on this thread (Model::PredictAndLearn); reading is
 /// not in them.
@@ -340,7 +340,7 @@ int Main(int argc, char** argv) {
   const int seeds = take("seeds", 1);
   Stream stream = Read(argv[1]);
   if (stream.rows() == 0) {
-    std::fprintf(stderr, "no stream %s: LEAT_DATA names the folder\n", argv[1]);
+    std::fprintf(stderr, "no stream %s: LEAT_DATA names the folder of streams\n", argv[1]);
     return 3;
   }
   if (take("shuffle", 0) != 0) Shuffle(stream);

@@ -1,7 +1,7 @@
 /// Rows a second of the Hoeffding tree and the mixed naive Bayes, prequential and in memory, beside
 /// a floor: the majority class over the same rows in the same loop.
 ///
-/// Streams: electricity (LEAT_DATA, default ../shared/data; skipped with a message when absent),
+/// Streams: electricity (of the folder LEAT_DATA; skipped with a message when absent),
 /// all numeric, with the day as a nominal attribute, and a synthetic one. `correct` is the share of
 /// rows predicted right, so that a fast wrong answer shows. `fused` descends once for both steps;
 /// `interface` goes through Predict (probabilities) and Learn of leat::Model.

@@ -1,8 +1,9 @@
-# find_package(leat) gives leat::leat (all libraries) and each folder's library.
+# find_package(leat) gives leat::leat: what the headers of include/leat need. The libraries of folders
+# whose headers are not installed are exported only as far as it links them.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-get_property(leat_libraries GLOBAL PROPERTY LEAT_LIBRARIES)
+set(leat_libraries base state record features models drift evaluation experiments pipeline)
 add_library(leat_all INTERFACE)
 target_link_libraries(leat_all INTERFACE pipeline)
 set_target_properties(leat_all PROPERTIES EXPORT_NAME leat)

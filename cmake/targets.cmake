@@ -18,7 +18,6 @@ function(leat_library name)
   target_compile_features(${name} PUBLIC cxx_std_20)
   target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
   leat_warnings(${name})
-  set_property(GLOBAL APPEND PROPERTY LEAT_LIBRARIES ${name})
 endfunction()
 
 # leat_test(name SOURCES ... LIBRARIES ...): a GoogleTest program run by ctest from the project's root.

@@ -182,7 +182,9 @@ std::string ConfigReference() {
   experiments::PolicyOptions candidate;
   out += Table([&](SectionParams& p) { config::DescribeCandidate(p, candidate); });
 
-  out += Section("sinks", "A path alone stands for `{file: PATH}`; `none` is no sink.");
+  out += Section("sinks",
+                 "A path alone stands for `{file: PATH}`; `none` is no sink. docs/outputs.md has "
+                 "every member of what they get.");
   out += Table([&](SectionParams& p) { config::DescribeSinks(p, c.sinks); });
   SinkConfig sinks;
   out += "### sinks.predictions\n\n";

@@ -274,7 +274,7 @@ void DescribeInput(SectionParams& p, InputFeatureSpec& input, bool one_feature) 
             "A further input that is 1 where the value is missing.");
   p.Integer("max_values", input.max_values, {1, 65'536},
             "Values of `one_hot`; the rest share one input.");
-  p.Integer("bins", input.bins, {2, 4'096}, "Bins of equal frequency of `bins`.");
+  p.Integer("bins", input.bins, {2, 1'024}, "Bins of equal frequency of `bins`.");
   p.Integer("tail_bins", input.tail_bins, {0, 32},
             "Further bins inside the top bin, each holding half of what is left.");
   p.Integer("warmup", input.warmup, {10, 1'000'000},
@@ -305,8 +305,12 @@ void DescribeSinks(SectionParams& p, SinkConfig& sinks) {
   };
   shape("predictions", sinks.predictions,
         "One row a prediction, `.csv` or `.jsonl`; `{file, features}` adds values of features.");
-  shape("events", sinks.events, "Drift, alerts, model changes, in JSON lines.");
-  shape("metrics", sinks.metrics, "A row every `evaluation.every` labels, in JSON lines.");
+  shape("events", sinks.events,
+        "Drift and what was done about it, decisions, exposures, requests, in JSON lines.");
+  shape(
+      "metrics", sinks.metrics,
+      "A row every `evaluation.every` labels, and at each look of an experiment or bandit, in JSON "
+      "lines.");
   shape("rejects", sinks.rejects, "Records not taken, each with its reason, in JSON lines.");
 }
 

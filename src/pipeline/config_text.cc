@@ -180,7 +180,15 @@ std::string FormatIn(Unit unit, double value) {
     return FormatNumber(value);
   }
   const auto whole = static_cast<int64_t>(value);
-  return unit == Unit::kDuration ? FormatDuration(whole) : FormatSize(whole);
+  if (unit == Unit::kDuration) return FormatDuration(whole);
+  // Not FormatSize alone: its texts are compared with those that states were written with.
+  std::string shortest = FormatSize(whole);
+  for (const NamedUnit& named : kSizeUnits) {
+    if (whole < named.factor || whole % named.factor != 0) continue;
+    std::string text = std::to_string(whole / named.factor) + std::string(named.name);
+    if (text.size() < shortest.size()) shortest = std::move(text);
+  }
+  return shortest;
 }
 
 std::string RangeText(const Range& range, Unit unit) {

@@ -34,6 +34,7 @@ std::optional<int64_t> ParseInteger(std::string_view text);
 std::string FormatNumber(double value);
 
 enum class Unit { kNumber, kDuration, kBytes };
+/// In the unit whose text is the shortest.
 std::string FormatIn(Unit unit, double value);
 /// `above 0`, `from 0 to 1`, `at least 1`; empty when everything is allowed.
 std::string RangeText(const Range& range, Unit unit);

@@ -1,11 +1,11 @@
-/// One line per prediction, as CSV or JSON lines by the name of the sink.
+/// One line per prediction, as CSV or JSON lines by the name of the sink (docs/outputs.md).
 ///
-/// CSV columns: id, score, class (or `prediction` for regression), warm, then a score per further
-/// model, the region of each model that has one, an anomaly distance per clustering model, and the
-/// chosen features. A region is an interval, `lower` and `upper` (nothing where there is no bound),
-/// or a `set` of classes: in CSV with | between them, in JSON an array. The score of a binary
-/// task is the probability of the positive class, of a multiclass task the largest probability, of
-/// a regression the prediction. `warm` is 0 while the serving model gives the prior. Where an
+/// CSV columns: id, score, class (not for regression), warm, then a score per further model, the
+/// region of each model that has one, an anomaly distance per clustering model, and the chosen
+/// features. A region is an interval, `lower` and `upper` (nothing where there is no bound), or a
+/// `set` of classes: in CSV with | between them, in JSON an array. The score of a binary task is
+/// the probability of the positive class, of a multiclass task the largest probability, of a
+/// regression the prediction. `warm` is 0 while the serving model gives the prior. Where an
 /// experiment or a bandit chooses who serves, a column `model` after `warm` names that model, and
 /// every model has its score.
 #pragma once

@@ -131,6 +131,9 @@ TEST(Size, ReadsDecimalAndBinaryUnits) {
   }
   EXPECT_EQ(config::FormatSize(67'108'864), "64MiB");
   EXPECT_EQ(config::FormatSize(1'000), "1000B");
+  EXPECT_EQ(config::FormatIn(config::Unit::kBytes, 1e15), "1000TB") << "the bounds of a setting";
+  EXPECT_EQ(config::FormatIn(config::Unit::kBytes, 1e10), "10GB");
+  EXPECT_EQ(config::FormatIn(config::Unit::kBytes, 65'536), "64KiB");
 }
 
 TEST(Number, IsFiniteAndWholeTexts) {

@@ -161,10 +161,11 @@ const Table* Data(const std::string& name) {
   static std::map<std::string, std::unique_ptr<Table>> tables;
   const auto found = tables.find(name);
   if (found != tables.end()) return found->second.get();
-  const std::string folder = FromEnvironment("LEAT_DATA", LEAT_SOURCE_DIR "/../shared/data");
+  const std::string folder = FromEnvironment("LEAT_DATA", "");
   const std::string path = folder + "/" + name + ".csv.zst";
   std::unique_ptr<Table> table;
-  if (const std::optional<std::string> text = ReadFile(path)) {
+  const std::optional<std::string> text = folder.empty() ? std::nullopt : ReadFile(path);
+  if (text) {
     table = std::make_unique<Table>(ParseTable(*text));
   }
   return tables.emplace(name, std::move(table)).first->second.get();

@@ -45,7 +45,7 @@ double Number(const boost::json::value& value);
 /// |a - b| <= tolerance * max(1, |b|), equal infinities and two NaNs included.
 bool Close(double a, double b, double tolerance);
 
-/// A table read from the data folder (LEAT_DATA, default ../shared/data from the project's root):
+/// A table read from the data folder (LEAT_DATA):
 /// header and cells as text; nullptr when the file is absent. Cached.
 struct Table {
   std::vector<std::string> header;
