@@ -328,9 +328,14 @@ void AddMoments() {
 
 void AddQuantilesAndWindows() {
   constexpr size_t kSixth = 5;  // The two P2s agree from the sixth item on.
+  struct Quantile {
+    P2Quantile p2;
+    void Add(double x) { p2.Learn(x); }
+  };
   Add("quantile_p2", [](const object& c) {
-    return RunUnivariate<P2Quantile>(
-        c, P2Quantile(Param(c, "q")), [](const P2Quantile& m) { return m.value(); }, kSixth);
+    return RunUnivariate<Quantile>(
+        c, Quantile{P2Quantile(Param(c, "q"))}, [](const Quantile& m) { return m.p2.Get(); },
+        kSixth);
   });
   Add("iqr_p2", [](const object& c) {
     return RunUnivariate<P2Range>(

@@ -26,14 +26,17 @@ struct Fixture {
 };
 
 /// Whether `now` says all that `then` said. Members that are new since do not count, nor do those
-/// that are made otherwise since: tests are of the error that there is without an effect, and
-/// Fieller's interval has no ends where the control's mean may be 0.
+/// that are made otherwise since: tests are of the error that there is without an effect,
+/// Fieller's interval has no ends where the control's mean may be 0, and posteriors win by what is
+/// better.
 bool Says(const boost::json::value& now, const boost::json::value& then) {
   if (then.is_object() && now.is_object()) {
     return std::ranges::all_of(then.as_object(), [&](const auto& member) {
       static const std::set<std::string_view> kOtherwise = {
-          "sequence",     "intersection",  "p", "p_adjusted", "fixed_p", "harm_p",
-          "e_bh_rejects", "fixed_interval"};
+          "sequence",     "intersection",   "p",
+          "p_adjusted",   "fixed_p",        "harm_p",
+          "e_bh_rejects", "fixed_interval", "chance_to_win",
+          "loss_if_ship", "loss_if_keep"};
       const boost::json::value* const found = now.as_object().if_contains(member.key());
       if (found == nullptr) return false;
       return kOtherwise.contains(member.key()) || Says(*found, member.value());
