@@ -35,6 +35,16 @@ void Replace(std::string& text, const std::string& from, const std::string& to) 
   }
 }
 
+/// That docs/outputs.md names each member of a status.
+void ExpectNamed(const boost::json::object& status) {
+  static const std::string page = Slurp("docs/outputs.md");
+  for (const auto& member : status) {
+    EXPECT_NE(page.find('`' + std::string(member.key()) + '`'), std::string::npos) << member.key();
+    if (!member.value().is_array()) continue;
+    for (const boost::json::value& item : member.value().as_array()) ExpectNamed(item.as_object());
+  }
+}
+
 }  // namespace
 
 int KillCount(int short_form) {
@@ -165,7 +175,10 @@ std::vector<std::string> Live::Lines(const LiveRun& run, const std::string& sink
   std::vector<std::string> lines;
   for (const KafkaRecord& record : Got(ReadTopic(brokers_, Sink(run, sink)))) {
     const std::string payload = record.payload.value_or("(tombstone)");
-    if (payload.starts_with("{\"status\":")) continue;
+    if (payload.starts_with("{\"status\":")) {
+      ExpectNamed(boost::json::parse(payload).as_object());
+      continue;
+    }
     std::string line = fmt::format("{} {} ", record.partition, record.key.value_or("-"));
     for (const auto& [name, value] : record.headers) line += name + "=" + value + " ";
     // The group's name is the run's; nothing else of it may be in an output.
