@@ -31,8 +31,10 @@ class CounterRandom {
     return std::sqrt(-2.0 * std::log(u)) * std::cos(6.283185307179586 * Uniform());
   }
   double Exponential() { return -std::log(1.0 - Uniform()); }
-  /// Poisson by inversion; for means up to a few hundred.
+  /// Poisson by inversion from exp(-mean), which must not vanish: means above kMostInverted are
+  /// halved, with draws for both halves. REQUIRES a finite mean.
   uint64_t Poisson(double mean) {
+    if (mean > kMostInverted) return Poisson(mean / 2) + Poisson(mean / 2);
     const double u = Uniform();
     double p = std::exp(-mean), sum = p;
     uint64_t k = 0;
@@ -43,6 +45,8 @@ class CounterRandom {
     }
     return k;
   }
+
+  static constexpr double kMostInverted = 500;  ///< Means up to it take one draw of Poisson.
 
   uint64_t counter() const { return counter_; }
   void set_counter(uint64_t counter) { counter_ = counter; }

@@ -535,6 +535,42 @@ TEST_P(EveryBalance, ContinuesBitEqualAfterLoading) {
 INSTANTIATE_TEST_SUITE_P(Balanced, EveryBalance,
                          testing::Values(Balance::kWeights, Balance::kSampling));
 
+/// Holds the weight that it last learnt, and says nothing.
+class Scales final : public Model {
+ public:
+  explicit Scales(double& weight) : weight_(&weight) {}
+  Task task() const override { return Task::kClassification; }
+  void Predict(const Input&, std::vector<double>& out) const override { out.clear(); }
+  void Learn(const Input&, double, double weight) override { *weight_ = weight; }
+  void Save(StateWriter&) const override {}
+  Status Load(StateReader&) override { return Status::Ok(); }
+  std::unique_ptr<Model> Fresh() const override { return std::make_unique<Scales>(*weight_); }
+  size_t MemoryBytes() const override { return sizeof *this; }
+
+ private:
+  double* weight_;
+};
+
+TEST(Balanced, SamplesAVeryRareClassAsOftenAsItsHighestRateSays) {
+  double weight = 0;
+  BalanceOptions options;
+  options.balance = Balance::kSampling;
+  options.half_life = 1e9;
+  auto model = std::move(*MakeBalanced(std::make_unique<Scales>(weight), options));
+  for (int i = 0; i < 10'000; ++i) model->Learn({}, 0, 1);
+  // Shares below 1 in 2000 have the highest rate, 1000.
+  double sum = 0, squares = 0;
+  constexpr int kRare = 4;
+  for (int i = 0; i < kRare; ++i) {
+    model->Learn({}, 1, 1);
+    sum += weight;
+    squares += weight * weight;
+    for (int j = 0; j < 3000; ++j) model->Learn({}, 0, 1);
+  }
+  EXPECT_NEAR(sum / kRare, 1000, 5 * std::sqrt(1000.0 / kRare));
+  EXPECT_GT(squares / kRare - sum / kRare * sum / kRare, 0);  // Each has draws of its own.
+}
+
 TEST(Balanced, LearnsEveryClassEquallyOften) {
   auto plain = NewModelFactory("hoeffding_tree")->Make(Inputs());
   BalanceOptions options;
