@@ -245,6 +245,35 @@ TEST(Committee, RefusesMembersThatCannotBe) {
             "used; give it to the committee");
 }
 
+TEST(Committee, ReadsWhateverItsMembersRead) {
+  // Categories one-hot: no dense inputs.
+  const InputSpec sparse{{}, 16};
+  CommitteeOptions options;
+  options.members = {"logistic_regression", "multinomial_nb"};
+  auto made = MakeCommittee(options, sparse);
+  ASSERT_TRUE(made.ok()) << made.status().message();
+  CommitteeRegressorOptions of_numbers;
+  of_numbers.members = {"linear_regression", "linear_regression optimizer=sgd"};
+  auto numbers = MakeCommitteeRegressor(of_numbers, sparse);
+  ASSERT_TRUE(numbers.ok()) << numbers.status().message();
+  std::vector<double> out;
+  for (uint32_t i = 0; i < 2000; ++i) {
+    const std::vector<SparseEntry> entries = {{i % 4, 1}, {4 + i % 3, 1}};
+    (*made)->Learn({{}, entries}, i % 4 == 1 ? 1 : 0, 1);
+    (*numbers)->Learn({{}, entries}, i % 4 == 1 ? 5 : 2, 1);
+  }
+  const std::vector<SparseEntry> entries = {{1, 1}, {4, 1}};
+  (*made)->Predict({{}, entries}, out);
+  EXPECT_GT(out.at(1), 0.9);
+  (*numbers)->Predict({{}, entries}, out);
+  EXPECT_NEAR(out.at(0), 5, 0.5);
+  // What a member cannot read is refused, and whose fault it is.
+  options.members = {"logistic_regression", "hoeffding_tree"};
+  const auto refused = MakeCommittee(options, sparse);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.status().message().substr(0, 36), "committee: member 'hoeffding_tree': ");
+}
+
 // ---- Committees of regressors ----
 
 CommitteeRegressorOptions Regressors(CommitteeMethod method) {
