@@ -65,9 +65,11 @@ Result<std::unique_ptr<Model>> MakeCommitteeRegressor(const CommitteeRegressorOp
 /// with `multiclass: one_vs_rest` of its own, which begins with what the old classes know.
 struct OneVsRestOptions {
   std::string member = "hoeffding_tree";  ///< As of a committee.
+  int64_t max_classes = 256;  ///< Labels from here on are ignored and counted; 2..65,536.
 };
 void Describe(Params& params, OneVsRestOptions& options);
-/// Invalid for a member that cannot be made of these inputs or is no classifier.
+/// Invalid for max_classes out of range, a member that cannot be made of these inputs or is no
+/// classifier.
 Result<std::unique_ptr<Model>> MakeOneVsRest(const OneVsRestOptions& options,
                                              const InputSpec& inputs);
 

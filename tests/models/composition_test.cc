@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <map>
 #include <memory>
@@ -426,6 +427,39 @@ TEST(CommitteeRegressor, RefusesMembersThatPredictNoNumber) {
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(made.status().message(),
             "committee_regressor: member 'naive_bayes': it does not predict a number");
+}
+
+// ---- One against the rest ----
+
+std::string Fact(const Model& model, const std::string& wanted) {
+  for (const auto& [name, value] : model.Summary()) {
+    if (name == wanted) return value;
+  }
+  return "";
+}
+
+TEST(OneVsRest, HasAsManyMembersAsItMayAndCountsTheRest) {
+  const auto learn = [](Model& model, std::initializer_list<double> labels) {
+    for (const double label : labels) model.Learn(Make(0).input(), label, 1);
+  };
+  auto three = New("one_vs_rest member=naive_bayes max_classes=3", Inputs());
+  learn(*three, {0, 2, 3, 1, 400});
+  EXPECT_EQ(Fact(*three, "classes"), "3");
+  EXPECT_EQ(Fact(*three, "rows ignored"), "2");
+  auto usual = New("one_vs_rest member=naive_bayes", Inputs());
+  learn(*usual, {0, 255, 256, 65'535});
+  EXPECT_EQ(Fact(*usual, "classes"), "256");
+  EXPECT_EQ(Fact(*usual, "rows ignored"), "2");
+  // A state that has more, as those of before there was a bound may, opens and goes on.
+  auto many = New("one_vs_rest member=naive_bayes max_classes=1000", Inputs());
+  learn(*many, {0, 299});
+  const std::string bytes = Saved(*many);
+  StateReader in(bytes);
+  ASSERT_TRUE(usual->Load(in).ok()) << in.status().message();
+  learn(*usual, {299, 298, 300});
+  EXPECT_EQ(Fact(*usual, "members"), "3 of naive_bayes");
+  EXPECT_EQ(Fact(*usual, "rows ignored"), "1");
+  EXPECT_FALSE(MakeOneVsRest({"naive_bayes", 1}, Inputs()).ok());
 }
 
 // ---- What mistakes cost ----
