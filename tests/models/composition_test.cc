@@ -462,6 +462,38 @@ TEST(OneVsRest, HasAsManyMembersAsItMayAndCountsTheRest) {
   EXPECT_FALSE(MakeOneVsRest({"naive_bayes", 1}, Inputs()).ok());
 }
 
+TEST(OneVsRest, MayBeItsOwnMember) {
+  auto nested = New("one_vs_rest member=one_vs_rest", Inputs());
+  std::vector<std::unique_ptr<Model>> members;
+  std::vector<double> out, said;
+  for (uint64_t i = 0; i < 600; ++i) {
+    const Example e = Make(i);
+    nested->Predict(e.input(), out);
+    std::vector<double> expected;
+    double sum = 0;
+    for (const auto& member : members) {
+      said.clear();
+      if (member != nullptr) member->Predict(e.input(), said);
+      expected.push_back(said.size() > 1 ? said[1] : 0);
+      sum += expected.back();
+    }
+    if (sum > 0) {
+      for (double& p : expected) p /= sum;
+      ASSERT_EQ(out, expected) << i;
+    }
+    // At first of weights that trees do not learn, so that the innermost say nothing.
+    const double weight = i < 8 ? 1e20 : 1;
+    nested->Learn(e.input(), e.label, weight);
+    const auto label = static_cast<size_t>(e.label);
+    if (members.size() <= label) members.resize(label + 1);
+    if (members[label] == nullptr) members[label] = New("one_vs_rest", Inputs());
+    for (size_t c = 0; c < members.size(); ++c) {
+      if (members[c] != nullptr) members[c]->Learn(e.input(), c == label ? 1 : 0, weight);
+    }
+  }
+  EXPECT_EQ(out.size(), 3u);
+}
+
 // ---- What mistakes cost ----
 
 std::unique_ptr<Model> Weighted(const std::string& type, const ClassWeightOptions& options) {

@@ -22,7 +22,9 @@ class OneVsRest final : public Model {
   Task task() const override { return Task::kClassification; }
 
   void Predict(const Input& input, std::vector<double>& out) const override {
-    thread_local std::vector<double> said;
+    // Taken from the thread and given back: a member may be of this type itself.
+    thread_local std::vector<double> buffer;
+    std::vector<double> said = std::move(buffer);
     out.assign(members_.size(), 0.0);
     double sum = 0;
     for (size_t c = 0; c < members_.size(); ++c) {
@@ -31,6 +33,7 @@ class OneVsRest final : public Model {
       out[c] = said.size() > 1 ? said[1] : 0;
       sum += out[c];
     }
+    buffer = std::move(said);
     if (sum > 0) {
       for (double& p : out) p /= sum;
       return;
