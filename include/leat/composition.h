@@ -80,7 +80,7 @@ Result<std::unique_ptr<Model>> MakeOneVsRest(const OneVsRestOptions& options,
 /// repeated. The probabilities are divided by the same rates and by their sum, so that they are
 /// those of the stream again (Elkan, IJCAI 2001; Dal Pozzolo and others 2015). Shares are counted
 /// with exponential forgetting. Cost: some operations a class; sampling saves the learning of what
-/// it passes over. Bytes: 8 a class. The random numbers depend on (seed, label number) alone.
+/// it passes over. Bytes: 8 a class. The random numbers depend on the label's number alone.
 enum class Balance { kNone, kWeights, kSampling };
 struct BalanceOptions {
   Balance balance = Balance::kNone;

@@ -4,7 +4,7 @@
 /// are no more than kBins values; bin b holds what is above edge b - 1 and not above edge b. A
 /// nominal value is its own bin, the last one is for all from there on. The sample is a reservoir
 /// (Vitter 1985) that turns into an exponentially fading one (Aggarwal 2006) once kHorizon rows are
-/// seen. Bins are fitted after 32 rows, then 128, 512 and so on, and at any multiple of kBlock if
+/// seen. Bins are fitted after 32 rows, then 64, 128 and so on, and at any multiple of kBlock if
 /// an outermost bin has taken far more of the last rows than it was made for. What was gathered in
 /// the old bins of an attribute moves to the new ones by Rebinning.
 ///
