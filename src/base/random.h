@@ -1,5 +1,8 @@
 /// Counter-based random numbers: each draw is a pure function of (seed, component, counter), so
-/// that the n-th draw of a component is the same however the work is cut, saved or threaded.
+/// that the n-th draw of a component is the same however the work is cut, saved or threaded. Next,
+/// Uniform and Below are also the same on every processor; Normal, Exponential and Poisson take
+/// functions of the C library, which picks its code by processor, so their last bits (of Poisson
+/// once in very many draws the number) may differ.
 /// Source: the SplitMix64 finaliser applied to a keyed counter (Steele, Lea, Flood 2014).
 #pragma once
 
