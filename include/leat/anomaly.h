@@ -12,7 +12,8 @@
 /// Missing values (NaN, infinite, beyond 1e100 in size) are left out; a record without any value is
 /// not learnt and counted as skipped. Numbers need no scaling: every detector takes its scales from
 /// the records (LODA's projections too). Thread safety: as said in model.h. Determinism: random
-/// choices depend on (seed, tree, node) alone. Errors: kInvalid for options out of range, nominal
+/// choices depend on (seed, tree, node) alone; LODA's are normal numbers, whose last bits may
+/// differ between processors (base/random.h). Errors: kInvalid for options out of range, nominal
 /// attributes, a sparse part, or no inputs.
 #pragma once
 

@@ -65,9 +65,11 @@ Result<std::unique_ptr<Model>> MakeCommitteeRegressor(const CommitteeRegressorOp
 /// with `multiclass: one_vs_rest` of its own, which begins with what the old classes know.
 struct OneVsRestOptions {
   std::string member = "hoeffding_tree";  ///< As of a committee.
+  int64_t max_classes = 256;  ///< Labels from here on are ignored and counted; 2..65,536.
 };
 void Describe(Params& params, OneVsRestOptions& options);
-/// Invalid for a member that cannot be made of these inputs or is no classifier.
+/// Invalid for max_classes out of range, a member that cannot be made of these inputs or is no
+/// classifier.
 Result<std::unique_ptr<Model>> MakeOneVsRest(const OneVsRestOptions& options,
                                              const InputSpec& inputs);
 
@@ -78,7 +80,7 @@ Result<std::unique_ptr<Model>> MakeOneVsRest(const OneVsRestOptions& options,
 /// repeated. The probabilities are divided by the same rates and by their sum, so that they are
 /// those of the stream again (Elkan, IJCAI 2001; Dal Pozzolo and others 2015). Shares are counted
 /// with exponential forgetting. Cost: some operations a class; sampling saves the learning of what
-/// it passes over. Bytes: 8 a class. The random numbers depend on (seed, label number) alone.
+/// it passes over. Bytes: 8 a class. The random numbers depend on the label's number alone.
 enum class Balance { kNone, kWeights, kSampling };
 struct BalanceOptions {
   Balance balance = Balance::kNone;

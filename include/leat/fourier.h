@@ -8,8 +8,9 @@
 /// Shapes: d dense inputs become D; sparse ones pass as they are. A missing or infinite input
 /// counts as 0, others are cut at 1e6 in size. Cost: D (d + 20) operations a prediction and again a
 /// label. Bytes: 8 D (d + 1), and the model's own for D inputs. Determinism: W and b follow from
-/// the seed and are not saved; the cosine is a polynomial, alike on every processor. Thread safety
-/// and errors: as model.h.
+/// the seed and are not saved; the cosine of the map is a polynomial, alike on every processor, but
+/// W is drawn with the C library's logarithm and cosine (CounterRandom::Normal), whose last bits
+/// may differ between processors. Thread safety and errors: as model.h.
 #pragma once
 
 #include <cstdint>

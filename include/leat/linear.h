@@ -45,7 +45,9 @@
 /// side), 8 more with L1 under all but the two of FTRL; times the classes if more than two. Thread
 /// safety and determinism: as said in model.h; sums run in one fixed order and the exponential is
 /// our own, so that the bits are the same on any processor; where it has AVX2, four coordinates are
-/// stepped at a time instead of two.
+/// stepped at a time instead of two. Two schedules are the exception: exponential, and
+/// inverse_scaling with a power other than 0.5, take exp2 and pow from the C library, which picks
+/// its code by processor, so that last bits may differ.
 #pragma once
 
 #include <cstdint>

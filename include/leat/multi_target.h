@@ -1,12 +1,13 @@
 /// Several targets of the same records at once: numbers, classes, or some of each.
 ///
-/// A model of any type for each target, given as text as those of a committee (leat/composition.h).
-/// Apart they see the inputs alone; in a chain each also sees the targets before it, in their
-/// order: the true ones where it learns, what those before it say where it predicts (a class as a
-/// category). Sources: Read, Pfahringer, Holmes and Frank, "Classifier Chains for Multi-Label
-/// Classification" (Machine Learning 85, 2011); for numbers Spyromitros-Xioufis, Tsoumakas, Groves
-/// and Vlahavas, "Multi-Target Regression via Input Space Expansion" (Machine Learning 104, 2016).
-/// Deviation: what a member has not said yet, and a target that is missing, is a missing input.
+/// A model for each target, of any type but a committee, given as text as the members of one
+/// (leat/composition.h). Apart they see the inputs alone; in a chain each also sees the targets
+/// before it, in their order: the true ones where it learns, what those before it say where it
+/// predicts (a class as a category). Sources: Read, Pfahringer, Holmes and Frank, "Classifier
+/// Chains for Multi-Label Classification" (Machine Learning 85, 2011); for numbers
+/// Spyromitros-Xioufis, Tsoumakas, Groves and Vlahavas, "Multi-Target Regression via Input Space
+/// Expansion" (Machine Learning 104, 2016). Deviation: what a member has not said yet, and a target
+/// that is missing, is a missing input.
 ///
 /// Shapes: as the members read them; in a chain the dense part grows by a place for each target but
 /// the last. Targets: one for each, NaN where it is not known: that member does not learn then.

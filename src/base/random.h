@@ -1,5 +1,8 @@
 /// Counter-based random numbers: each draw is a pure function of (seed, component, counter), so
-/// that the n-th draw of a component is the same however the work is cut, saved or threaded.
+/// that the n-th draw of a component is the same however the work is cut, saved or threaded. Next,
+/// Uniform and Below are also the same on every processor; Normal, Exponential and Poisson take
+/// functions of the C library, which picks its code by processor, so their last bits (of Poisson
+/// once in very many draws the number) may differ.
 /// Source: the SplitMix64 finaliser applied to a keyed counter (Steele, Lea, Flood 2014).
 #pragma once
 
@@ -31,8 +34,10 @@ class CounterRandom {
     return std::sqrt(-2.0 * std::log(u)) * std::cos(6.283185307179586 * Uniform());
   }
   double Exponential() { return -std::log(1.0 - Uniform()); }
-  /// Poisson by inversion; for means up to a few hundred.
+  /// Poisson by inversion from exp(-mean), which must not vanish: means above kMostInverted are
+  /// halved, with draws for both halves. REQUIRES a finite mean.
   uint64_t Poisson(double mean) {
+    if (mean > kMostInverted) return Poisson(mean / 2) + Poisson(mean / 2);
     const double u = Uniform();
     double p = std::exp(-mean), sum = p;
     uint64_t k = 0;
@@ -43,6 +48,8 @@ class CounterRandom {
     }
     return k;
   }
+
+  static constexpr double kMostInverted = 500;  ///< Means up to it take one draw of Poisson.
 
   uint64_t counter() const { return counter_; }
   void set_counter(uint64_t counter) { counter_ = counter; }

@@ -258,7 +258,13 @@ void ReadInputs(Build& b, YamlParams& p, ModelConfig& model) {
   if (wide.impute || p.Has("impute_key") || p.Has("impute_constant")) {
     CheckImpute(b, p, wide.impute.value_or(Impute::kNone), wide.rest.impute_key);
   }
+  const size_t problems = b.problems.size();
   const auto selected = SelectInputs(b, p);
+  // A layout does not tell how many inputs share its hashed part, so the model cannot refuse this.
+  if (wide.pairs && !selected.empty() && selected.size() != 2 && b.problems.size() == problems) {
+    p.Refuse("features", "found " + std::to_string(selected.size()) +
+                             " inputs, expected two ids: the user's, then the item's");
+  }
   if (selected.empty() && !b.config.schema.fields.empty() && !p.Has("features")) {
     p.Refuse("", "found no inputs: there are no features, and no fields other than ids and times");
   }

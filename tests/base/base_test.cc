@@ -323,6 +323,22 @@ TEST(Random, NormalExponentialAndPoissonHaveTheirMoments) {
   EXPECT_NEAR(poisson2 / kDraws - std::pow(poisson / kDraws, 2), 6, 0.1);
 }
 
+TEST(Random, PoissonOfAHighMeanHasItsMoments) {
+  // From 746 on exp(-mean) is 0.
+  for (const double mean : {499.0, 746.0, 1000.0, 5000.0}) {
+    CounterRandom random(5, 2);
+    constexpr int kDraws = 4000;
+    double sum = 0, squares = 0;
+    for (int i = 0; i < kDraws; ++i) {
+      const double k = static_cast<double>(random.Poisson(mean)) - mean;
+      sum += k;
+      squares += k * k;
+    }
+    EXPECT_NEAR(sum / kDraws, 0, 5 * std::sqrt(mean / kDraws)) << mean;
+    EXPECT_NEAR(squares / kDraws / mean, 1, 5 * std::sqrt(2.0 / kDraws)) << mean;
+  }
+}
+
 TEST(Text, IsTakenApartIntoLines) {
   using Lines = std::vector<std::string>;
   EXPECT_EQ(LinesOf(""), Lines());

@@ -187,6 +187,18 @@ INSTANTIATE_TEST_SUITE_P(Anomaly, EveryDetector,
                                          "robust_zscore"),
                          [](const auto& item) { return item.param; });
 
+TEST(IsolationForest, SaysNothingBeforeTwoLeavesOfRecords) {
+  IsolationForestOptions options;
+  options.leaf = 20;
+  auto model = std::move(*MakeIsolationForest(options, Numbers(5)));
+  std::vector<double> out;
+  for (uint64_t i = 0; i < 60; ++i) {
+    model->Predict(Make(i).input(), out);
+    ASSERT_EQ(out.size(), i < 40 ? 0u : 1u) << i;
+    model->Learn(Make(i).input(), 0, 1);
+  }
+}
+
 /// Half-space trees as the paper has them, with all nodes and all counts: one tree over one
 /// feature.
 TEST(HalfSpaceTrees, MassIsThatOfTheFullTree) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <map>
 #include <memory>
@@ -245,6 +246,35 @@ TEST(Committee, RefusesMembersThatCannotBe) {
             "used; give it to the committee");
 }
 
+TEST(Committee, ReadsWhateverItsMembersRead) {
+  // Categories one-hot: no dense inputs.
+  const InputSpec sparse{{}, 16};
+  CommitteeOptions options;
+  options.members = {"logistic_regression", "multinomial_nb"};
+  auto made = MakeCommittee(options, sparse);
+  ASSERT_TRUE(made.ok()) << made.status().message();
+  CommitteeRegressorOptions of_numbers;
+  of_numbers.members = {"linear_regression", "linear_regression optimizer=sgd"};
+  auto numbers = MakeCommitteeRegressor(of_numbers, sparse);
+  ASSERT_TRUE(numbers.ok()) << numbers.status().message();
+  std::vector<double> out;
+  for (uint32_t i = 0; i < 2000; ++i) {
+    const std::vector<SparseEntry> entries = {{i % 4, 1}, {4 + i % 3, 1}};
+    (*made)->Learn({{}, entries}, i % 4 == 1 ? 1 : 0, 1);
+    (*numbers)->Learn({{}, entries}, i % 4 == 1 ? 5 : 2, 1);
+  }
+  const std::vector<SparseEntry> entries = {{1, 1}, {4, 1}};
+  (*made)->Predict({{}, entries}, out);
+  EXPECT_GT(out.at(1), 0.9);
+  (*numbers)->Predict({{}, entries}, out);
+  EXPECT_NEAR(out.at(0), 5, 0.5);
+  // What a member cannot read is refused, and whose fault it is.
+  options.members = {"logistic_regression", "hoeffding_tree"};
+  const auto refused = MakeCommittee(options, sparse);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.status().message().substr(0, 36), "committee: member 'hoeffding_tree': ");
+}
+
 // ---- Committees of regressors ----
 
 CommitteeRegressorOptions Regressors(CommitteeMethod method) {
@@ -399,6 +429,71 @@ TEST(CommitteeRegressor, RefusesMembersThatPredictNoNumber) {
             "committee_regressor: member 'naive_bayes': it does not predict a number");
 }
 
+// ---- One against the rest ----
+
+std::string Fact(const Model& model, const std::string& wanted) {
+  for (const auto& [name, value] : model.Summary()) {
+    if (name == wanted) return value;
+  }
+  return "";
+}
+
+TEST(OneVsRest, HasAsManyMembersAsItMayAndCountsTheRest) {
+  const auto learn = [](Model& model, std::initializer_list<double> labels) {
+    for (const double label : labels) model.Learn(Make(0).input(), label, 1);
+  };
+  auto three = New("one_vs_rest member=naive_bayes max_classes=3", Inputs());
+  learn(*three, {0, 2, 3, 1, 400});
+  EXPECT_EQ(Fact(*three, "classes"), "3");
+  EXPECT_EQ(Fact(*three, "rows ignored"), "2");
+  auto usual = New("one_vs_rest member=naive_bayes", Inputs());
+  learn(*usual, {0, 255, 256, 65'535});
+  EXPECT_EQ(Fact(*usual, "classes"), "256");
+  EXPECT_EQ(Fact(*usual, "rows ignored"), "2");
+  // A state that has more, as those of before there was a bound may, opens and goes on.
+  auto many = New("one_vs_rest member=naive_bayes max_classes=1000", Inputs());
+  learn(*many, {0, 299});
+  const std::string bytes = Saved(*many);
+  StateReader in(bytes);
+  ASSERT_TRUE(usual->Load(in).ok()) << in.status().message();
+  learn(*usual, {299, 298, 300});
+  EXPECT_EQ(Fact(*usual, "members"), "3 of naive_bayes");
+  EXPECT_EQ(Fact(*usual, "rows ignored"), "1");
+  EXPECT_FALSE(MakeOneVsRest({"naive_bayes", 1}, Inputs()).ok());
+}
+
+TEST(OneVsRest, MayBeItsOwnMember) {
+  auto nested = New("one_vs_rest member=one_vs_rest", Inputs());
+  std::vector<std::unique_ptr<Model>> members;
+  std::vector<double> out, said;
+  for (uint64_t i = 0; i < 600; ++i) {
+    const Example e = Make(i);
+    nested->Predict(e.input(), out);
+    std::vector<double> expected;
+    double sum = 0;
+    for (const auto& member : members) {
+      said.clear();
+      if (member != nullptr) member->Predict(e.input(), said);
+      expected.push_back(said.size() > 1 ? said[1] : 0);
+      sum += expected.back();
+    }
+    if (sum > 0) {
+      for (double& p : expected) p /= sum;
+      ASSERT_EQ(out, expected) << i;
+    }
+    // At first of weights that trees do not learn, so that the innermost say nothing.
+    const double weight = i < 8 ? 1e20 : 1;
+    nested->Learn(e.input(), e.label, weight);
+    const auto label = static_cast<size_t>(e.label);
+    if (members.size() <= label) members.resize(label + 1);
+    if (members[label] == nullptr) members[label] = New("one_vs_rest", Inputs());
+    for (size_t c = 0; c < members.size(); ++c) {
+      if (members[c] != nullptr) members[c]->Learn(e.input(), c == label ? 1 : 0, weight);
+    }
+  }
+  EXPECT_EQ(out.size(), 3u);
+}
+
 // ---- What mistakes cost ----
 
 std::unique_ptr<Model> Weighted(const std::string& type, const ClassWeightOptions& options) {
@@ -534,6 +629,42 @@ TEST_P(EveryBalance, ContinuesBitEqualAfterLoading) {
 
 INSTANTIATE_TEST_SUITE_P(Balanced, EveryBalance,
                          testing::Values(Balance::kWeights, Balance::kSampling));
+
+/// Holds the weight that it last learnt, and says nothing.
+class Scales final : public Model {
+ public:
+  explicit Scales(double& weight) : weight_(&weight) {}
+  Task task() const override { return Task::kClassification; }
+  void Predict(const Input&, std::vector<double>& out) const override { out.clear(); }
+  void Learn(const Input&, double, double weight) override { *weight_ = weight; }
+  void Save(StateWriter&) const override {}
+  Status Load(StateReader&) override { return Status::Ok(); }
+  std::unique_ptr<Model> Fresh() const override { return std::make_unique<Scales>(*weight_); }
+  size_t MemoryBytes() const override { return sizeof *this; }
+
+ private:
+  double* weight_;
+};
+
+TEST(Balanced, SamplesAVeryRareClassAsOftenAsItsHighestRateSays) {
+  double weight = 0;
+  BalanceOptions options;
+  options.balance = Balance::kSampling;
+  options.half_life = 1e9;
+  auto model = std::move(*MakeBalanced(std::make_unique<Scales>(weight), options));
+  for (int i = 0; i < 10'000; ++i) model->Learn({}, 0, 1);
+  // Shares below 1 in 2000 have the highest rate, 1000.
+  double sum = 0, squares = 0;
+  constexpr int kRare = 4;
+  for (int i = 0; i < kRare; ++i) {
+    model->Learn({}, 1, 1);
+    sum += weight;
+    squares += weight * weight;
+    for (int j = 0; j < 3000; ++j) model->Learn({}, 0, 1);
+  }
+  EXPECT_NEAR(sum / kRare, 1000, 5 * std::sqrt(1000.0 / kRare));
+  EXPECT_GT(squares / kRare - sum / kRare * sum / kRare, 0);  // Each has draws of its own.
+}
 
 TEST(Balanced, LearnsEveryClassEquallyOften) {
   auto plain = NewModelFactory("hoeffding_tree")->Make(Inputs());

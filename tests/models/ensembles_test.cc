@@ -223,6 +223,36 @@ TEST(Ensemble, StaysWithinItsBytesAndStillLearns) {
   }
 }
 
+TEST(Ensemble, ATreeStopsGrowingAtItsBytesAndKeepsWhatItHas) {
+  // Every leaf has all of forty classes, whose weights outweigh the nodes.
+  OnlineBaggingOptions options;
+  options.trees = 1;
+  options.tree.grace_period = 200;
+  options.tree.delta = 0.5;
+  options.tree.tie_threshold = 1;
+  options.tree.split_criterion = SplitCriterion::kGini;
+  options.tree.leaf_prediction = LeafPrediction::kMajorityClass;
+  options.max_bytes = 100 << 10;
+  auto model = Made(MakeOnlineBagging, options, Numbers(2));
+  size_t leaves = 0, refused = 0;
+  for (uint64_t i = 0; i < 100'000; ++i) {
+    CounterRandom random(4, 4, i * 8);
+    const std::vector<double> x = {random.Uniform(), random.Uniform()};
+    const double label =
+        random.Uniform() < 0.5 ? std::floor(40 * x[0]) : static_cast<double>(random.Below(40));
+    model->Learn({x, {}}, label, 1);
+    ASSERT_LE(model->MemoryBytes(), static_cast<size_t>(options.max_bytes)) << i;
+    if (i % 100 != 0) continue;
+    std::map<std::string, size_t> facts;
+    for (const auto& [name, text] : model->Summary()) facts[name] = std::stoul(text);
+    ASSERT_GE(facts["leaves"], leaves) << i;
+    leaves = facts["leaves"];
+    refused = facts["splits refused by max_bytes"];
+  }
+  EXPECT_GT(leaves, 40u);
+  EXPECT_GT(refused, 0u);
+}
+
 /// Puts all leaves of a tree to sleep, learns on, wakes them and learns on: only then it splits.
 template <typename Tree, typename Learn>
 void ExpectSleepersToWakeAndSplit(Tree& tree, const Learn& learn) {
@@ -234,6 +264,7 @@ void ExpectSleepersToWakeAndSplit(Tree& tree, const Learn& learn) {
   ensembles::EaseLeaves(trees, full, 0);
   EXPECT_EQ(tree.active_leaves(), 0u);
   EXPECT_LT(tree.MemoryBytes(), full);
+  EXPECT_EQ(tree.MemoryBytes(), sizeof(Tree) + tree.LastingBytes());
   learn(3000, 6000);
   EXPECT_EQ(tree.leaves(), leaves);
   // Where nearly all is taken nobody wakes.
@@ -266,7 +297,7 @@ TEST(WakeLeaves, LetsTreesOfClassesGrowAgain) {
       const ensembles::SharedRow row{e.x.data(), true};
       ensembles::Opinion opinion;
       tree.Ask(row, true, opinion, 1, nullptr);
-      tree.Learn(row, opinion, static_cast<uint32_t>(e.label) ^ (stripe ? 1 : 0), 1, true);
+      tree.Learn(row, opinion, static_cast<uint32_t>(e.label) ^ (stripe ? 1 : 0), 1, 1 << 30);
     }
   });
 }
@@ -280,9 +311,40 @@ TEST(WakeLeaves, LetsTreesOfNumbersGrowAgain) {
       const Example e = Turning(i, 1'000'000);
       const double target = std::floor(2 * e.x[0]) + std::floor(3 * e.x[1]);
       const ensembles::RegressionRow row{e.x.data(), nullptr};
-      tree.Learn(tree.Find(row.x), row, target, 1, true);
+      tree.Learn(tree.Find(row.x), row, target, 1, 1 << 30);
     }
   });
+}
+
+TEST(RegressionTree, SplitsWhereWhatLastsHasRoomAndKeepsThatAsleep) {
+  const ensembles::AttributeSpace space(Numbers(4), 256);
+  const ensembles::RegressionPlan plan{{}, 4, 4, 1};  // Leaves keep linear models of four numbers.
+  const auto learn = [&](ensembles::RegressionTree& tree, uint64_t rows, size_t room) {
+    for (uint64_t i = 0; i < rows; ++i) {
+      const Example e = Turning(i, 1'000'000);
+      std::vector<double> z = e.x;
+      z.push_back(1);
+      const ensembles::RegressionRow row{e.x.data(), z.data()};
+      tree.Learn(tree.Find(row.x), row, std::floor(2 * e.x[0]) + std::floor(3 * e.x[1]), 1, room);
+    }
+  };
+  ensembles::RegressionTree tree(plan, space, 0);
+  const size_t before = tree.LastingBytes();
+  uint64_t rows = 0;
+  for (; tree.leaves() == 1; rows += 200) learn(tree, 200, 1 << 30);
+  const size_t growth = tree.LastingBytes() - before;
+  EXPECT_GE(growth, (5 + 25) * sizeof(double));
+  for (const size_t room : {size_t{0}, growth - 1, growth}) {
+    ensembles::RegressionTree other(plan, space, 0);
+    for (uint64_t i = 0; i < rows; i += 200) learn(other, 200, room);
+    EXPECT_EQ(other.leaves(), room == growth ? 2u : 1u) << room;
+    EXPECT_EQ(other.refused_splits(), room == growth ? 0u : 1u) << room;
+  }
+  learn(tree, 6000, 1 << 30);
+  std::vector<ensembles::RegressionTree*> trees = {&tree};
+  ensembles::EaseLeaves(trees, tree.MemoryBytes(), 0);
+  EXPECT_GT(tree.leaves(), 2u);
+  EXPECT_EQ(tree.MemoryBytes(), sizeof(tree) + tree.LastingBytes());
 }
 
 TEST(Ensemble, NominalValuesMaySplitAndGrow) {

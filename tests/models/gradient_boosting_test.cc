@@ -14,6 +14,7 @@
 
 #include "base/random.h"
 #include "models/ensembles/gradient_boosting.h"
+#include "models/ensembles/gradient_tree.h"
 #include "models/ensembles/row_bins.h"
 #include "models/model_test.h"
 
@@ -365,6 +366,49 @@ TEST(RowBins, FollowValuesThatWanderOffAndSayWhereOldBinsGo) {
   }
   EXPECT_TRUE(moved);
   EXPECT_GT(b.bins.Edge(0, 30), top);
+}
+
+TEST(RowBins, ForgetWhatWasGatheredBeforeANumberVariesAgain) {
+  Binned b(Numbers(1));
+  for (int i = 0; i < 200; ++i) b.Meet({static_cast<double>(i % 4)});
+  EXPECT_EQ(b.CodeOf(3), 3);
+  // Until the whole sample is one value, which is none of the lowest.
+  for (int i = 0; i < 400'000 && b.CodeOf(3) != kNoBin; ++i) b.Meet({3});
+  ASSERT_EQ(b.CodeOf(3), kNoBin);
+  bool again = false;
+  for (int i = 0; i < 10'000 && !again; ++i) again = b.Meet({static_cast<double>(i % 4)});
+  ASSERT_TRUE(again);
+  EXPECT_THAT(b.bins.changes().at(0).to, testing::Each(kNoBin));
+}
+
+TEST(GradientTree, ForgetsWhatGoesToNoBinAndKeepsTheRest) {
+  AttributeSpace space(Numbers(20), 256);  // Wide enough that rows wait.
+  const RowBins bins(space, 1);
+  for (const size_t attributes : {1u, 20u}) {
+    ensembles::GradientPlan plan;
+    plan.attributes = attributes;
+    plan.options.grace_period = 1000;
+    const auto saved = [](const ensembles::GradientTree& tree) {
+      StateWriter out;
+      tree.Save(out);
+      return out.Take();
+    };
+    ensembles::GradientTree moved(plan, space, 1), expected(plan, space, 1);
+    const auto learn = [&](ensembles::GradientTree& tree, uint8_t code) {
+      const std::vector<uint8_t> codes(space.size(), code);
+      tree.Learn(0, codes.data(), bins, 0.5, 1, 1, true);
+    };
+    for (int i = 0; i < 100; ++i) {
+      learn(moved, static_cast<uint8_t>(i % 3));
+      learn(expected, i % 3 == 0 ? kNoBin : static_cast<uint8_t>(i % 3 + 4));
+    }
+    ensembles::Rebinning change;
+    for (size_t b = 0; b < ensembles::kBins; ++b) {
+      change.to[b] = b == 0 ? kNoBin : static_cast<uint8_t>(std::min(b + 4, ensembles::kBins - 1));
+    }
+    moved.Move(std::vector<const ensembles::Rebinning*>(space.size(), &change));
+    EXPECT_TRUE(saved(moved) == saved(expected)) << attributes;
+  }
 }
 
 TEST(RowBins, TakeNominalValuesAsTheyAre) {

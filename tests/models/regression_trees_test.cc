@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -242,6 +243,30 @@ TEST(HoeffdingRegressionTree, StaysWithinItsBytesWithTreesBesideSplits) {
     model->Learn(e.input(), e.target, 1);
     ASSERT_LE(model->MemoryBytes(), 120'000u) << i;
   }
+}
+
+TEST(HoeffdingRegressionTree, StopsGrowingAtItsBytesAndKeepsWhatItHas) {
+  // Leaves keep their linear models when they sleep, and those outweigh the nodes.
+  auto model =
+      New("hoeffding_regression_tree grace_period=20 delta=0.5 tie_threshold=1 "
+          "max_bytes=120000",
+          MixedInputs());
+  size_t leaves = 0, refused = 0;
+  for (uint64_t i = 0; i < 40'000; ++i) {
+    CounterRandom random(4, 4, i * 8);
+    const std::vector<double> x = {random.Uniform(), 7, random.Uniform(), random.Uniform(),
+                                   static_cast<double>(random.Below(3))};
+    model->Learn({x, {}}, std::sin(20 * x[0]) + std::sin(20 * x[2]), 1);
+    ASSERT_LE(model->MemoryBytes(), 120'000u) << i;
+    if (i % 100 != 0) continue;
+    std::map<std::string, size_t> facts;
+    for (const auto& [name, text] : model->Summary()) facts[name] = std::stoul(text);
+    ASSERT_GE(facts["leaves"], leaves) << i;
+    leaves = facts["leaves"];
+    refused = facts["splits refused by max_bytes"];
+  }
+  EXPECT_GT(leaves, 40u);
+  EXPECT_GT(refused, 0u);
 }
 
 TEST(HoeffdingRegressionTree, SplitsWhereTheDeviationFallsMost) {

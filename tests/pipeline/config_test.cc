@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 #include <string>
@@ -398,6 +399,24 @@ TEST(Config, ProblemsComeInTheOrderOfTheFile) {
 
 TEST(Config, RefusesMoreThanOneMebibyte) {
   EXPECT_THAT(Refusal(std::string((1 << 20) + 1, ' ')), HasSubstr("expected at most 1MiB"));
+}
+
+TEST(Config, AMatrixFactorizationTakesExactlyTwoIds) {
+  const auto refusal = [](const std::string& settings) {
+    std::string config =
+        Replace(kSmall, "{type: hoeffding_tree}", "{type: matrix_factorization" + settings + "}");
+    config = Replace(config, "{type: logistic_regression}", "{type: linear_regression}");
+    return Refusal(Replace(config, "field: fraud", "field: fraud, type: number"));
+  };
+  EXPECT_THAT(refusal(", features: [customer, country]"), "accepted");
+  for (const auto& [settings, found] : std::map<std::string, std::string>{
+           {", features: [customer]", "models.tree.features: found 1 inputs"},
+           {", features: [customer, country, amount]", "models.tree.features: found 3 inputs"},
+           {", features: [customer], inputs: {customer: {hash_bits: 10}}",
+            "models.tree.features: found 1 inputs"}}) {
+    EXPECT_THAT(refusal(settings), HasSubstr(found + ", expected two ids")) << settings;
+  }
+  EXPECT_THAT(refusal(", features: [customer, cuontry]"), Not(HasSubstr("expected two ids")));
 }
 
 TEST(Config, AModelThatCannotTakeItsInputsIsRefusedByName) {

@@ -34,7 +34,8 @@ class IsolationForest final : public Model {
 
   void Predict(const Input& input, std::vector<double>& out) const override {
     out.clear();
-    if (held() <= static_cast<uint64_t>(options_.leaf) || input.dense.size() < size_) return;
+    // With less, the usual depth is below 1 and its inverse out of bounds.
+    if (held() < 2 * static_cast<uint64_t>(options_.leaf) || input.dense.size() < size_) return;
     const double usual =
         ensembles::Log2(static_cast<double>(held()) / static_cast<double>(options_.leaf));
     double depth = 0;

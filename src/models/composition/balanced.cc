@@ -15,7 +15,9 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kBalances = {"none", "weights", "sampling"};
 constexpr uint64_t kSamplingDraws = 0x62616c616e6365;  // Names this component's random numbers.
+constexpr uint64_t kManyDraws = kSamplingDraws + 1;    // Those of rates that take two draws.
 constexpr double kHighestRate = 1000;
+static_assert(kHighestRate <= 2 * CounterRandom::kMostInverted);
 
 class Balanced final : public Wrapped {
  public:
@@ -42,7 +44,10 @@ class Balanced final : public Wrapped {
     Normalise();
     double times = Rate(label);
     if (options_.balance == Balance::kSampling) {
-      times = static_cast<double>(CounterRandom(0, kSamplingDraws, labels_).Poisson(times));
+      CounterRandom random = times > CounterRandom::kMostInverted
+                                 ? CounterRandom(0, kManyDraws, 2 * labels_)
+                                 : CounterRandom(0, kSamplingDraws, labels_);
+      times = static_cast<double>(random.Poisson(times));
     }
     ++labels_;
     if (times > 0) model_->Learn(input, target, weight * times);

@@ -25,9 +25,11 @@ void DescribeClassWeights(Params& params, Choice& class_weight,
                           std::map<std::string, double>& class_weights) {
   params.Enumeration("class_weight", class_weight, kClassWeightChoices,
                      "balanced: a class counts in inverse proportion to its share so far.");
-  params.NumberMap(kClassWeightsName, class_weights, {0, kLargestClassWeight, true, false},
-                   "Weight by class, such as {1: 20}; 1 for the others. By name where the label is "
-                   "boolean or has `positive`, else by index in order of appearance.");
+  params.NumberMap(
+      kClassWeightsName, class_weights, {0, kLargestClassWeight, true, false},
+      "Weight by class, such as {1: 20}; 1 for the others. By name where the label is "
+      "boolean or has `positive`; else, and in the text of a member, by index in order "
+      "of appearance.");
 }
 
 /// By class, 1 beyond the end. Invalid for what is not an index below `classes`, and for weights

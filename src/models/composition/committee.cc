@@ -149,7 +149,7 @@ void Describe(Params& params, CommitteeOptions& options) {
 
 Result<std::unique_ptr<Model>> MakeCommittee(const CommitteeOptions& options,
                                              const InputSpec& inputs) {
-  LEAT_RETURN_IF_ERROR(trees::CheckMake(kName, options, inputs));
+  LEAT_RETURN_IF_ERROR(trees::CheckRangesOf(kName, options));
   LEAT_ASSIGN_OR_RETURN(Members members,
                         MakeMembers(kName, options, inputs, Task::kClassification));
   return std::unique_ptr<Model>(std::make_unique<Committee>(options, inputs, std::move(members)));

@@ -152,7 +152,7 @@ void Describe(Params& params, CommitteeRegressorOptions& options) {
 
 Result<std::unique_ptr<Model>> MakeCommitteeRegressor(const CommitteeRegressorOptions& options,
                                                       const InputSpec& inputs) {
-  LEAT_RETURN_IF_ERROR(trees::CheckMake(kName, options, inputs));
+  LEAT_RETURN_IF_ERROR(trees::CheckRangesOf(kName, options));
   LEAT_ASSIGN_OR_RETURN(Members members, MakeMembers(kName, options, inputs, Task::kRegression));
   return std::unique_ptr<Model>(
       std::make_unique<CommitteeRegressor>(options, inputs, std::move(members)));

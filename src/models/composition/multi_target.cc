@@ -74,7 +74,7 @@ class MultiTarget final : public MultiTargetModel {
   }
 
  private:
-  /// A buffer of the thread with the dense inputs. Members that are committees use others.
+  /// A buffer of the thread with the dense inputs; members never come back here.
   static std::vector<double>& RowOf(const Input& input) {
     thread_local std::vector<double> row;
     row.assign(input.dense.begin(), input.dense.end());

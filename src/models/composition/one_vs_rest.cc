@@ -1,4 +1,5 @@
 /// A classifier for each class, against the rest.
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -21,7 +22,9 @@ class OneVsRest final : public Model {
   Task task() const override { return Task::kClassification; }
 
   void Predict(const Input& input, std::vector<double>& out) const override {
-    thread_local std::vector<double> said;
+    // Taken from the thread and given back: a member may be of this type itself.
+    thread_local std::vector<double> buffer;
+    std::vector<double> said = std::move(buffer);
     out.assign(members_.size(), 0.0);
     double sum = 0;
     for (size_t c = 0; c < members_.size(); ++c) {
@@ -30,6 +33,7 @@ class OneVsRest final : public Model {
       out[c] = said.size() > 1 ? said[1] : 0;
       sum += out[c];
     }
+    buffer = std::move(said);
     if (sum > 0) {
       for (double& p : out) p /= sum;
       return;
@@ -40,8 +44,8 @@ class OneVsRest final : public Model {
   }
 
   void Learn(const Input& input, double target, double weight) override {
-    if (!IsClass(target) || !(weight > 0) || weight > kMostWeight ||
-        input.dense.size() != inputs_.dense.size()) {
+    if (!IsClass(target) || target >= static_cast<double>(MostClasses()) || !(weight > 0) ||
+        weight > kMostWeight || input.dense.size() != inputs_.dense.size()) {
       ++ignored_;
       return;
     }
@@ -113,6 +117,10 @@ class OneVsRest final : public Model {
   }
 
  private:
+  /// States of before there was a bound may hold more, which go on.
+  size_t MostClasses() const {
+    return std::max(members_.size(), static_cast<size_t>(options_.max_classes));
+  }
   void Grow(size_t classes) {
     Lengthen(counts_, classes);
     if (members_.size() >= classes) return;
@@ -135,10 +143,14 @@ void Describe(Params& params, OneVsRestOptions& options) {
   params.Text("member", options.member,
               "The classifier that each class has, as its type and options: `hoeffding_tree "
               "grace_period=100`.");
+  if (!params.Wants(options.max_classes != OneVsRestOptions().max_classes)) return;
+  params.Integer("max_classes", options.max_classes, {2, 65536},
+                 "Labels at or beyond this index are ignored and counted.");
 }
 
 Result<std::unique_ptr<Model>> MakeOneVsRest(const OneVsRestOptions& options,
                                              const InputSpec& inputs) {
+  LEAT_RETURN_IF_ERROR(trees::CheckRangesOf(kName, options));
   LEAT_ASSIGN_OR_RETURN(
       std::unique_ptr<Model> blank,
       committees::MakeMember(kName, options.member, inputs, Task::kClassification));

@@ -94,10 +94,10 @@ void Ensemble::Step(const Input& input, double target, double weight, std::vecto
   double* const x = RowBuffer(space_.size());
   const SharedRow row{x, space_.Decode(input.dense, x)};
   if (space_.Meet(x)) base_bytes_ = BaseBytes();
-  const bool may_grow = MayGrow(members_, base_bytes_, plan_.options.max_bytes);
+  const size_t room = RoomToGrow(members_, base_bytes_, plan_.options.max_bytes);
   worst_goes_ = false;
   SumInOrder(*workers_, members_.size(), votes == nullptr ? 0 : out->size(), votes,
-             [&](size_t i, double* said) { LearnMember(i, row, label, weight, may_grow, said); });
+             [&](size_t i, double* said) { LearnMember(i, row, label, weight, room, said); });
   if (worst_goes_) {
     size_t worst = 0;
     for (size_t i = 1; i < members_.size(); ++i) {
@@ -107,7 +107,7 @@ void Ensemble::Step(const Input& input, double target, double weight, std::vecto
     members_[worst].drift->Clear();
   }
   ++learnt_;
-  if (learnt_ % kWakeRows == 0 && may_grow) {
+  if (learnt_ % kWakeRows == 0 && room > 0) {
     WakeLeaves(TreesOf(members_), MemoryBytes(), plan_.options.max_bytes);
   }
   if (MemoryBytes() > static_cast<size_t>(plan_.options.max_bytes)) {
@@ -118,7 +118,7 @@ void Ensemble::Step(const Input& input, double target, double weight, std::vecto
 }
 
 void Ensemble::LearnMember(size_t i, const SharedRow& row, uint32_t label, double weight,
-                           bool may_grow, double* votes) {
+                           size_t room, double* votes) {
   Member& member = members_[i];
   Opinion opinion;
   member.tree.Ask(row, true, opinion, VoteOf(member), votes);
@@ -129,12 +129,12 @@ void Ensemble::LearnMember(size_t i, const SharedRow& row, uint32_t label, doubl
   const uint32_t times = poisson_(random.Next());
   if (times > 0) {
     const double k = static_cast<double>(times) * weight;
-    member.tree.Learn(row, opinion, label, k, may_grow);
+    member.tree.Learn(row, opinion, label, k, room);
     if (member.background != nullptr) {
       member.background->Ask(row, true, opinion, 1, nullptr);
       member.background_record.seen += 1;
       member.background_record.right += opinion.label == static_cast<int64_t>(label) ? 1 : 0;
-      member.background->Learn(row, opinion, label, k, may_grow);
+      member.background->Learn(row, opinion, label, k, room);
     }
   }
   if (!member.drift) return;

@@ -6,9 +6,8 @@
 /// seed, the row's number and the member, so nothing of it is state. Members share nothing that
 /// changes but counts of what happened, so threads may share them; votes are summed in their order.
 ///
-/// Memory: the budget is for everything. When nodes and class weights take half of it no tree grows
-/// any more; when all takes more than it, the least promising leaves of all trees give up
-/// observing, down to 90 %.
+/// Memory: the budget is for everything. Nodes and class weights grow up to half of it; when all
+/// takes more than it, the least promising leaves of all trees give up observing, down to 90 %.
 #pragma once
 
 #include <atomic>
@@ -82,7 +81,7 @@ class Ensemble final : public Model, public trees::ReadableTrees {
   bool Readable(const Input& input) const { return input.dense.size() == space_.size(); }
   MemberTree NewTree(size_t member, uint64_t number) const;
   double VoteOf(const Member& member) const;
-  void LearnMember(size_t i, const SharedRow& row, uint32_t label, double weight, bool may_grow,
+  void LearnMember(size_t i, const SharedRow& row, uint32_t label, double weight, size_t room,
                    double* votes);
   void Watch(size_t i, bool wrong);
   void ResetTree(size_t i);

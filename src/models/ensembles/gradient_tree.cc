@@ -251,7 +251,9 @@ void GradientTree::Move(const std::vector<const Rebinning*>& changes) {
       if (change == nullptr) continue;
       double* const cells = leaf.block.get() + i * kBins * 2;
       std::fill_n(moved, 2 * kBins, 0.0);
-      for (size_t b = 0; b < 2 * kBins; ++b) moved[2 * change->to[b / 2] + b % 2] += cells[b];
+      for (size_t b = 0; b < 2 * kBins; ++b) {
+        if (change->to[b / 2] != kNoBin) moved[2 * change->to[b / 2] + b % 2] += cells[b];
+      }
       std::copy_n(moved, 2 * kBins, cells);
     }
   }

@@ -47,9 +47,9 @@ MemberTree::MemberTree(const TreePlan& plan, const AttributeSpace& space, uint64
   NewBlock(0, {});
 }
 
-size_t MemberTree::structure_bytes() const {
-  return Room(nodes_.size()) * sizeof(Node) + Room(leaves_.size()) * sizeof(Leaf) +
-         (plan_->leaf_subsets ? Room(leaves_.size() * plan_->attributes) : plan_->attributes) *
+size_t MemberTree::StructureBytes(size_t leaves) const {
+  return Room(2 * leaves - 1) * sizeof(Node) + Room(leaves) * sizeof(Leaf) +
+         (plan_->leaf_subsets ? Room(leaves * plan_->attributes) : plan_->attributes) *
              sizeof(uint16_t) +
          3 * kAllocation;
 }
@@ -105,7 +105,9 @@ void MemberTree::NewBlock(size_t id, std::span<const std::pair<uint32_t, double>
   Leaf& leaf = leaves_[id];
   leaf.version = space_->version();
   leaf.slot_size = static_cast<uint32_t>(leaf.active ? SlotSize(leaf, Subset(id)) : kBareSlot);
+  slots_ -= leaf.slots;
   leaf.slots = leaf.capacity = static_cast<uint32_t>(classes.size());
+  slots_ += leaf.slots;
   leaf.block.reset();
   leaf.total = 0;
   if (!classes.empty()) {
@@ -166,6 +168,7 @@ double* MemberTree::SlotOf(size_t id, uint32_t label) {
            leaf.version);
   }
   double* const slot = leaf.block.get() + size_t{leaf.slots++} * leaf.slot_size;
+  ++slots_;
   slot[kLabel] = label;
   return slot;
 }
@@ -430,7 +433,7 @@ void MemberTree::Refresh(const Leaf& leaf, const uint16_t* subset, double* slot)
 }
 
 void MemberTree::Learn(const SharedRow& row, const Opinion& opinion, uint32_t label, double weight,
-                       bool may_grow) {
+                       size_t room) {
   const size_t id = nodes_[opinion.node].first;
   if (leaves_[id].active && leaves_[id].version != space_->version()) {
     // A value for which this block may have no room.
@@ -461,7 +464,7 @@ void MemberTree::Learn(const SharedRow& row, const Opinion& opinion, uint32_t la
   }
   leaf.observed = true;
   if (leaf.total - leaf.last_attempt >= static_cast<double>(plan_->options.grace_period)) {
-    TrySplit(opinion.node, may_grow);
+    TrySplit(opinion.node, room);
   }
 }
 
@@ -660,7 +663,7 @@ MemberTree::Candidate MemberTree::BestNominal(const Leaf& leaf, uint32_t place, 
   return best;
 }
 
-void MemberTree::TrySplit(uint32_t node, bool may_grow) {
+void MemberTree::TrySplit(uint32_t node, size_t room) {
   const size_t id = nodes_[node].first;
   Leaf& leaf = leaves_[id];
   leaf.last_attempt = leaf.total;
@@ -694,13 +697,15 @@ void MemberTree::TrySplit(uint32_t node, bool may_grow) {
   for (uint32_t i = 0; i < leaf.numbers; ++i) rank(BestNumeric(leaf, i));
   size_t offset = kHead + kFields * Stride(leaf.numbers);
   for (uint32_t i = leaf.numbers; i < plan_->attributes; ++i) {
-    const uint32_t room = space_->room(leaf.version, subset[i]);
-    rank(BestNominal(leaf, i, offset, room));
-    offset += kValues + room;
+    const uint32_t values = space_->room(leaf.version, subset[i]);
+    rank(BestNominal(leaf, i, offset, values));
+    offset += kValues + values;
   }
   if (!best.found) return;
   if (!(best.merit - second > bound) && !(bound < options.tie_threshold)) return;
-  if (!may_grow) {
+  // Both sides may have all classes.
+  const size_t grown = LastingBytes(leaves_.size() + 1, slots_ + leaf.slots);
+  if (room == 0 || grown - LastingBytes() > room) {
     ++refused_;
     return;
   }
@@ -865,7 +870,7 @@ void MemberTree::Load(StateReader& in, size_t classes) {
       LoadSubsets(in, *space_, kName, nodes_.size(), m, !plan_->leaf_subsets, subsets_);
   if (!in.ok()) return;
   Reserve(leaves_, leaves);
-  block_bytes_ = active_ = 0;
+  block_bytes_ = slots_ = active_ = 0;
   for (uint64_t l = 0; l < leaves && in.ok(); ++l) {
     leaves_.emplace_back();
     Leaf& leaf = leaves_.back();
@@ -921,6 +926,7 @@ void MemberTree::Load(StateReader& in, size_t classes) {
       if (!counts) in.Fail("a weight of a leaf is below 0");
     }
     block_bytes_ += BlockBytes(l);
+    slots_ += leaf.slots;
     active_ += leaf.active ? 1 : 0;
   }
   CheckLinks(in, kName, nodes_, leaves_.size());

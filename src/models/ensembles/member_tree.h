@@ -56,13 +56,16 @@ class MemberTree {
   /// are classes) the leaf's probabilities times `scale` are added to it.
   void Ask(const SharedRow& row, bool learning, Opinion& opinion, double scale,
            double* votes) const;
-  /// Learns at the leaf that the opinion of this row names. `may_grow`: there is room for a split.
+  /// Learns at the leaf that the opinion of this row names. `room`: bytes by which what lasts may
+  /// grow; 0: no split.
   void Learn(const SharedRow& row, const Opinion& opinion, uint32_t label, double weight,
-             bool may_grow);
+             size_t room);
 
   size_t MemoryBytes() const { return sizeof(*this) + structure_bytes() + block_bytes_; }
-  /// Nodes, leaves and class weights, without what leaves observe.
-  size_t structure_bytes() const;
+  /// Nodes and leaves, without their blocks.
+  size_t structure_bytes() const { return StructureBytes(leaves_.size()); }
+  /// What would be left if no leaf observed: with the class weights.
+  size_t LastingBytes() const { return LastingBytes(leaves_.size(), slots_); }
   size_t leaves() const { return leaves_.size(); }
   size_t nodes() const { return nodes_.size(); }
   size_t active_leaves() const { return active_; }
@@ -140,7 +143,12 @@ class MemberTree {
                  double weight);
   void Refresh(const Leaf& leaf, const uint16_t* subset, double* slot) const;
   size_t NominalAt(const Leaf& leaf, const uint16_t* subset, uint32_t place) const;
-  void TrySplit(uint32_t node, bool may_grow);
+  /// Of a tree with so many leaves, and classes in all of them.
+  size_t StructureBytes(size_t leaves) const;
+  size_t LastingBytes(size_t leaves, size_t slots) const {
+    return StructureBytes(leaves) + slots * kBareSlot * sizeof(double) + leaves * kAllocation;
+  }
+  void TrySplit(uint32_t node, size_t room);
   Candidate BestNumeric(const Leaf& leaf, uint32_t place) const;
   Candidate BestNominal(const Leaf& leaf, uint32_t place, size_t offset, uint32_t room) const;
   void Split(uint32_t node, const Candidate& best);
@@ -153,6 +161,7 @@ class MemberTree {
   std::vector<Leaf> leaves_;
   std::vector<uint16_t> subsets_;
   size_t block_bytes_ = 0;
+  size_t slots_ = 0;  ///< Of all leaves.
   size_t active_ = 0;
   uint64_t refused_ = 0;
 };

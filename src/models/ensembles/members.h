@@ -4,10 +4,10 @@
 /// A member is a struct with `tree`, `background` (a unique_ptr to a tree, or null) and the
 /// optional detectors `drift` and `warning`.
 ///
-/// The budget is for everything. When nodes and what is kept for predictions take
-/// kStructureShare of it no tree grows any more; when all takes more than it, the least promising
-/// leaves of all trees give up observing, down to kEasedShare. When a drift has made room again,
-/// the most promising of those that gave up observe anew.
+/// The budget is for everything. A tree splits only where what lasts (nodes, and what leaves keep
+/// that have given up observing) stays within kStructureShare of it; when all takes more than it,
+/// the least promising leaves of all trees give up observing, down to kEasedShare. When a drift has
+/// made room again, the most promising of those that gave up observe anew.
 #pragma once
 
 #include <algorithm>
@@ -83,15 +83,18 @@ inline bool LeavesRoom(size_t bytes, int64_t max_bytes) {
   return static_cast<double>(bytes) < kStructureShare * static_cast<double>(max_bytes);
 }
 
-/// The same of members and `base` bytes beside them.
+/// Bytes by which what lasts of members, with `base` bytes beside them, may grow; 0: trees stay as
+/// they are. Each tree that splits at a record has all of it, as though it were alone: the tree
+/// that a thread comes to first must not matter, and few split at the same one.
 template <typename Member>
-bool MayGrow(const std::vector<Member>& members, size_t base, int64_t max_bytes) {
+size_t RoomToGrow(const std::vector<Member>& members, size_t base, int64_t max_bytes) {
   size_t bytes = base;
   for (const Member& member : members) {
-    bytes += member.tree.structure_bytes();
-    if (member.background != nullptr) bytes += member.background->structure_bytes();
+    bytes += member.tree.LastingBytes();
+    if (member.background != nullptr) bytes += member.background->LastingBytes();
   }
-  return LeavesRoom(bytes, max_bytes);
+  if (!LeavesRoom(bytes, max_bytes)) return 0;
+  return static_cast<size_t>(kStructureShare * static_cast<double>(max_bytes)) - bytes;
 }
 
 /// A leaf of one of several trees.

@@ -91,9 +91,9 @@ void RegressionForest::Learn(const Input& input, double target, double weight) {
   if (space_.Meet(row.x)) base_bytes_ = BaseBytes();
   targets_.Meet(target, learnt_);
   const double deviation = targets_.Deviation(learnt_ + 1);
-  const bool may_grow = MayGrow(members_, base_bytes_, plan_.options.max_bytes);
+  const size_t room = RoomToGrow(members_, base_bytes_, plan_.options.max_bytes);
   workers_->ForEach(members_.size(),
-                    [&](size_t i) { LearnMember(i, row, target, weight, may_grow, deviation); });
+                    [&](size_t i) { LearnMember(i, row, target, weight, room, deviation); });
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const double v = row.x[inputs_[i]];
     if (v != v) continue;
@@ -103,7 +103,7 @@ void RegressionForest::Learn(const Input& input, double target, double weight) {
     squares_[i] += d * (v - mean_[i]);
   }
   ++learnt_;
-  if (learnt_ % kWakeRows == 0 && may_grow) {
+  if (learnt_ % kWakeRows == 0 && room > 0) {
     WakeLeaves(TreesOf(members_), MemoryBytes(), plan_.options.max_bytes);
   }
   if (MemoryBytes() > static_cast<size_t>(plan_.options.max_bytes)) {
@@ -116,7 +116,7 @@ void RegressionForest::Learn(const Input& input, double target, double weight) {
 }
 
 void RegressionForest::LearnMember(size_t i, const RegressionRow& row, double target, double weight,
-                                   bool may_grow, double deviation) {
+                                   size_t room, double deviation) {
   Member& member = members_[i];
   const uint32_t leaf = member.tree.Find(row.x);
   const double prediction = targets_.Bounded(member.tree.PredictAt(leaf, row));
@@ -127,13 +127,13 @@ void RegressionForest::LearnMember(size_t i, const RegressionRow& row, double ta
     k *= static_cast<double>(poisson_(random.Next()));
   }
   if (k > 0) {
-    member.tree.Learn(leaf, row, target, k, may_grow);
+    member.tree.Learn(leaf, row, target, k, room);
     if (tree_plan_.options.drift_threshold > 0 && deviation > 0) {
-      member.tree.Watch(row, target, prediction, k, may_grow, deviation);
+      member.tree.Watch(row, target, prediction, k, room, deviation);
     }
     if (member.background != nullptr) {
       RegressionTree& background = *member.background;
-      background.Learn(background.Find(row.x), row, target, k, may_grow);
+      background.Learn(background.Find(row.x), row, target, k, room);
     }
   }
   if (member.drift && deviation > 0) Watch(i, std::min(1.0, error / (3 * deviation)));

@@ -58,7 +58,7 @@ class RegressionForest final : public Model, public trees::ReadableTrees {
   bool Readable(const Input& input) const { return input.dense.size() == space_.size(); }
   RegressionTree NewTree(size_t member, uint64_t number) const;
   RegressionRow Decode(const Input& input) const;
-  void LearnMember(size_t i, const RegressionRow& row, double target, double weight, bool may_grow,
+  void LearnMember(size_t i, const RegressionRow& row, double target, double weight, size_t room,
                    double deviation);
   void Watch(size_t i, double error);
   size_t BaseBytes() const;

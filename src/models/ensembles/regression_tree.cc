@@ -40,10 +40,15 @@ RegressionTree::RegressionTree(const RegressionPlan& plan, const AttributeSpace&
   NewLeaf(0, 0, 0, {});
 }
 
-size_t RegressionTree::structure_bytes() const {
-  return Room(nodes_.size()) * sizeof(Node) + Room(leaves_.size()) * sizeof(Leaf) +
-         Room(leaves_.size() * plan_->attributes) * sizeof(uint16_t) + 3 * kAllocation +
-         (watches_.empty() ? 0 : Room(watches_.size()) * sizeof(NodeWatch) + kAllocation);
+size_t RegressionTree::StructureBytes(size_t leaves, size_t watches) const {
+  return Room(2 * leaves - 1) * sizeof(Node) + Room(leaves) * sizeof(Leaf) +
+         Room(leaves * plan_->attributes) * sizeof(uint16_t) + 3 * kAllocation +
+         (watches == 0 ? 0 : Room(watches) * sizeof(NodeWatch) + kAllocation);
+}
+
+size_t RegressionTree::LastingBytes(size_t leaves) const {
+  const size_t linear = LinearSize() == 0 ? 0 : LinearSize() * sizeof(double) + kAllocation;
+  return StructureBytes(leaves, watches() ? 2 * leaves - 1 : 0) + leaves * linear;
 }
 
 size_t RegressionTree::BlockBytes(size_t id) const {
@@ -188,7 +193,7 @@ void RegressionTree::Bin(double* attribute, bool nominal, double value, double t
 }
 
 void RegressionTree::Learn(uint32_t node, const RegressionRow& row, double target, double weight,
-                           bool may_grow) {
+                           size_t room) {
   const size_t id = nodes_[node].first;
   Leaf& leaf = leaves_[id];
   if (plan_->inputs > 0 && plan_->options.leaf_prediction != RegressionLeaf::kMean) {
@@ -212,7 +217,7 @@ void RegressionTree::Learn(uint32_t node, const RegressionRow& row, double targe
     Bin(leaf.block.get() + i * kAttribute, space_->nominal(subset[i]), v, shifted, weight);
   }
   if (leaf.weight - leaf.last_attempt >= static_cast<double>(plan_->options.grace_period)) {
-    TrySplit(node, may_grow);
+    TrySplit(node, room);
   }
 }
 
@@ -264,7 +269,7 @@ RegressionTree::Candidate RegressionTree::BestOf(const Leaf& leaf, uint32_t plac
   return best;
 }
 
-void RegressionTree::TrySplit(uint32_t node, bool may_grow) {
+void RegressionTree::TrySplit(uint32_t node, size_t room) {
   const size_t id = nodes_[node].first;
   Leaf& leaf = leaves_[id];
   leaf.last_attempt = leaf.weight;
@@ -290,7 +295,7 @@ void RegressionTree::TrySplit(uint32_t node, bool may_grow) {
   const double variance = leaf.squares / leaf.weight;
   const bool by_deviation = options.split_criterion == RegressionCriterion::kDeviation;
   if (best.merit < (by_deviation ? 5e-4 * std::sqrt(variance) : 1e-3 * variance)) return;
-  if (!may_grow) {
+  if (room == 0 || LastingBytes(leaves_.size() + 1) - LastingBytes() > room) {
     ++refused_;
     return;
   }
@@ -350,14 +355,14 @@ void RegressionTree::DropAlternates() {
 }
 
 bool RegressionTree::Compare(NodeWatch& watch, const RegressionRow& row, double target,
-                             double prediction, double weight, bool may_grow) {
+                             double prediction, double weight, size_t room) {
   RegressionTree& other = *watch.other;
   const uint32_t leaf = other.Find(row.x);
   const double error = target - prediction, other_error = target - other.PredictAt(leaf, row);
   watch.loss = kFade * watch.loss + std::min(error * error, kMostNumber);
   watch.other_loss = kFade * watch.other_loss + std::min(other_error * other_error, kMostNumber);
   alternate_bytes_ -= other.MemoryBytes();
-  other.Learn(leaf, row, target, weight, may_grow);
+  other.Learn(leaf, row, target, weight, room);
   alternate_bytes_ += other.MemoryBytes();
   ++watch.rows;
   if (watch.rows % kCompareRows != 0) return false;
@@ -367,7 +372,7 @@ bool RegressionTree::Compare(NodeWatch& watch, const RegressionRow& row, double 
 }
 
 void RegressionTree::Watch(const RegressionRow& row, double target, double prediction,
-                           double weight, bool may_grow, double deviation) {
+                           double weight, size_t room, double deviation) {
   if (watches_.size() < nodes_.size()) {
     Reserve(watches_, nodes_.size());
     watches_.resize(nodes_.size());
@@ -377,13 +382,13 @@ void RegressionTree::Watch(const RegressionRow& row, double target, double predi
   for (uint32_t id = 0; nodes_[id].kind != kLeaf; id = NextNode(nodes_[id], id, row.x)) {
     NodeWatch& watch = watches_[id];
     if (watch.other != nullptr) {
-      if (!beside && Compare(watch, row, target, prediction, weight, may_grow)) return Graft(id);
+      if (!beside && Compare(watch, row, target, prediction, weight, room)) return Graft(id);
       beside = true;
       continue;
     }
     if (!Errs(watch, error)) continue;
     watch = NodeWatch();
-    if (beside || !may_grow) continue;
+    if (beside || room == 0) continue;
     watch.other = std::make_unique<RegressionTree>(*plan_, *space_, key_);
     alternate_bytes_ += watch.other->MemoryBytes() + kAllocation;
     ++begun_;

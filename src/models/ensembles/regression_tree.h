@@ -37,13 +37,14 @@ class RegressionTree {
 
   uint32_t Find(const double* x) const { return FindLeaf(nodes_, x); }
   double PredictAt(uint32_t node, const RegressionRow& row) const;
-  void Learn(uint32_t node, const RegressionRow& row, double target, double weight, bool may_grow);
+  /// `room`: bytes by which what lasts may grow; 0: no split.
+  void Learn(uint32_t node, const RegressionRow& row, double target, double weight, size_t room);
 
   /// What the splits above the leaf of a row that is learnt make of its error, where the plan looks
   /// for drifts: once for each row, after Learn. `prediction` is what the tree said of it, and
   /// `deviation` that of the targets.
-  void Watch(const RegressionRow& row, double target, double prediction, double weight,
-             bool may_grow, double deviation);
+  void Watch(const RegressionRow& row, double target, double prediction, double weight, size_t room,
+             double deviation);
   /// Gives up the trees that grow beside splits.
   void DropAlternates();
   uint64_t begun() const { return begun_; }        ///< Trees beside splits so far.
@@ -52,7 +53,10 @@ class RegressionTree {
   size_t MemoryBytes() const {
     return sizeof(*this) + structure_bytes() + block_bytes_ + alternate_bytes_;
   }
-  size_t structure_bytes() const;
+  /// Nodes and leaves, without their blocks.
+  size_t structure_bytes() const { return StructureBytes(leaves_.size(), watches_.size()); }
+  /// What would be left if no leaf observed.
+  size_t LastingBytes() const { return LastingBytes(leaves_.size()); }
   size_t leaves() const { return leaves_.size(); }
   size_t nodes() const { return nodes_.size(); }
   size_t active_leaves() const { return active_; }
@@ -122,13 +126,16 @@ class RegressionTree {
   static void Bin(double* attribute, bool nominal, double value, double target, double weight);
   void DrawSubset(size_t leaf);
   void NewLeaf(size_t leaf, double weight, double mean, std::span<const double> coefficients);
-  void TrySplit(uint32_t node, bool may_grow);
+  /// Of a tree with so many leaves, and watches.
+  size_t StructureBytes(size_t leaves, size_t watches) const;
+  size_t LastingBytes(size_t leaves) const;
+  void TrySplit(uint32_t node, size_t room);
   Candidate BestOf(const Leaf& leaf, uint32_t place, bool nominal) const;
   void Split(uint32_t node, const Candidate& best);
   bool Errs(NodeWatch& watch, double error) const;
   /// True if the tree beside the split is to take its place.
   bool Compare(NodeWatch& watch, const RegressionRow& row, double target, double prediction,
-               double weight, bool may_grow);
+               double weight, size_t room);
   void Drop(NodeWatch& watch);
   void Graft(uint32_t at);
   bool watches() const { return plan_->options.drift_threshold > 0; }

@@ -121,17 +121,16 @@ void RowBins::Fit(size_t n) {
   }
   double* const old = edges_.data() + n * kBins;
   if (std::equal(edges, edges + kBins, old)) return;
-  if (number.edges > 0) {
-    // What a bin holds is taken to be as large as its upper edge; in the last, just above the rest.
-    Rebinning change;
-    change.attribute = number.attribute;
-    for (size_t b = 0; b < kBins; ++b) {
-      const double stands_for =
-          b < number.edges ? old[b] : std::nextafter(old[number.edges - 1], kInfinity);
-      change.to[b] = static_cast<uint8_t>(BinOf(edges, stands_for));
-    }
-    changes_.push_back(change);
+  Rebinning change;
+  change.attribute = number.attribute;
+  change.to.fill(kNoBin);
+  // What a bin holds is taken to be as large as its upper edge; in the last, just above the rest.
+  for (size_t b = 0; b < kBins && number.edges > 0; ++b) {
+    const double stands_for =
+        b < number.edges ? old[b] : std::nextafter(old[number.edges - 1], kInfinity);
+    change.to[b] = static_cast<uint8_t>(BinOf(edges, stands_for));
   }
+  changes_.push_back(change);
   std::copy_n(edges, kBins, old);
   number.edges = count;
   size_t low = 0, high = 0;

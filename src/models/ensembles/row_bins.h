@@ -4,9 +4,10 @@
 /// are no more than kBins values; bin b holds what is above edge b - 1 and not above edge b. A
 /// nominal value is its own bin, the last one is for all from there on. The sample is a reservoir
 /// (Vitter 1985) that turns into an exponentially fading one (Aggarwal 2006) once kHorizon rows are
-/// seen. Bins are fitted after 32 rows, then 128, 512 and so on, and at any multiple of kBlock if
+/// seen. Bins are fitted after 32 rows, then 64, 128 and so on, and at any multiple of kBlock if
 /// an outermost bin has taken far more of the last rows than it was made for. What was gathered in
-/// the old bins of an attribute moves to the new ones by Rebinning.
+/// the old bins of an attribute moves to the new ones by Rebinning; where an attribute that had one
+/// value varies again, it goes, since nothing tells in which of the new bins it would be.
 ///
 /// Cost: five comparisons a number and row; 2.4 KiB a number. Determinism: which rows are sampled
 /// is a function of the seed and the row's number. Errors: Load fails the reader.
@@ -26,7 +27,7 @@ inline constexpr size_t kBins = 32;
 /// The code of what is missing, and of numbers that cannot tell rows apart.
 inline constexpr uint8_t kNoBin = 255;
 
-/// To which bin that of each old bin goes.
+/// To which bin that of each old bin goes; kNoBin: it is forgotten.
 struct Rebinning {
   uint32_t attribute = 0;
   std::array<uint8_t, kBins> to{};

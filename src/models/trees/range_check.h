@@ -66,11 +66,17 @@ Status CheckRanges(Options options) {
   return check.status();
 }
 
+/// The same, with the type in the message.
+template <typename Options>
+Status CheckRangesOf(std::string_view type, const Options& options) {
+  const Status ranges = CheckRanges(options);
+  if (ranges.ok()) return ranges;
+  return Status::Invalid(std::string(type) + ": " + std::string(ranges.message()));
+}
+
 template <typename Options>
 Status CheckMake(std::string_view type, const Options& options, const InputSpec& inputs) {
-  if (const Status ranges = CheckRanges(options); !ranges.ok()) {
-    return Status::Invalid(std::string(type) + ": " + std::string(ranges.message()));
-  }
+  if (const Status ranges = CheckRangesOf(type, options); !ranges.ok()) return ranges;
   if (inputs.dense.empty()) {
     return Status::Invalid(std::string(type) +
                            " reads dense inputs only, and this layout has none; encode at least "
