@@ -1,5 +1,5 @@
-/// Where the object of each key is: an open-addressing table of (key, pointer). The index only hands
-/// pointers back, so they may point to nothing, or mean something else.
+/// Where the object of each key is: an open-addressing table of (key, pointer). The index only
+/// hands pointers back, so they may point to nothing, or mean something else.
 ///
 /// A key's first slot is known from the key alone, so it can be fetched before anybody asks for it,
 /// which the tables of libraries do not offer; a lookup then reads one cache line, seldom two.
@@ -121,12 +121,10 @@ class PointerIndex {
     while (slots[at].key != key && slots[at].object != nullptr) at = (at + 1) & (slots.size() - 1);
     return at;
   }
-  /// In the old table slots stay taken, since searches lead over them: those that have moved as they
-  /// were, and those of keys that were erased with this.
+  /// In the old table slots stay taken, since searches lead over them: those that have moved as
+  /// they were, and those of keys that were erased with this.
   static T* Gone() { return reinterpret_cast<T*>(&gone_); }
-  static bool IsThere(const Slot& slot) {
-    return slot.object != nullptr && slot.object != Gone();
-  }
+  static bool IsThere(const Slot& slot) { return slot.object != nullptr && slot.object != Gone(); }
   T* FindOld(uint64_t key) const {
     const size_t at = Search(old_, key);
     return at >= moved_ && IsThere(old_[at]) ? old_[at].object : nullptr;

@@ -117,6 +117,9 @@ Status RunAndReport(const Arguments& arguments, bool keep_state) {
         "--labels: goes with a log (--input); over topics labels come in the records or from "
         "`label.kafka`");
   }
+  if (!live && !arguments.instance.empty()) {
+    return Status::Invalid("--instance: shares are of topics; a log is taken as a whole");
+  }
   std::vector<SessionResult> results;
   if (live) {
     LEAT_ASSIGN_OR_RETURN(results, RunLive(config, options));

@@ -316,6 +316,16 @@ TEST_F(Cli, OptionsForLogsAreRefusedOverTopics) {
   }
 }
 
+TEST_F(Cli, AShareOfALogIsRefused) {
+  Write("pay.yaml", kOverTopics);
+  Write("log.jsonl", "");
+  const Ran ran = Leat("run " + Path("pay.yaml") + " --state " + Path("s") + " --input " +
+                       Path("log.jsonl") + " --instance 1/2");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_EQ(ran.err.find("leat: --instance: "), 0u) << ran.err;
+  EXPECT_FALSE(fs::exists(Path("s")));
+}
+
 /// The blocks of a language in a Markdown page.
 std::vector<std::string> Blocks(const std::string& page, const std::string& language) {
   std::vector<std::string> blocks;
