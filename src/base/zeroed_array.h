@@ -1,7 +1,7 @@
-/// An array whose bytes are all zero at first, for tables. A large one takes no time to make, and no
-/// memory before it is touched: a table can grow into it bit by bit. It is on huge pages where the
-/// system grants them: a lookup is at a random place, and would need an entry of the page table from
-/// memory each time. Movable, not copyable.
+/// An array whose bytes are all zero at first, for tables. A large one takes no time to make, and
+/// no memory before it is touched: a table can grow into it bit by bit. It is on huge pages where
+/// the system grants them: a lookup is at a random place, and would need an entry of the page table
+/// from memory each time. Movable, not copyable.
 #pragma once
 
 #include <sys/mman.h>
