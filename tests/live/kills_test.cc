@@ -139,76 +139,78 @@ bool HasShares(const Engine& engine, size_t count) {
   return false;
 }
 
-TEST_F(Kills, SharesGoToWhoIsLeft) {
+/// Shares that move between two processes, of a stream in three partitions.
+class Shares : public Live {
+ protected:
+  void Produce(int first, int records) {
+    ASSERT_TRUE(ProduceStream(brokers(), prefix_,
+                              {.first = first,
+                               .records = records,
+                               .partitions = 3,
+                               .bad = false,
+                               .labels_apart = true})
+                    .ok());
+  }
+  /// The first takes all shares of what there is, and then the second some of them.
+  void Begin() {
+    run_ = MakeRun("members",
+                   StreamPipeline(true,
+                                  "  epoch_records: 300\n"
+                                  "  properties: {session.timeout.ms: \"6000\"}\n"),
+                   3);
+    first_ = Start(run_, {"--instance", "any/3"});
+    ASSERT_TRUE(HasShares(*first_, 3)) << Errors(run_);
+    const std::vector<std::string> arguments = {"run", run_.config, "--instance", "any/3"};
+    second_ = std::make_unique<Engine>(arguments, std::vector<std::string>(),
+                                       folder_ / "second.out", folder_ / "second.err");
+    ASSERT_TRUE(HasShares(*second_, 1));
+  }
+
+  LiveRun run_;
+  std::unique_ptr<Engine> first_, second_;
+};
+
+TEST_F(Shares, GoToWhoIsLeft) {
   constexpr int kRecords = 12'000;
-  const auto produce = [&](int first, int records) {
-    return ProduceStream(
-        brokers(), prefix_,
-        {.first = first, .records = records, .partitions = 3, .bad = false, .labels_apart = true});
-  };
-  ASSERT_TRUE(produce(0, kRecords / 3).ok());
-  const LiveRun run = MakeRun(
-      "members",
-      StreamPipeline(true, "  epoch_records: 300\n  properties: {session.timeout.ms: \"6000\"}\n"),
-      3);
-  const std::vector<std::string> any = {"--instance", "any/3"};
-  const auto first = Start(run, any);
-  ASSERT_TRUE(HasShares(*first, 3)) << Errors(run);
-  // A second one takes its part while the first goes on with the rest, and all when that is gone.
-  Engine second({"run", run.config, "--instance", "any/3"}, {}, folder_ / "second.out",
-                folder_ / "second.err");
-  ASSERT_TRUE(produce(kRecords / 3, 2 * kRecords / 3).ok());
-  ASSERT_TRUE(HasShares(second, 1));
-  ASSERT_TRUE(HasShares(*first, 2));
-  first->Signal(SIGKILL);
-  ASSERT_EQ(first->Wait(10s).value_or(-1), kKilled);
-  ASSERT_TRUE(produce(2 * kRecords / 3, kRecords).ok());
-  ASSERT_TRUE(HasShares(second, 3));
-  second.Signal(SIGTERM);
-  ASSERT_EQ(second.Wait(30s).value_or(-1), 0);
+  Produce(0, kRecords / 3);
+  Begin();
+  Produce(kRecords / 3, 2 * kRecords / 3);
+  ASSERT_TRUE(HasShares(*first_, 2));
+  first_->Signal(SIGKILL);
+  ASSERT_EQ(first_->Wait(10s).value_or(-1), kKilled);
+  Produce(2 * kRecords / 3, kRecords);
+  ASSERT_TRUE(HasShares(*second_, 3));
+  second_->Signal(SIGTERM);
+  ASSERT_EQ(second_->Wait(30s).value_or(-1), 0);
   // The shares are those that processes with numbers have.
   for (int i = 1; i <= 3; ++i) {
-    ASSERT_EQ(ToEnd(run, {"--instance", fmt::format("{}/3", i)}), 0) << Errors(run);
+    ASSERT_EQ(ToEnd(run_, {"--instance", fmt::format("{}/3", i)}), 0) << Errors(run_);
   }
-  ExpectCounted(Lines(run, "predictions"), kRecords);
+  ExpectCounted(Lines(run_, "predictions"), kRecords);
 }
 
 /// A process that sleeps holds its folders. Who gets its shares waits for them, and neither ends.
-TEST_F(Kills, SharesOfAProcessThatSleepsAreWaitedFor) {
+TEST_F(Shares, OfAProcessThatSleepsAreWaitedFor) {
   if (KillCount(0) == 0) GTEST_SKIP() << "takes 30 s: only where LEAT_LIVE_KILLS is set";
   constexpr int kRecords = 6'000;
-  const auto produce = [&](int first, int records) {
-    return ProduceStream(
-        brokers(), prefix_,
-        {.first = first, .records = records, .partitions = 3, .bad = false, .labels_apart = true});
-  };
-  ASSERT_TRUE(produce(0, kRecords / 2).ok());
-  const LiveRun run = MakeRun(
-      "asleep",
-      StreamPipeline(true, "  epoch_records: 300\n  properties: {session.timeout.ms: \"6000\"}\n"),
-      3);
-  const std::vector<std::string> any = {"--instance", "any/3"};
-  const auto first = Start(run, any);
-  ASSERT_TRUE(HasShares(*first, 3)) << Errors(run);
-  Engine second({"run", run.config, "--instance", "any/3"}, {}, folder_ / "second.out",
-                folder_ / "second.err");
-  ASSERT_TRUE(HasShares(second, 1));
-  first->Signal(SIGSTOP);
-  ASSERT_TRUE(HasShares(second, 3));
+  Produce(0, kRecords / 2);
+  Begin();
+  first_->Signal(SIGSTOP);
+  ASSERT_TRUE(HasShares(*second_, 3));
   // Longer than a lock is waited for where shares do not move.
-  EXPECT_FALSE(second.Wait(6s).has_value());
-  first->Signal(SIGCONT);
-  ASSERT_TRUE(produce(kRecords / 2, kRecords).ok());
+  EXPECT_FALSE(second_->Wait(6s).has_value());
+  first_->Signal(SIGCONT);
+  Produce(kRecords / 2, kRecords);
   const auto until = std::chrono::steady_clock::now() + 60s;
-  while (Lines(run, "predictions").size() < static_cast<size_t>(kRecords) &&
+  while (Lines(run_, "predictions").size() < static_cast<size_t>(kRecords) &&
          std::chrono::steady_clock::now() < until) {
     std::this_thread::sleep_for(100ms);
   }
-  first->Signal(SIGTERM);
-  second.Signal(SIGTERM);
-  EXPECT_EQ(first->Wait(30s).value_or(-1), 0) << Errors(run);
-  EXPECT_EQ(second.Wait(30s).value_or(-1), 0);
-  ExpectCounted(Lines(run, "predictions"), kRecords);
+  first_->Signal(SIGTERM);
+  second_->Signal(SIGTERM);
+  EXPECT_EQ(first_->Wait(30s).value_or(-1), 0) << Errors(run_);
+  EXPECT_EQ(second_->Wait(30s).value_or(-1), 0);
+  ExpectCounted(Lines(run_, "predictions"), kRecords);
 }
 
 }  // namespace
