@@ -12,6 +12,8 @@ using Settings = std::vector<std::pair<std::string, std::string>>;
 /// What a batch of one message takes besides key, payload and headers, at the most.
 constexpr int64_t kBatchOverhead = 128;
 constexpr int64_t kDefaultBatch = 1'000'000, kLargestMessage = 128'000'000;
+/// How long the answers to what was sent are waited for at the end of a producer.
+constexpr int kLastAnswersMs = 1000;
 
 /// Neither the client nor a batch may be larger than what the topics take: a batch that is refused
 /// is not split.
@@ -87,6 +89,12 @@ Result<std::unique_ptr<Producer>> Producer::Make(const SinkOptions& options, boo
 
 Producer::~Producer() {
   if (!client_) return;
+  if (transactional_ && rd_kafka_outq_len(client_.get()) > 0) {
+    // librdkafka 2.0.2 frees its text about a transaction that has failed before its threads end;
+    // an answer that fails it once more in between frees that again. So answers are waited for.
+    rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING);
+    rd_kafka_flush(client_.get(), kLastAnswersMs);
+  }
   rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
                                     RD_KAFKA_PURGE_F_NON_BLOCKING);
   for (const Topic& topic : topics_) {

@@ -60,7 +60,7 @@ void PutId(std::string_view id, std::span<double> block) {
   char* const raw = reinterpret_cast<char*>(block.data());
   const size_t length = std::min(id.size(), kIdBytes - 1);
   raw[0] = static_cast<char>(length);
-  std::memcpy(raw + 1, id.data(), length);
+  std::copy_n(id.data(), length, raw + 1);
 }
 
 std::string GetId(std::span<const double> block) {
