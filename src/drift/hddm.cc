@@ -15,6 +15,18 @@ struct Prefix {
   double mean() const { return sum / n; }
 };
 
+/// Whether what was reported last is a fall, where `moved(sign, confidence)` says whether there is
+/// a rise (1) or a fall (-1) now.
+template <typename Options, typename Moved>
+bool WasFall(const Options& options, const Moved& moved) {
+  if (!options.two_sided || options.variant == HddmVariant::kMoa) return false;
+  for (const double confidence : {options.drift_confidence, options.warning_confidence}) {
+    if (moved(1, confidence)) return false;
+    if (moved(-1, confidence)) return true;
+  }
+  return false;
+}
+
 class HddmA {
  public:
   static constexpr std::string_view kName = "hddm_a";
@@ -82,14 +94,10 @@ class HddmA {
   bool Moved(const Prefix& p, double sign, double confidence) const {
     return p.n != all_.n && sign * (all_.mean() - p.mean()) >= Bound(p, confidence);
   }
-  /// Whether what was reported last is a fall.
   bool Fell() const {
-    if (!options_.two_sided || options_.variant == HddmVariant::kMoa) return false;
-    for (const double confidence : {options_.drift_confidence, options_.warning_confidence}) {
-      if (Moved(low_, 1, confidence)) return false;
-      if (Moved(high_, -1, confidence)) return true;
-    }
-    return false;
+    return WasFall(options_, [&](double sign, double confidence) {
+      return Moved(sign > 0 ? low_ : high_, sign, confidence);
+    });
   }
 
   HddmAOptions options_;
@@ -192,14 +200,11 @@ class HddmW {
     again_ = false;
     found_ = {0, 0, drift::kNone, drift::kNone};
   }
-  /// Whether what was reported last is a fall.
   bool Fell() const {
-    if (!options_.two_sided || moa_) return false;
-    for (const double confidence : {options_.drift_confidence, options_.warning_confidence}) {
-      if (Moved(rise_before_, rise_after_, 1, confidence)) return false;
-      if (Moved(fall_before_, fall_after_, -1, confidence)) return true;
-    }
-    return false;
+    return WasFall(options_, [&](double sign, double confidence) {
+      return sign > 0 ? Moved(rise_before_, rise_after_, sign, confidence)
+                      : Moved(fall_before_, fall_after_, sign, confidence);
+    });
   }
   void Add(Weighted& w, double x) const {
     const double lambda = options_.lambda, rest = 1 - lambda;
