@@ -32,11 +32,7 @@ Result<kafka::Cluster> ClusterOf(const std::string& brokers,
         name, config::ExpandEnvironment(property.substr(equals + 1), config::YamlNode(),
                                         "--property " + name, problems, environment));
   }
-  std::string message;
-  for (const ConfigProblem& problem : problems.Sorted()) {
-    message += (message.empty() ? "" : "\n") + problem.where + ": " + problem.message;
-  }
-  if (!message.empty()) return Status::Invalid(message);
+  LEAT_RETURN_IF_ERROR(problems.AsStatus([](const std::string& where) { return where; }));
   return cluster;
 }
 

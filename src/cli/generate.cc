@@ -67,11 +67,7 @@ Result<GenerateOptions> ReadOptions(const Arguments& arguments) {
   }
   config::YamlParams params(node, "", problems, environment);
   Describe(params, options);
-  std::string message;
-  for (const ConfigProblem& problem : problems.Sorted()) {
-    message += (message.empty() ? "" : "\n") + Flag(problem.where) + ": " + problem.message;
-  }
-  if (!message.empty()) return Status::Invalid(message);
+  LEAT_RETURN_IF_ERROR(problems.AsStatus(Flag));
   return options;
 }
 

@@ -193,6 +193,14 @@ std::string Found(const YamlNode& node) {
   return Quote(node.scalar);
 }
 
+Status Problems::AsStatus(const std::function<std::string(const std::string& where)>& name) const {
+  std::string message;
+  for (const ConfigProblem& problem : Sorted()) {
+    message += (message.empty() ? "" : "\n") + name(problem.where) + ": " + problem.message;
+  }
+  return message.empty() ? Status::Ok() : Status::Invalid(std::move(message));
+}
+
 std::vector<ConfigProblem> Problems::Sorted() const {
   std::vector<ConfigProblem> out = items_;
   const auto key = [](const ConfigProblem& p) {

@@ -5,6 +5,7 @@
 /// another (keys already present win). Errors: everything becomes a problem; nothing throws.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,9 @@ class Problems {
   bool empty() const { return items_.empty(); }
   /// In the order of the file; equal problems once.
   std::vector<ConfigProblem> Sorted() const;
+  /// Of what is on a command line: Ok if there are none, else Invalid with a line each,
+  /// `name(where): message`.
+  Status AsStatus(const std::function<std::string(const std::string& where)>& name) const;
 
  private:
   std::vector<ConfigProblem> items_;
