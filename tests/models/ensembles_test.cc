@@ -206,8 +206,7 @@ TEST(Ensemble, StaysWithinItsBytesAndStillLearns) {
       if (i >= 10'000) right += (out[1] > out[0]) == (e.label == 1) ? 1 : 0;
     }
     EXPECT_GT(right, 8'500u);
-    std::map<std::string, size_t> facts;
-    for (const auto& [name, text] : model->Summary()) facts[name] = std::stoul(text);
+    auto facts = CountsOf(*model);
     EXPECT_LT(facts["active leaves"], facts["leaves"]);
     auto loaded = model->Fresh();
     const std::string bytes = Saved(*model);
@@ -234,23 +233,13 @@ TEST(Ensemble, ATreeStopsGrowingAtItsBytesAndKeepsWhatItHas) {
   options.tree.leaf_prediction = LeafPrediction::kMajorityClass;
   options.max_bytes = 100 << 10;
   auto model = Made(MakeOnlineBagging, options, Numbers(2));
-  size_t leaves = 0, refused = 0;
-  for (uint64_t i = 0; i < 100'000; ++i) {
+  ExpectToStopGrowing(*model, 100'000, static_cast<size_t>(options.max_bytes), [&](uint64_t i) {
     CounterRandom random(4, 4, i * 8);
     const std::vector<double> x = {random.Uniform(), random.Uniform()};
     const double label =
         random.Uniform() < 0.5 ? std::floor(40 * x[0]) : static_cast<double>(random.Below(40));
     model->Learn({x, {}}, label, 1);
-    ASSERT_LE(model->MemoryBytes(), static_cast<size_t>(options.max_bytes)) << i;
-    if (i % 100 != 0) continue;
-    std::map<std::string, size_t> facts;
-    for (const auto& [name, text] : model->Summary()) facts[name] = std::stoul(text);
-    ASSERT_GE(facts["leaves"], leaves) << i;
-    leaves = facts["leaves"];
-    refused = facts["splits refused by max_bytes"];
-  }
-  EXPECT_GT(leaves, 40u);
-  EXPECT_GT(refused, 0u);
+  });
 }
 
 /// Puts all leaves of a tree to sleep, learns on, wakes them and learns on: only then it splits.

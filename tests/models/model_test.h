@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -46,6 +48,31 @@ inline std::unique_ptr<Model> New(const std::string& text, const InputSpec& inpu
   auto made = factory->Make(inputs);
   EXPECT_TRUE(made.ok()) << made.status().message();
   return std::move(*made);
+}
+
+/// The numbers of its summary by name. REQUIRES that all are whole.
+inline std::map<std::string, size_t> CountsOf(const Model& model) {
+  std::map<std::string, size_t> counts;
+  for (const auto& [name, text] : model.Summary()) counts[name] = std::stoul(text);
+  return counts;
+}
+
+/// Learns `rows` rows by learn(i): it stays within its bytes, refuses splits in the end, and keeps
+/// the leaves that it has.
+template <typename Learn>
+void ExpectToStopGrowing(const Model& model, uint64_t rows, size_t max_bytes, const Learn& learn) {
+  size_t leaves = 0, refused = 0;
+  for (uint64_t i = 0; i < rows; ++i) {
+    learn(i);
+    ASSERT_LE(model.MemoryBytes(), max_bytes) << i;
+    if (i % 100 != 0) continue;
+    auto counts = CountsOf(model);
+    ASSERT_GE(counts["leaves"], leaves) << i;
+    leaves = counts["leaves"];
+    refused = counts["splits refused by max_bytes"];
+  }
+  EXPECT_GT(leaves, 40u);
+  EXPECT_GT(refused, 0u);
 }
 
 /// A name for a test of such a learner.
