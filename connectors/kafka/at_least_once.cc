@@ -40,8 +40,7 @@ class AtLeastOnce : public SinkBase {
 
   std::unique_ptr<Group> group_;
   std::unique_ptr<Producer> producer_;
-  bool claimed_ = false;
-  Clock::time_point looked_;
+  Clock::time_point looked_;  ///< For another owner; at the first claim there is none yet.
 };
 
 Result<std::optional<CommitMark>> AtLeastOnce::Take() {
@@ -77,13 +76,14 @@ Status AtLeastOnce::Claim(const CommitMark& mark, const Position& position) {
 /// the first to see the mark of the other.
 Status AtLeastOnce::CheckOwner(const CommitMark& mark, Patience& patience) {
   const auto now = Clock::now();
-  if (claimed_ && now - looked_ < kLookEvery) return Status::Ok();
+  const bool first = looked_ == Clock::time_point();
+  if (!first && now - looked_ < kLookEvery) return Status::Ok();
   looked_ = now;
-  if (!std::exchange(claimed_, true)) return Status::Ok();
+  if (first) return Status::Ok();
   const Result<std::optional<CommitMark>> found = group_->ReadMark(patience);
   // Offsets that were reset by a tool are put right by what is committed next.
-  if (!found.ok())
-    return found.status().code() == StatusCode::kCorrupt ? Status::Ok() : found.status();
+  if (found.status().code() == StatusCode::kCorrupt) return Status::Ok();
+  LEAT_RETURN_IF_ERROR(found.status());
   if (!*found || (*found)->owner == mark.owner) return Status::Ok();
   return FencedBy(**found, mark);
 }

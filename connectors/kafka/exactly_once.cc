@@ -328,8 +328,9 @@ Result<bool> ExactlyOnce::FindOut(const Work& work, bool unknown, Patience& pati
   LEAT_ASSIGN_OR_RETURN(const std::unique_ptr<Group> group, Group::Open(options_, false));
   LEAT_ASSIGN_OR_RETURN(std::optional<CommitMark> found, group->ReadMark(patience));
   // What was committed last may not show yet, but then what was before it does.
-  if (found != last_ && found != before_last_ && !Ours(work, found))
+  if (found != last_ && found != before_last_ && !Ours(work, found)) {
     return FencedBy(*found, work.mark);
+  }
   LEAT_ASSIGN_OR_RETURN(found, Renew(patience));
   LEAT_ASSIGN_OR_RETURN(const bool committed, Judge(work, found));
   if (unknown) {

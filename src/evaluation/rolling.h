@@ -5,8 +5,8 @@
 /// recurrence, both ways) and computed afresh from the values once a window, so that rounding
 /// never accumulates over more than one window. Values that are not finite are ignored. A
 /// statistic that needs more values than were seen is 0. Thread safety: const methods may run
-/// concurrently. Determinism: depends on the sequence of Add calls only. Library
-/// only: no setting asks for them.
+/// concurrently. Determinism: depends on the sequence of Add calls only. Library only:
+/// no setting asks for them.
 #pragma once
 
 #include <cstddef>

@@ -8,8 +8,8 @@
 /// then made anew from the others, so that nothing is left behind. Shapes: d numbers a row. Cost:
 /// O(d^2) time a row, or O(d^3) with a discount below 1; 8 d (d + 2) bytes, and with parts 8 d (d +
 /// 1) for each. Thread safety: const methods may run concurrently. Determinism: the order of Learn
-/// calls. Errors: rows that are not finite, or beyond 1e100
-/// in size (times the root of the weight), are ignored.
+/// calls. Errors: rows that are not finite, or beyond 1e100 in size (times the root of the weight),
+/// are ignored.
 #pragma once
 
 #include <cstdint>

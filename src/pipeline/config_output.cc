@@ -32,10 +32,6 @@ std::vector<std::string> MetricsOf(EvaluationTask task) {
   return names;
 }
 
-bool EndsWith(std::string_view text, std::string_view tail) {
-  return text.size() >= tail.size() && text.substr(text.size() - tail.size()) == tail;
-}
-
 struct Sink {
   std::string_view name;
   std::string* file;
@@ -136,8 +132,8 @@ void ReadSinks(Build& b, const YamlNode& node) {
     if (!is_new) {
       b.Problem(place, where, "writes to the same file as " + std::string(first->second));
     }
-    const bool lines = EndsWith(*sink.file, ".jsonl") || *sink.file == "-";
-    const bool cells = sink.name == "predictions" && EndsWith(*sink.file, ".csv");
+    const bool lines = sink.file->ends_with(".jsonl") || *sink.file == "-";
+    const bool cells = sink.name == "predictions" && sink.file->ends_with(".csv");
     if (!lines && !cells) {
       // As it is written: what ${NAME} stands for may be a secret.
       const YamlNode* file = place.IsMap() ? place.Find("file") : &place;

@@ -418,9 +418,10 @@ Status LiveDriver::Retake(const Epoch& until, EpochSink& sink) {
     Take(std::span(input.held).subspan(input.next++, 1));
     if (in_epoch_ >= options_.epoch_records || out_.size() >= options_.epoch_bytes) {
       LEAT_RETURN_IF_ERROR(EndEpoch(sink));
-      if (stopped())
+      if (stopped()) {
         return Status::Io(
             "stopped while taking the topics again, of which nothing is kept: --rebuild once more");
+      }
       if (options_.on_second) options_.on_second();
     }
   }
